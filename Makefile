@@ -1,0 +1,54 @@
+# The commands of this repository. `make` lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build release generate generate-check format lint bench clean-data
+
+# More arguments for the command behind a target, for example: make run ARGS=--reset
+ARGS ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+run: ## install what is missing, build, start a private PostgreSQL and the collector, import a sample
+	@scripts/bootstrap run
+	@swift build -c release --product docket
+	@exec .build/release/docket dev $(ARGS)
+
+test: ## install what is missing, run all tests, end with the counts
+	@scripts/bootstrap test
+	@scripts/test $(ARGS)
+
+build: ## build everything, with debug information
+	@scripts/bootstrap build
+	swift build --build-tests $(ARGS)
+
+release: ## build the optimized docket command: .build/release/docket
+	@scripts/bootstrap build
+	swift build -c release --product docket $(ARGS)
+
+generate: ## regenerate Generated/ from Protos/
+	@scripts/bootstrap generate
+	scripts/generate
+
+generate-check: ## fail when Generated/ isn't what Protos/ gives
+	@scripts/bootstrap generate
+	scripts/generate --check
+
+format: ## format all Swift sources in place
+	swift format --in-place --parallel --recursive Package.swift Sources Tests
+
+lint: ## fail when a Swift source isn't formatted, or breaks a rule of .swift-format
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+
+bench: ## measure a release build: events per second, CPU per event, latencies
+	@scripts/bootstrap run
+	@swift build -c release --product docket
+	@exec .build/release/docket bench $(ARGS)
+
+clean-data: ## delete the data of `make run` (.docket/); stop it first
+	@for pidfile in .docket/*/postmaster.pid .docket/postmaster.pid; do \
+		if [ -f "$$pidfile" ] && [ -d "/proc/$$(head -n 1 "$$pidfile")" ]; then \
+			echo "clean-data: the server of $$pidfile is running; stop 'make run' first" >&2; exit 1; \
+		fi; \
+	done
+	rm -rf .docket

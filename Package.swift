@@ -1,0 +1,194 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// MARK: Settings
+
+/// The language settings of every target: one constant, so that no room drifts from the others.
+let houseSettings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+    // Warnings stop a CI build; at a developer's desk they stay warnings.
+    + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
+
+/// The settings of a target that touches C: every unsafe expression says so.
+let bridgeSettings = houseSettings + [.strictMemorySafety()]
+
+// MARK: Products of other packages
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+
+// MARK: The house, floor by floor (docs/architecture.md). A target imports from lower floors only.
+
+let package = Package(
+    name: "docket",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "DocketClient", targets: ["DocketClient"]),
+        .executable(name: "docket", targets: ["docket"]),
+        .executable(name: "copy-loader", targets: ["copy-loader"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Floor 0: C.
+        .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CDocketProtos", dependencies: ["CProtobufC"], path: "Generated", publicHeadersPath: "include"),
+
+        // Floor 1: values and pure functions.
+        .target(name: "DocketModel", swiftSettings: houseSettings),
+        .target(name: "DocketHeaders", swiftSettings: houseSettings),
+        .target(name: "DocketMerkle", dependencies: [crypto], swiftSettings: bridgeSettings),
+        .target(name: "DocketCompression", dependencies: ["CZlib"], swiftSettings: bridgeSettings),
+        .target(name: "DocketTerminal", swiftSettings: houseSettings),
+
+        // Floor 2: protocol machines and codecs; no I/O.
+        .target(name: "DocketHTTP2", dependencies: ["CNghttp2", "DocketHeaders"], swiftSettings: bridgeSettings),
+        .target(
+            name: "DocketGRPC", dependencies: ["DocketCompression", "DocketHeaders"], swiftSettings: houseSettings),
+        .target(
+            name: "DocketMessages", dependencies: ["CDocketProtos", "CProtobufC", "DocketModel"],
+            swiftSettings: bridgeSettings),
+        .target(
+            name: "DocketCodec", dependencies: ["CDocketProtos", "CProtobufC", "DocketMerkle", "DocketModel"],
+            swiftSettings: bridgeSettings),
+        .target(name: "DocketRegistry", dependencies: [crypto], swiftSettings: houseSettings),
+        .target(name: "DocketImport", dependencies: ["DocketModel", crypto], swiftSettings: houseSettings),
+
+        // Floor 3: I/O and the shape of a store.
+        .target(
+            name: "DocketTransport",
+            dependencies: ["DocketGRPC", "DocketHTTP2", "DocketHeaders", logging, nioCore, nioPosix, nioSSL, nioTLS],
+            swiftSettings: houseSettings),
+        .target(
+            name: "DocketStore", dependencies: ["DocketCodec", "DocketModel", "DocketRegistry"],
+            swiftSettings: houseSettings),
+
+        // Floor 4: remote calls and PostgreSQL.
+        .target(
+            name: "DocketRPC",
+            dependencies: ["DocketGRPC", "DocketHeaders", "DocketTransport", logging, metrics, nioCore, nioPosix, nioSSL],
+            swiftSettings: houseSettings),
+        .target(
+            name: "DocketPostgres",
+            dependencies: ["CLibpq", "DocketCodec", "DocketModel", "DocketRegistry", "DocketStore", crypto, logging, metrics],
+            resources: [.embedInCode("Migrations")],
+            swiftSettings: bridgeSettings),
+
+        // Floor 5: the collector, what its operator sees, and what emitters link.
+        .target(
+            name: "DocketCollector",
+            dependencies: [
+                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel", "DocketRPC", "DocketRegistry",
+                "DocketStore", "DocketTransport", logging, metrics, serviceLifecycle,
+            ],
+            swiftSettings: houseSettings),
+        .target(
+            name: "DocketOperations",
+            dependencies: ["DocketModel", configuration, coreMetrics, hummingbird, logging, serviceLifecycle],
+            swiftSettings: houseSettings),
+        .target(
+            name: "DocketClient",
+            dependencies: [
+                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel", "DocketRPC", logging, metrics,
+                nioCore,
+            ],
+            swiftSettings: houseSettings),
+
+        // Floor 6: the command, and a private PostgreSQL for development, tests and benchmarks.
+        .target(name: "DevCluster", dependencies: [], swiftSettings: houseSettings),
+        .executableTarget(
+            name: "docket",
+            dependencies: [
+                "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketGRPC", "DocketHeaders", "DocketImport",
+                "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC", "DocketRegistry",
+                "DocketStore", "DocketTerminal", "DocketTransport", argumentParser, configuration, histogram, logging, metrics, nioPosix,
+                serviceLifecycle, unixSignals,
+            ],
+            swiftSettings: houseSettings),
+
+        // Benchmarks.
+        .executableTarget(name: "copy-loader", dependencies: ["CLibpq"], path: "Benchmarks/CopyLoader"),
+
+        // The tests mirror the targets.
+        .testTarget(name: "DevClusterTests", dependencies: ["DevCluster"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketClientTests", dependencies: ["DocketClient", "DocketCodec", "DocketModel"],
+            swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketCodecTests",
+            dependencies: ["CDocketProtos", "CProtobufC", "DocketCodec", "DocketMerkle", "DocketModel"],
+            swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketCollectorTests", dependencies: ["DocketCodec", "DocketCollector", "DocketModel"],
+            swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketCompressionTests", dependencies: ["DocketCompression"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketGRPCTests", dependencies: ["DocketCompression", "DocketGRPC", "DocketHeaders"],
+            swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketHTTP2Tests", dependencies: ["DocketHTTP2", "DocketHeaders"], swiftSettings: houseSettings),
+        .testTarget(name: "DocketHeadersTests", dependencies: ["DocketHeaders"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketImportTests", dependencies: ["DocketImport", "DocketModel"], swiftSettings: houseSettings),
+        .testTarget(name: "DocketMerkleTests", dependencies: ["DocketMerkle", crypto], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketMessagesTests", dependencies: ["CDocketProtos", "CProtobufC", "DocketMessages", "DocketModel"],
+            swiftSettings: houseSettings),
+        .testTarget(name: "DocketModelTests", dependencies: ["DocketModel"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketOperationsTests",
+            dependencies: ["DocketModel", "DocketOperations", configuration, coreMetrics, logging],
+            swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketPostgresTests",
+            dependencies: ["DevCluster", "DocketCodec", "DocketModel", "DocketPostgres", "DocketRegistry", "DocketStore"],
+            swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketRPCTests",
+            dependencies: ["DocketGRPC", "DocketHeaders", "DocketRPC", "DocketTransport", logging, nioCore, nioPosix],
+            swiftSettings: houseSettings),
+        .testTarget(name: "DocketRegistryTests", dependencies: ["DocketRegistry"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketStoreTests", dependencies: ["DocketCodec", "DocketModel", "DocketStore"],
+            swiftSettings: houseSettings),
+        .testTarget(name: "DocketTerminalTests", dependencies: ["DocketTerminal"], swiftSettings: houseSettings),
+        .testTarget(name: "DocketTests", dependencies: ["DocketModel", "docket"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketTransportTests",
+            dependencies: ["DocketGRPC", "DocketHeaders", "DocketTransport", logging, nioCore, nioPosix, nioSSL],
+            swiftSettings: houseSettings),
+    ]
+)

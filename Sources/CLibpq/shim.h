@@ -1,0 +1,2 @@
+// The smallest shim: libpq's own header, found by pkg-config.
+#include <libpq-fe.h>

@@ -1,0 +1,6 @@
+#ifndef DOCKET_CNGHTTP2_SHIM_H
+#define DOCKET_CNGHTTP2_SHIM_H
+
+#include <nghttp2/nghttp2.h>
+
+#endif

@@ -1,0 +1,127 @@
+internal import DocketCodec
+internal import DocketGRPC
+internal import DocketModel
+
+/// A finished publish request with its number.
+struct SealedBatch: Sendable, Equatable {
+    let sequence: Int64
+    /// The encoded `docket.v1.PublishRequest` behind its gRPC prefix.
+    let frame: [UInt8]
+    let eventCount: Int
+
+    /// A batch of the given events.
+    ///
+    /// - Parameter tenant: the tenant's slug; empty to leave it to the credential.
+    init(events: [Event], tenant: String, producerID: ProducerID, sequence: Int64) {
+        var frame = Self.begin(tenant: tenant, producerID: producerID, sequence: sequence, reservingBytes: 512 * events.count)
+        for event in events { EventEncoder.append(event, to: &frame) }
+        self.init(sequence: sequence, unfinishedFrame: frame, eventCount: events.count)
+    }
+
+    /// A batch whose frame lacks only the prefix's content.
+    init(sequence: Int64, unfinishedFrame frame: [UInt8], eventCount: Int) {
+        var frame = frame
+        MessageFraming.writePrefix(into: &frame)
+        self.sequence = sequence
+        self.frame = frame
+        self.eventCount = eventCount
+    }
+
+    /// A frame to which events can be appended.
+    static func begin(tenant: String, producerID: ProducerID, sequence: Int64, reservingBytes: Int) -> [UInt8] {
+        var frame: [UInt8] = []
+        frame.reserveCapacity(reservingBytes + 64)
+        frame.append(contentsOf: repeatElement(0, count: MessageFraming.prefixBytes))
+        frame += EventEncoder.publishRequestPrefix(tenant: tenant, producerID: producerID, sequence: sequence)
+        return frame
+    }
+}
+
+/// Gathers emitted events into batches: a pure value, kept behind the client's lock.
+///
+/// An event is encoded as it comes in, so what waits is bounded in bytes exactly and nothing but the batch's own buffer
+/// is allocated.
+struct EmitBuffer: Sendable {
+    struct Bounds: Sendable {
+        var maxBatchEvents: Int
+        var maxBatchBytes: Int
+        var maxQueueBytes: Int
+    }
+
+    /// What became of an event.
+    enum Outcome: Equatable {
+        /// The event is the first of a batch: the batch must be taken when the linger time is over.
+        case opened
+        case added
+        /// A batch is ready to be taken.
+        case sealed
+        /// The queue is full, or closed.
+        case dropped
+        /// The event alone is larger than a batch may be.
+        case tooLarge
+    }
+
+    private let bounds: Bounds
+    private let tenant: String
+    private let producerID: ProducerID
+    private var open: [UInt8] = []
+    private var openCount = 0
+    private var sealed: [SealedBatch] = []
+    private var unansweredBytes = 0
+    private var isClosed = false
+    /// The number that the next batch gets.
+    private(set) var nextSequence: Int64 = 0
+
+    init(bounds: Bounds, tenant: String, producerID: ProducerID) {
+        self.bounds = bounds
+        self.tenant = tenant
+        self.producerID = producerID
+    }
+
+    /// What is held in memory: the batch being filled, and all that aren't answered, in bytes.
+    var heldBytes: Int { self.open.count + self.unansweredBytes }
+
+    /// Adds an event.
+    mutating func append(_ event: Event) -> Outcome {
+        let size = EventEncoder.sizeBytes(of: event)
+        guard size + 128 + self.tenant.utf8.count <= self.bounds.maxBatchBytes else { return .tooLarge }
+        guard !self.isClosed, self.heldBytes + size <= self.bounds.maxQueueBytes else { return .dropped }
+        let hadSealed = !self.sealed.isEmpty
+        if self.openCount > 0, self.open.count + size + 8 > self.bounds.maxBatchBytes { self.seal() }
+        if self.openCount == 0 {
+            self.open = SealedBatch.begin(
+                tenant: self.tenant, producerID: self.producerID, sequence: self.nextSequence,
+                reservingBytes: min(self.bounds.maxBatchBytes, 400 * min(self.bounds.maxBatchEvents, 1024)))
+        }
+        EventEncoder.append(event, to: &self.open)
+        self.openCount += 1
+        if self.openCount >= self.bounds.maxBatchEvents { self.seal() }
+        if !self.sealed.isEmpty, !hadSealed { return .sealed }
+        return self.openCount == 1 ? .opened : .added
+    }
+
+    /// Takes the batches that are ready; with `includingOpen` the one that is being filled as well.
+    mutating func takeSealed(includingOpen: Bool) -> [SealedBatch] {
+        if includingOpen { self.seal() }
+        defer { self.sealed = [] }
+        return self.sealed
+    }
+
+    /// Takes note that a batch is done: its memory is free.
+    mutating func answered(_ batch: SealedBatch) {
+        self.unansweredBytes -= batch.frame.count
+    }
+
+    /// Takes no more events.
+    mutating func close() { self.isClosed = true }
+
+    private mutating func seal() {
+        guard self.openCount > 0 else { return }
+        let batch = SealedBatch(sequence: self.nextSequence, unfinishedFrame: self.open, eventCount: self.openCount)
+        self.sealed.append(batch)
+        self.unansweredBytes += batch.frame.count
+        self.nextSequence += 1
+        self.open = []
+        self.openCount = 0
+    }
+}

@@ -1,0 +1,227 @@
+package import DocketModel
+
+/// Decides when which batch is sent, sent again or given up: the client's protocol as a pure value.
+///
+/// Contract: a batch enters by ``enqueue(_:now:)`` and leaves by exactly one ``Action/complete(sequence:_:)``. Between the two
+/// it is *waiting* (in order of arrival), *in flight* on the stream, or *delayed* until its next attempt. A lost stream
+/// puts everything in flight back to the front, in sequence order: the collector knows a batch that it has already
+/// stored by its sequence and answers with the first verdict. Time comes in as nanoseconds of a monotonic clock; the
+/// random part of a back-off comes in as a number from 0 to 1.
+package struct PublishMachine: Sendable {
+    /// What the I/O around the machine is to do, in order.
+    package enum Action: Equatable, Sendable {
+        /// Open a connection and a stream on it.
+        case openStream
+        /// Send this batch on the stream.
+        case send(sequence: Int64)
+        /// The batch is done; forget it.
+        case complete(sequence: Int64, Result<Verdict, ClientError>)
+        /// Call ``wake(now:)`` at that time.
+        case wake(atNanoseconds: Int64)
+        /// Half-close the stream: nothing more will be sent.
+        case closeStream
+    }
+
+    /// How an attempt is followed by the next.
+    package struct RetryPolicy: Sendable, Equatable {
+        /// The pause after the first failure.
+        package var initialBackoffMilliseconds: Int64 = 50
+        /// The longest pause.
+        package var maxBackoffMilliseconds: Int64 = 10_000
+        /// How often a batch that must not wait for ever is tried in all; `nil` for no bound.
+        package var maxAttempts: Int?
+
+        package init() {}
+
+        /// The pause before attempt number `attempt` (the first retry is 1): exponential, with full jitter over its
+        /// upper half.
+        func backoffNanoseconds(attempt: Int, jitter: Double) -> Int64 {
+            let exponent = min(max(attempt - 1, 0), 20)
+            let full = min(self.initialBackoffMilliseconds << Int64(exponent), self.maxBackoffMilliseconds)
+            return Int64(Double(full) * 1_000_000 * (0.5 + 0.5 * jitter))
+        }
+    }
+
+    private enum Stream: Equatable {
+        case closed
+        case opening
+        case open
+        case backingOff(untilNanoseconds: Int64)
+    }
+
+    private struct Batch: Sendable {
+        var sequence: Int64
+        var attempts = 0
+    }
+
+    private let maxInFlightBatches: Int
+    private let policy: RetryPolicy
+    private var stream = Stream.closed
+    private var waiting: [Batch] = []
+    private var waitingHead = 0
+    private var inFlight: [Int64: Batch] = [:]
+    private var delayed: [(dueNanoseconds: Int64, batch: Batch)] = []
+    private var consecutiveFailures = 0
+    private var isClosing = false
+
+    package init(maxInFlightBatches: Int, policy: RetryPolicy) {
+        self.maxInFlightBatches = max(1, maxInFlightBatches)
+        self.policy = policy
+    }
+
+    /// Whether no batch is left.
+    package var isIdle: Bool { self.waitingCount == 0 && self.inFlight.isEmpty && self.delayed.isEmpty }
+
+    /// How many batches are waiting for their turn or their next attempt.
+    package var backlogCount: Int { self.waitingCount + self.delayed.count }
+
+    /// How many batches have been sent and not been answered.
+    package var inFlightCount: Int { self.inFlight.count }
+
+    private var waitingCount: Int { self.waiting.count - self.waitingHead }
+
+    // MARK: Events
+
+    /// A new batch. Its sequence must be unused.
+    package mutating func enqueue(_ sequence: Int64, now: Int64) -> [Action] {
+        self.waiting.append(Batch(sequence: sequence))
+        return self.proceed(now: now)
+    }
+
+    /// The stream is open: the collector has answered with headers, or may be sent to.
+    package mutating func streamOpened(now: Int64) -> [Action] {
+        guard self.stream == .opening else { return [] }
+        self.stream = .open
+        return self.proceed(now: now)
+    }
+
+    /// The stream, or the attempt to open one, has ended. `error` says why; `isPermanent` that another attempt will end in the
+    /// same way until somebody mends something.
+    package mutating func streamLost(
+        _ error: ClientError, isPermanent: Bool, now: Int64, jitter: Double
+    ) -> [Action] {
+        guard self.stream == .open || self.stream == .opening else { return [] }
+        let returning = self.inFlight.values.sorted { $0.sequence < $1.sequence }
+        self.inFlight.removeAll(keepingCapacity: true)
+        self.waiting = returning + self.waiting[self.waitingHead...]
+        self.waitingHead = 0
+        self.consecutiveFailures += 1
+        self.stream = .closed
+
+        var actions = self.giveUpAfterFailure(error, isPermanent: isPermanent)
+        guard !self.isIdle else { return actions }
+        let pause = self.policy.backoffNanoseconds(attempt: self.consecutiveFailures, jitter: jitter)
+        self.stream = .backingOff(untilNanoseconds: now + pause)
+        actions.append(.wake(atNanoseconds: now + pause))
+        return actions
+    }
+
+    /// The collector stored the batch.
+    package mutating func accepted(_ sequence: Int64, _ verdict: Verdict, now: Int64) -> [Action] {
+        guard self.inFlight.removeValue(forKey: sequence) != nil else { return [] }
+        self.consecutiveFailures = 0
+        return [.complete(sequence: sequence, .success(verdict))] + self.proceed(now: now)
+    }
+
+    /// The collector refused the batch. A refusal that may pass is followed by another attempt under the same sequence,
+    /// not before `retryAfterMilliseconds` when the collector named a time.
+    package mutating func refused(
+        _ sequence: Int64, _ error: ClientError, isPermanent: Bool, retryAfterMilliseconds: Int64?, now: Int64,
+        jitter: Double
+    ) -> [Action] {
+        guard var batch = self.inFlight.removeValue(forKey: sequence) else { return [] }
+        batch.attempts += 1
+        let isExhausted = self.policy.maxAttempts.map { batch.attempts >= $0 } ?? false
+        guard !isPermanent, !isExhausted else {
+            return [.complete(sequence: sequence, .failure(error))] + self.proceed(now: now)
+        }
+        let backoff = self.policy.backoffNanoseconds(attempt: batch.attempts, jitter: jitter)
+        let due = now + max(backoff, (retryAfterMilliseconds ?? 0) * 1_000_000)
+        self.delayed.append((due, batch))
+        return [.wake(atNanoseconds: due)] + self.proceed(now: now)
+    }
+
+    /// A time that was asked for has come.
+    package mutating func wake(now: Int64) -> [Action] {
+        if case .backingOff(let until) = self.stream, until <= now { self.stream = .closed }
+        let due = self.delayed.filter { $0.dueNanoseconds <= now }.map(\.batch)
+        if !due.isEmpty {
+            self.delayed.removeAll { $0.dueNanoseconds <= now }
+            self.waiting = due.sorted { $0.sequence < $1.sequence } + self.waiting[self.waitingHead...]
+            self.waitingHead = 0
+        }
+        return self.proceed(now: now)
+    }
+
+    /// Nothing more will be enqueued: once the last batch is done the stream is closed.
+    package mutating func finish(now: Int64) -> [Action] {
+        self.isClosing = true
+        return self.proceed(now: now)
+    }
+
+    /// Gives every batch up.
+    package mutating func abandon(_ error: ClientError) -> [Action] {
+        let left = self.waiting[self.waitingHead...].map(\.sequence) + self.inFlight.keys + self.delayed.map(\.batch.sequence)
+        self.waiting.removeAll()
+        self.waitingHead = 0
+        self.inFlight.removeAll()
+        self.delayed.removeAll()
+        self.isClosing = true
+        let wasOpen = self.stream == .open
+        self.stream = .closed
+        return left.sorted().map { .complete(sequence: $0, .failure(error)) } + (wasOpen ? [.closeStream] : [])
+    }
+
+    // MARK: Decisions
+
+    /// Sends what may be sent, or sees to it that it can be.
+    private mutating func proceed(now: Int64) -> [Action] {
+        switch self.stream {
+        case .closed:
+            guard self.waitingCount > 0 else { return [] }
+            self.stream = .opening
+            return [.openStream]
+        case .opening, .backingOff:
+            return []
+        case .open:
+            return self.sendWaiting()
+        }
+    }
+
+    private mutating func sendWaiting() -> [Action] {
+        var actions: [Action] = []
+        while self.waitingCount > 0, self.inFlight.count < self.maxInFlightBatches {
+            let batch = self.waiting[self.waitingHead]
+            self.waitingHead += 1
+            self.inFlight[batch.sequence] = batch
+            actions.append(.send(sequence: batch.sequence))
+        }
+        if self.waitingHead > 64, self.waitingHead * 2 > self.waiting.count {
+            self.waiting.removeFirst(self.waitingHead)
+            self.waitingHead = 0
+        }
+        if self.isClosing, self.isIdle {
+            self.stream = .closed
+            actions.append(.closeStream)
+        }
+        return actions
+    }
+
+    /// With a bound on attempts, a failure of the stream counts as an attempt of each batch that was waiting for it.
+    private mutating func giveUpAfterFailure(_ error: ClientError, isPermanent: Bool) -> [Action] {
+        guard let maxAttempts = self.policy.maxAttempts else { return [] }
+        var kept: [Batch] = []
+        var actions: [Action] = []
+        for var batch in self.waiting[self.waitingHead...] {
+            batch.attempts += 1
+            if isPermanent || batch.attempts >= maxAttempts {
+                actions.append(.complete(sequence: batch.sequence, .failure(error)))
+            } else {
+                kept.append(batch)
+            }
+        }
+        self.waiting = kept
+        self.waitingHead = 0
+        return actions
+    }
+}

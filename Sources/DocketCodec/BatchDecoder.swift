@@ -1,0 +1,208 @@
+import CDocketProtos
+import CProtobufC
+import DocketMerkle
+package import DocketModel
+
+/// Decodes publish requests and encodes their events for the store, in one pass over the events.
+///
+/// Each event is unpacked by protobuf-c into an arena, checked, hashed and written as a COPY tuple; then the arena is
+/// taken back for the next one. So a batch needs the memory of its largest event, which stays in the processor's cache,
+/// and nothing is allocated for an event but the bytes of its tuple.
+///
+/// One for each event loop: it is not Sendable, and what it keeps between batches is memory only.
+@safe package final class BatchDecoder {
+    private let limits: Limits
+    private let arena: Arena
+    /// Where leaves are written before they are hashed.
+    private var leaf: UnsafeMutableRawBufferPointer
+    /// The leaf hashes of the batch at hand.
+    private var hashes: [MerkleHash] = []
+    /// The type of the event before, which most events share.
+    private var lastTypeName = ""
+
+    /// How much larger than now scratch memory may stay between batches, in bytes.
+    private static let keptLeafBytes = 1024 * 1024
+
+    /// - Parameters:
+    ///   - limits: What a batch and an event may hold.
+    ///   - arenaBudgetBytes: How much memory one decoded event may take; twice the largest batch and a mebibyte by
+    ///     default, so that every event of an honest client fits.
+    package init(limits: Limits, arenaBudgetBytes: Int? = nil) {
+        self.limits = limits
+        self.arena = Arena(budgetBytes: arenaBudgetBytes ?? 2 * limits.maxBatchBytes + 1024 * 1024)
+        unsafe self.leaf = .allocate(byteCount: 4096, alignment: 16)
+    }
+
+    deinit {
+        unsafe self.leaf.deallocate()
+    }
+
+    /// Reads a publish request's frame and checks what concerns it as a whole. The events themselves are decoded by
+    /// ``encode(_:key:batchID:receivedAt:admit:)``.
+    ///
+    /// - Throws: ``CodecError``; nothing of the request may be stored then.
+    package func decode(_ message: [UInt8]) throws(CodecError) -> PublishRequestView {
+        try PublishRequestView(message, limits: self.limits)
+    }
+
+    /// Decodes, checks, hashes and encodes the events of a request.
+    ///
+    /// - Parameters:
+    ///   - request: What ``decode(_:)`` returned.
+    ///   - key: What names the batch: the tenant that the credential allows, with the request's producer and sequence.
+    ///   - batchID: The collector's number for the batch.
+    ///   - receivedAt: When the collector received the batch: ``BatchID/receivedAt(of:)`` of `batchID`.
+    ///   - admit: The registry's word on an event that has passed the codec's own checks.
+    /// - Throws: ``CodecError`` of the code `malformed` or `expandsTooFar` when an event is no protobuf message or
+    ///   takes more memory than the budget; nothing of the request may be stored then. All other faults reject single
+    ///   events.
+    package func encode(
+        _ request: PublishRequestView,
+        key: BatchKey,
+        batchID: Int64,
+        receivedAt: Timestamp,
+        admit: (borrowing EventView) -> Admission
+    ) throws(CodecError) -> EncodedBatch {
+        var batch = BatchUnderway(request)
+        let check = EventCheck(limits: self.limits)
+        // Taken out of the object for the while: its accesses to itself would be checked at run time.
+        var hashes = self.hashes
+        self.hashes = []
+        hashes.removeAll(keepingCapacity: true)
+        defer {
+            self.hashes = hashes
+            self.tidy()
+        }
+        try unsafe request.message.withUnsafeBufferPointer { message throws(CodecError) in
+            for index in 0..<request.eventCount {
+                let range = request.events[index]
+                let event = try unsafe self.unpack(UnsafeBufferPointer(rebasing: message[range]), index: index)
+                unsafe hashes.append(self.leafHash(of: event, encodedBytes: range.count))
+                let admission: Admission
+                if let refusal = unsafe check.refusal(of: event) {
+                    admission = .reject(refusal)
+                } else {
+                    unsafe self.noteType(of: event)
+                    admission = unsafe admit(EventView(event, index: index, typeName: self.lastTypeName))
+                }
+                switch admission {
+                case .accept(let typeID):
+                    unsafe batch.append(
+                        event, encodedBytes: range.count, batchID: batchID, tenantID: key.tenantID, typeID: typeID,
+                        position: index)
+                case .reject(let refusal):
+                    batch.reject(refusal, at: index, bytes: request.eventBytes(at: index))
+                }
+            }
+        }
+        return self.finish(batch, hashes: &hashes, key: key, batchID: batchID, receivedAt: receivedAt)
+    }
+
+    // MARK: Steps
+
+    /// Unpacks one event into the arena, in place of the one before.
+    private func unpack(_ bytes: UnsafeBufferPointer<UInt8>, index: Int) throws(CodecError) -> CEvent {
+        self.arena.reset()
+        let unpacked = unsafe docket__v1__event__unpack(
+            self.arena.allocator, bytes.count, bytes.baseAddress)
+        if let unpacked = unsafe unpacked { return unsafe CEvent(unpacked) }
+        guard self.arena.isExhausted else {
+            throw CodecError(
+                code: .malformed,
+                message: "events[\(index)] is no docket.v1.Event: encode it with the published event.proto")
+        }
+        throw CodecError(
+            code: .expandsTooFar,
+            message: "events[\(index)] would take more than \(self.arena.budgetBytes) bytes of memory: "
+                + "it is made of almost nothing but empty or unknown fields; leave them out")
+    }
+
+    private func leafHash(of event: CEvent, encodedBytes: Int) -> MerkleHash {
+        let needed = unsafe ArenaLeaf.maxBytes(of: event, encodedBytes: encodedBytes)
+        if unsafe needed > self.leaf.count {
+            unsafe self.leaf.deallocate()
+            unsafe self.leaf = .allocate(byteCount: 2 * needed, alignment: 16)
+        }
+        var writer = unsafe ArenaLeaf(self.leaf)
+        let count = unsafe writer.write(event)
+        return unsafe MerkleTree.leafHash(prefixed: UnsafeRawBufferPointer(rebasing: self.leaf[..<count]))
+    }
+
+    /// Makes ``lastTypeName`` the event's type, which has passed the check for UTF-8.
+    private func noteType(of event: CEvent) {
+        let type = unsafe event.pointee.type.buffer
+        let isSame = unsafe self.lastTypeName.utf8.withContiguousStorageIfAvailable { last in
+            unsafe sameBytes(last, type)
+        }
+        if isSame != true { self.lastTypeName = unsafe String(decoding: type, as: UTF8.self) }
+    }
+
+    private func finish(
+        _ batch: BatchUnderway, hashes: inout [MerkleHash], key: BatchKey, batchID: Int64, receivedAt: Timestamp
+    ) -> EncodedBatch {
+        var root: MerkleHash?
+        if !batch.rejections.isEmpty {
+            var rejected = batch.rejections.makeIterator()
+            var next = rejected.next()
+            var accepted: [MerkleHash] = []
+            accepted.reserveCapacity(hashes.count - batch.rejections.count)
+            for (index, hash) in hashes.enumerated() {
+                if index == next?.index { next = rejected.next() } else { accepted.append(hash) }
+            }
+            root = MerkleTree.root(consuming: &accepted)
+        }
+        let contentHash = MerkleTree.root(consuming: &hashes)
+        return EncodedBatch(
+            key: key,
+            batchID: batchID,
+            receivedAt: receivedAt,
+            tuples: batch.tuples,
+            eventCount: hashes.count,
+            acceptedCount: hashes.count - batch.rejections.count,
+            rejections: batch.rejections,
+            quarantined: batch.quarantined,
+            root: (root ?? contentHash).bytes,
+            contentHash: contentHash.bytes)
+    }
+
+    /// Gives back what an unusual event has taken.
+    private func tidy() {
+        self.arena.reset()
+        if unsafe self.leaf.count > Self.keptLeafBytes {
+            unsafe self.leaf.deallocate()
+            unsafe self.leaf = .allocate(byteCount: 4096, alignment: 16)
+        }
+    }
+}
+
+/// What has become of a batch so far.
+private struct BatchUnderway {
+    private(set) var tuples: [UInt8] = []
+    private(set) var rejections: [Rejection] = []
+    private(set) var quarantined: [QuarantinedEvent] = []
+
+    init(_ request: PublishRequestView) {
+        // A usual tuple is about 150 bytes larger than the event: 33 column lengths take the place of short tags.
+        self.tuples.reserveCapacity(request.message.count + 160 * request.eventCount)
+    }
+
+    mutating func append(
+        _ event: CEvent, encodedBytes: Int, batchID: Int64, tenantID: Int32, typeID: Int32, position: Int
+    ) {
+        let needed = unsafe TupleWriter.maxBytes(of: event, encodedBytes: encodedBytes)
+        self.tuples.append(addingCapacity: needed) { out in
+            unsafe out.withUnsafeMutableBufferPointer { memory, initialized in
+                var writer = unsafe TupleWriter(UnsafeMutableRawBufferPointer(memory))
+                // The number of events in a batch is far below 2^31.
+                initialized += unsafe writer.write(
+                    event, batchID: batchID, tenantID: tenantID, typeID: typeID,
+                    position: Int32(truncatingIfNeeded: position))
+            }
+        }
+    }
+
+    mutating func reject(_ refusal: EventRefusal, at index: Int, bytes: ArraySlice<UInt8>) {
+        self.rejections.append(refusal.rejection(at: index))
+        self.quarantined.append(QuarantinedEvent(index: index, event: Array(bytes)))
+    }
+}

@@ -1,0 +1,71 @@
+internal import DocketGRPC
+package import DocketRPC
+package import DocketStore
+package import DocketTransport
+package import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import ServiceLifecycle
+
+/// The collector's gRPC server with all its services.
+package struct CollectorServer: Service {
+    private let server: RPCServer
+    private let group: MultiThreadedEventLoopGroup
+    private let logger: Logger
+    private let onBound: @Sendable (TransportAddress) -> Void
+
+    /// - Parameters:
+    ///   - configuration: where to listen, and the bounds of connections.
+    ///   - memoryLimitBytes: the budget for messages in flight, in bytes.
+    ///   - eventLoopCount: how many threads serve connections; 0 means one a core.
+    ///   - onBound: called once with the address that is listened on.
+    package init(
+        configuration: RPCServerConfiguration, memoryLimitBytes: Int, eventLoopCount: Int, pipeline: PublishPipeline,
+        registry: RegistryHolder, reader: any EventReader, logger: Logger,
+        onBound: @escaping @Sendable (TransportAddress) -> Void = { _ in }
+    ) {
+        let group = MultiThreadedEventLoopGroup(
+            numberOfThreads: eventLoopCount == 0 ? NIOCore.System.coreCount : eventLoopCount)
+        let queries = QueryService(registry: registry, reader: reader)
+        self.group = group
+        self.logger = logger
+        self.onBound = onBound
+        self.server = RPCServer(
+            configuration: configuration, budget: MemoryBudget(limitBytes: memoryLimitBytes), group: group, logger: logger
+        ) { methods in
+            methods.register(CollectorMethods.service, "Publish") { call throws(GRPCStatus) in
+                try PublishHandler.make(pipeline: pipeline, call: call)
+            }
+            methods.register(CollectorMethods.service, "PublishStream") { call throws(GRPCStatus) in
+                try PublishStreamHandler.make(pipeline: pipeline, call: call)
+            }
+            methods.registerUnary(AuditLogMethods.service, "Query") { head, message throws(GRPCStatus) in
+                try await queries.query(message, headers: head.headers)
+            }
+        }
+    }
+
+    /// Serves until graceful shutdown, then finishes what has been accepted.
+    package func run() async throws {
+        let address = try await self.server.start()
+        self.logger.info("gRPC is served", metadata: ["address": "\(address)"])
+        self.onBound(address)
+        try? await gracefulShutdown()
+        self.logger.info("draining")
+        await self.server.shutDown()
+        try await self.group.shutdownGracefully()
+    }
+}
+
+/// The names of `docket/v1/collector.proto`.
+package enum CollectorMethods {
+    package static let service = "docket.v1.CollectorService"
+    package static let publish = "/docket.v1.CollectorService/Publish"
+    package static let publishStream = "/docket.v1.CollectorService/PublishStream"
+}
+
+/// The names of `docket/v1/audit_log.proto`.
+package enum AuditLogMethods {
+    package static let service = "docket.v1.AuditLogService"
+    package static let query = "/docket.v1.AuditLogService/Query"
+}

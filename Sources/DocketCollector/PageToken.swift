@@ -1,0 +1,25 @@
+internal import DocketModel
+
+/// The opaque token of a page: where the page before ended, and in which order it came.
+///
+/// 22 bytes: version, order, then the time, the batch id and the position of the last event, big-endian.
+enum PageToken {
+    private static let version: UInt8 = 1
+    private static let length = 22
+
+    static func encode(_ cursor: PageCursor, order: EventOrder) -> [UInt8] {
+        [Self.version, UInt8(truncatingIfNeeded: order.rawValue)]
+            + bigEndianBytes(UInt64(bitPattern: cursor.occurredAt.microsecondsSinceEpoch))
+            + bigEndianBytes(UInt64(bitPattern: cursor.batchID))
+            + bigEndianBytes(UInt64(UInt32(bitPattern: cursor.position))).suffix(4)
+    }
+
+    /// The place that a token names; `nil` when it isn't one of ours, or is of a query in another order.
+    static func decode(_ token: [UInt8], order: EventOrder) -> PageCursor? {
+        guard token.count == Self.length, token[0] == Self.version, Int32(token[1]) == order.rawValue else { return nil }
+        return PageCursor(
+            occurredAt: Timestamp(microsecondsSinceEpoch: Int64(bitPattern: bigEndian(token[2..<10]))),
+            batchID: Int64(bitPattern: bigEndian(token[10..<18])),
+            position: Int32(bitPattern: UInt32(truncatingIfNeeded: bigEndian(token[18..<22]))))
+    }
+}

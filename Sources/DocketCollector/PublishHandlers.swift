@@ -1,0 +1,136 @@
+internal import DocketCodec
+internal import DocketGRPC
+internal import DocketHeaders
+internal import DocketModel
+internal import DocketRPC
+internal import DocketRegistry
+internal import DocketTransport
+internal import NIOCore
+
+/// What the publishing methods keep beside an event loop.
+final class LoopDecoder {
+    let decoder: BatchDecoder
+
+    init(limits: Limits) { self.decoder = BatchDecoder(limits: limits) }
+}
+
+/// What the last token of a connection turned out to be: emitters show the same one with every call.
+final class ConnectionToken {
+    private var text: ArraySlice<UInt8> = []
+    private var token: AccessToken?
+
+    /// The token of a call's metadata.
+    func token(of headers: HeaderList) throws(PublishRefusal) -> AccessToken {
+        guard let index = headers.firstIndex(of: "authorization") else { throw .missingToken }
+        let value = headers.valueBytes(at: index)
+        if let token = self.token, value.elementsEqual(self.text) { return token }
+        let scheme = String(decoding: value.prefix(7), as: UTF8.self)
+        guard scheme.lowercased() == "bearer " else { throw .missingToken }
+        do {
+            let token = try AccessToken(String(decoding: value.dropFirst(7), as: UTF8.self))
+            self.text = value
+            self.token = token
+            return token
+        } catch {
+            throw PublishRefusal(error)
+        }
+    }
+}
+
+extension ServerCallContext {
+    /// The token that the caller has shown.
+    func token() throws(GRPCStatus) -> AccessToken {
+        let cache = self.connection.storage.object(ConnectionToken.self, make: { ConnectionToken() })
+        do {
+            return try cache.token(of: self.head.headers)
+        } catch {
+            throw error.status
+        }
+    }
+
+    /// The decoder of the call's event loop.
+    func decoder(limits: Limits) -> BatchDecoder {
+        self.connection.loopStorage.object(LoopDecoder.self, make: { LoopDecoder(limits: limits) }).decoder
+    }
+}
+
+/// `docket.v1.CollectorService/Publish`: one batch, one answer.
+enum PublishHandler {
+    static func make(
+        pipeline: PublishPipeline, call: ServerCallContext
+    ) throws(GRPCStatus) -> any ServerCallHandler {
+        let token = try call.token()
+        return UnaryHandler { message, call in
+            let (reference, reservation) = (call.reference, message.reservation)
+            pipeline.publish(message.bytes, token: token, decoder: call.decoder(limits: pipeline.limits)) { answer in
+                reservation.release()
+                switch answer {
+                case .verdict(let sequence, let verdict):
+                    reference.reply(encodePublishResponse(sequence: sequence, verdict: verdict))
+                case .refused(_, let refusal):
+                    reference.finish(refusal.status)
+                }
+            }
+        }
+    }
+}
+
+/// `docket.v1.CollectorService/PublishStream`: batches pipelined, each answered on its own. Only a fault of the stream
+/// itself ends it.
+final class PublishStreamHandler: ServerCallHandler {
+    private let pipeline: PublishPipeline
+    private let token: AccessToken
+    private var unanswered = 0
+    private var hasEnded = false
+
+    private init(pipeline: PublishPipeline, token: AccessToken) {
+        self.pipeline = pipeline
+        self.token = token
+    }
+
+    static func make(
+        pipeline: PublishPipeline, call: ServerCallContext
+    ) throws(GRPCStatus) -> any ServerCallHandler {
+        let handler = PublishStreamHandler(pipeline: pipeline, token: try call.token())
+        call.sendHeaders()
+        return handler
+    }
+
+    func receive(_ message: InboundMessage, call: ServerCallContext) {
+        self.unanswered += 1
+        let (reference, reservation) = (call.reference, message.reservation)
+        // The answer comes back by way of the call's loop, where alone the handler may be touched.
+        let handler = NIOLoopBound(self, eventLoop: call.connection.eventLoop)
+        self.pipeline.publish(message.bytes, token: self.token, decoder: call.decoder(limits: self.pipeline.limits)) { answer in
+            reservation.release()
+            reference.execute { call in handler.value.answer(answer, call: call) }
+        }
+    }
+
+    func receiveEnd(call: ServerCallContext) {
+        self.hasEnded = true
+        self.finishIfDone(call)
+    }
+
+    func cancelled(call: ServerCallContext) {}
+
+    private func answer(_ answer: PublishPipeline.Answer, call: ServerCallContext) {
+        self.unanswered -= 1
+        switch answer {
+        case .verdict(let sequence, let verdict):
+            call.send(encodePublishResponse(sequence: sequence, verdict: verdict))
+        case .refused(let sequence?, let refusal) where refusal.code != .unauthenticated:
+            call.send(encodePublishResponse(sequence: sequence, status: refusal.serializedStatus))
+        case .refused(_, let refusal):
+            // Without a sequence nobody could tell which batch is meant; without a credential nothing more may come.
+            call.finish(refusal.status)
+            return
+        }
+        self.finishIfDone(call)
+    }
+
+    private func finishIfDone(_ call: ServerCallContext) {
+        guard self.hasEnded, self.unanswered == 0 else { return }
+        call.finish(.ok)
+    }
+}

@@ -1,0 +1,61 @@
+internal import DocketCodec
+internal import DocketGRPC
+internal import DocketHeaders
+internal import DocketMessages
+internal import DocketModel
+internal import DocketRegistry
+internal import DocketStore
+
+/// `docket.v1.AuditLogService/Query`: one page of a tenant's log.
+struct QueryService: Sendable {
+    private let registry: RegistryHolder
+    private let reader: any EventReader
+
+    init(registry: RegistryHolder, reader: any EventReader) {
+        self.registry = registry
+        self.reader = reader
+    }
+
+    func query(_ message: [UInt8], headers: HeaderList) async throws(GRPCStatus) -> [UInt8] {
+        do {
+            let snapshot = self.registry.snapshot
+            guard let principal = snapshot.authenticate(try ConnectionToken().token(of: headers)) else {
+                throw PublishRefusal.unknownToken
+            }
+            let request = try QueryRequestMessage(serialized: message)
+            let tenant = try snapshot.tenant(named: request.tenant, for: principal, scope: .query)
+            let page = try await self.reader.query(
+                EventQuery(
+                    tenantIDs: [tenant.id], filter: request.filter, order: request.order, limit: request.pageSize,
+                    after: try Self.cursor(of: request)))
+            return QueryResponseMessage(
+                events: page.events.map { stored in
+                    StoredEventMessage(
+                        event: encodeEvent(stored.event), tenant: stored.tenant, receivedAt: stored.receivedAt,
+                        batchID: stored.batchID, position: Int(stored.position))
+                },
+                nextPageToken: page.next.map { PageToken.encode($0, order: request.order) } ?? []
+            ).serialized()
+        } catch let error as PublishRefusal {
+            throw error.status
+        } catch let error as MessageError {
+            throw GRPCStatus(.invalidArgument, error.message)
+        } catch let error as RegistryError {
+            throw PublishRefusal(error).status
+        } catch let error as StoreError {
+            throw PublishRefusal(error).status
+        } catch {
+            throw GRPCStatus(.internal, "the query failed: \(error)")
+        }
+    }
+
+    private static func cursor(of request: QueryRequestMessage) throws(PublishRefusal) -> PageCursor? {
+        guard !request.pageToken.isEmpty else { return nil }
+        guard let cursor = PageToken.decode(request.pageToken, order: request.order) else {
+            throw PublishRefusal(
+                .invalidArgument,
+                "the page token is not of a query in this order; pass next_page_token of the page before, unchanged")
+        }
+        return cursor
+    }
+}

@@ -1,0 +1,80 @@
+/// Writes protobuf fields (https://protobuf.dev/programming-guides/encoding/).
+struct WireWriter {
+    var bytes: [UInt8] = []
+
+    /// A length-delimited field: text, bytes or a nested message.
+    mutating func append(field: UInt32, _ value: some Collection<UInt8>) {
+        self.append(varint: UInt64(field) << 3 | 2)
+        self.append(varint: UInt64(value.count))
+        self.bytes.append(contentsOf: value)
+    }
+
+    /// A number; zero, the default of proto3, is left out.
+    mutating func append(field: UInt32, varint value: UInt64) {
+        guard value != 0 else { return }
+        self.append(varint: UInt64(field) << 3)
+        self.append(varint: value)
+    }
+
+    private mutating func append(varint value: UInt64) {
+        var rest = value
+        while rest >= 0x80 {
+            self.bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        self.bytes.append(UInt8(rest))
+    }
+}
+
+/// Reads protobuf fields one after the other; what it hands out lies in the bytes that it was given.
+struct WireReader {
+    /// A field by its number; those of other wire types are `skipped`.
+    enum Field: Equatable {
+        case varint(UInt32, UInt64)
+        case bytes(UInt32, ArraySlice<UInt8>)
+        case skipped
+    }
+
+    private var rest: ArraySlice<UInt8>
+
+    init(_ bytes: ArraySlice<UInt8>) { self.rest = bytes }
+
+    /// The next field; `nil` at the end. Groups, which proto3 doesn't have, are refused.
+    mutating func next() throws(MessageError) -> Field? {
+        guard !self.rest.isEmpty else { return nil }
+        let tag = try self.varint()
+        guard let number = UInt32(exactly: tag >> 3), (1...0x1FFF_FFFF).contains(number) else { throw Self.malformed }
+        switch tag & 7 {
+        case 0: return .varint(number, try self.varint())
+        case 1: return try self.skip(8)
+        case 2: return .bytes(number, try self.take(try self.varint()))
+        case 5: return try self.skip(4)
+        default: throw Self.malformed
+        }
+    }
+
+    private mutating func varint() throws(MessageError) -> UInt64 {
+        var value: UInt64 = 0
+        for shift in stride(from: UInt64(0), to: 70, by: 7) {
+            guard let byte = self.rest.popFirst() else { throw Self.malformed }
+            // Bits beyond the sixty-fourth are dropped, as protobuf does.
+            value |= UInt64(byte & 0x7F) << shift
+            if byte < 0x80 { return value }
+        }
+        throw Self.malformed
+    }
+
+    private mutating func take(_ count: UInt64) throws(MessageError) -> ArraySlice<UInt8> {
+        guard count <= UInt64(self.rest.count) else { throw Self.malformed }
+        defer { self.rest = self.rest.dropFirst(Int(count)) }
+        return self.rest.prefix(Int(count))
+    }
+
+    private mutating func skip(_ count: UInt64) throws(MessageError) -> Field {
+        _ = try self.take(count)
+        return .skipped
+    }
+
+    private static let malformed = MessageError(
+        code: .malformed, message: "the bytes are not a QueryResponse; send one as in the .proto file")
+}

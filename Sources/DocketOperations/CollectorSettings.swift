@@ -1,0 +1,172 @@
+package import Configuration
+package import DocketModel
+package import Logging
+
+/// Everything that a collector is told at start-up, from flags, the environment and one configuration file, in this
+/// order of precedence. `docs/configuration.md` lists each setting.
+package struct CollectorSettings: Sendable {
+    /// Where gRPC is served: `HOST:PORT`; port 0 lets the system choose.
+    package var grpcListen = HostPort(host: "127.0.0.1", port: 7480)
+    /// Where the operator's pages are served.
+    package var httpListen = HostPort(host: "127.0.0.1", port: 7481)
+    /// PEM files of the certificate chain and its key; both or none.
+    package var tlsCertificateFile: String?
+    package var tlsKeyFile: String?
+    /// The libpq connection string of the writer's role. A secret.
+    package var writerConninfo = ""
+    /// The libpq connection string of the reader's role. A secret.
+    package var readerConninfo = ""
+    /// How many connections write.
+    package var writerCount = 2
+    /// How many connections read.
+    package var readerCount = 2
+    /// How many event loops serve connections; 0 means one a core.
+    package var eventLoopCount = 0
+    /// The budget for messages in flight, in bytes.
+    package var memoryLimitBytes = 256 * 1024 * 1024
+    /// How long a graceful stop may take, in milliseconds.
+    package var drainTimeoutMilliseconds = 10_000
+    package var limits = Limits()
+    package var logLevel = Logger.Level.info
+    package var logFormat = LogFormat.json
+
+    package init() {}
+
+    /// Reads the settings. A value that doesn't parse, or lies outside its bounds, is an error that names it.
+    package init(_ config: ConfigReader) throws(OperationsError) {
+        let reader = SettingReader(config)
+        self.grpcListen = try reader.hostPort("grpc.listen") ?? self.grpcListen
+        self.httpListen = try reader.hostPort("http.listen") ?? self.httpListen
+        self.tlsCertificateFile = reader.string("tls.certificate_file")
+        self.tlsKeyFile = reader.string("tls.key_file")
+        self.writerConninfo = reader.secret("postgres.writer") ?? ""
+        self.readerConninfo = reader.secret("postgres.reader") ?? ""
+        self.writerCount = try reader.int("postgres.writers", 1...16) ?? self.writerCount
+        self.readerCount = try reader.int("postgres.readers", 1...64) ?? self.readerCount
+        self.eventLoopCount = try reader.int("event_loops", 0...256) ?? self.eventLoopCount
+        self.memoryLimitBytes = try reader.int("memory_limit_bytes", (1 << 20)...(1 << 40)) ?? self.memoryLimitBytes
+        self.drainTimeoutMilliseconds =
+            try reader.int("drain_timeout_ms", 0...600_000) ?? self.drainTimeoutMilliseconds
+        for bound in Limits.bounds {
+            if let value = try reader.int("limits.\(bound.name)", bound.range) { self.limits[keyPath: bound.path] = value }
+        }
+        self.logLevel = try reader.choice("log.level", of: Logger.Level.allCases) ?? self.logLevel
+        self.logFormat = try reader.choice("log.format", of: LogFormat.allCases) ?? self.logFormat
+        try self.checkTogether()
+    }
+
+    /// Conditions that span several settings.
+    private func checkTogether() throws(OperationsError) {
+        guard (self.tlsCertificateFile == nil) == (self.tlsKeyFile == nil) else {
+            throw OperationsError(
+                code: .invalidConfiguration,
+                message: "tls.certificate_file and tls.key_file go together; only one of them is set")
+        }
+        guard self.limits.maxBatchBytes <= self.memoryLimitBytes else {
+            throw OperationsError(
+                code: .invalidConfiguration,
+                message: "memory_limit_bytes is \(self.memoryLimitBytes), less than limits.max_batch_bytes "
+                    + "(\(self.limits.maxBatchBytes)): no batch of that size could ever be read; raise it")
+        }
+    }
+}
+
+/// A host and a port.
+package struct HostPort: Sendable, Equatable, CustomStringConvertible {
+    package var host: String
+    /// From 0 to 65535.
+    package var port: Int
+
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// `HOST:PORT` or `[IPV6]:PORT`; `nil` for anything else.
+    package init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        guard !host.isEmpty else { return nil }
+        self.init(host: String(host), port: Int(port))
+    }
+
+    package var description: String {
+        self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
+    }
+}
+
+/// An error of the operator's side: configuration and pages.
+package struct OperationsError: Error, Sendable, CustomStringConvertible {
+    package enum Code: Sendable, Equatable {
+        /// A setting is malformed, out of bounds, or in conflict with another.
+        case invalidConfiguration
+    }
+
+    package let code: Code
+    /// Names the setting, its value, the bounds and the remedy.
+    package let message: String
+    package let cause: (any Error)?
+
+    package init(code: Code, message: String, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.cause = cause
+    }
+
+    package var description: String { self.message }
+}
+
+/// Reads single settings and turns what doesn't fit into errors that name them.
+private struct SettingReader {
+    private let config: ConfigReader
+
+    init(_ config: ConfigReader) { self.config = config }
+
+    func string(_ name: String) -> String? {
+        self.config.string(forKey: ConfigKey(name))
+    }
+
+    func secret(_ name: String) -> String? {
+        self.config.string(forKey: ConfigKey(name), isSecret: true)
+    }
+
+    func int(_ name: String, _ range: ClosedRange<Int>) throws(OperationsError) -> Int? {
+        guard let text = self.text(name) else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            throw self.invalid(name, text, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    func hostPort(_ name: String) throws(OperationsError) -> HostPort? {
+        guard let text = self.string(name) else { return nil }
+        guard let value = HostPort(text) else {
+            throw self.invalid(name, text, "must be HOST:PORT, such as 127.0.0.1:7480 or [::1]:7480")
+        }
+        return value
+    }
+
+    func choice<Value: RawRepresentable<String>>(
+        _ name: String, of values: [Value]
+    ) throws(OperationsError) -> Value? {
+        guard let text = self.string(name) else { return nil }
+        guard let value = Value(rawValue: text) else {
+            throw self.invalid(name, text, "must be one of " + values.map(\.rawValue).joined(separator: ", "))
+        }
+        return value
+    }
+
+    /// A number's text: a YAML file holds it as a number, flags and the environment as a string.
+    private func text(_ name: String) -> String? {
+        self.config.int(forKey: ConfigKey(name)).map(String.init) ?? self.config.string(forKey: ConfigKey(name))
+    }
+
+    private func invalid(_ name: String, _ value: String, _ demand: String) -> OperationsError {
+        OperationsError(code: .invalidConfiguration, message: "\(name) is '\(value.prefix(128))'; it \(demand)")
+    }
+}

@@ -1,0 +1,34 @@
+import Crypto
+import DocketModel
+
+/// A step of the schema: a numbered SQL file in `Migrations/`.
+///
+/// The files are embedded in code (`.embedInCode` in the manifest): the program can then be copied anywhere by itself,
+/// while a resource bundle would have to travel along with it, and needs Foundation to be found.
+package struct Migration: Sendable, Equatable {
+    /// From 1, without gaps.
+    package let version: Int32
+    /// The file's name without its number and ending.
+    package let name: String
+    package let sql: String
+
+    package init(version: Int32, name: String, sql: String) {
+        self.version = version
+        self.name = name
+        self.sql = sql
+    }
+
+    /// SHA-256 of the SQL, in hexadecimal digits: tells a file that was changed after it had been applied.
+    package var checksum: String { hexadecimal(SHA256.hash(data: Array(self.sql.utf8))) }
+
+    /// All steps, in order; the package manager has put an underscore for each name's first digit. One that has been released is never changed; what it lacks comes in a new one.
+    package static let all: [Migration] = [
+        Migration(1, "registry", PackageResources._001_registry_sql),
+        Migration(2, "events", PackageResources._002_events_sql),
+        Migration(3, "access", PackageResources._003_access_sql),
+    ]
+
+    private init(_ version: Int32, _ name: String, _ sql: [UInt8]) {
+        self.init(version: version, name: name, sql: String(decoding: sql, as: UTF8.self))
+    }
+}

@@ -1,0 +1,97 @@
+package import DocketRegistry
+package import DocketStore
+
+/// Reads the registry as the role `docket_writer`, the one that the collector writes with.
+package final class PostgresRegistry: RegistrySource {
+    private let pool: ConnectionPool
+
+    /// Starts a thread; connects when something is to be read.
+    package init(settings: ConnectionSettings) throws(PostgresError) {
+        self.pool = try ConnectionPool(settings: settings, size: 1, name: "registry")
+    }
+
+    package func loadRegistry() async throws(StoreError) -> RegistryContents {
+        try await self.run { connection throws(PostgresError) in
+            // One snapshot for all tables: the version must belong to what is read with it.
+            try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            let contents = RegistryContents(
+                version: try Self.version(connection), tenants: try Self.tenants(connection),
+                credentials: try Self.credentials(connection), eventTypes: try Self.eventTypes(connection))
+            try connection.execute("COMMIT")
+            return contents
+        }
+    }
+
+    package func registryVersion() async throws(StoreError) -> Int64 {
+        try await self.run { connection throws(PostgresError) in try Self.version(connection) }
+    }
+
+    /// Closes the connection.
+    package func close() { self.pool.close() }
+
+    private func run<Success: Sendable>(
+        _ body: @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Success
+    ) async throws(StoreError) -> Success {
+        do throws(PostgresError) {
+            return try await self.pool.run(body)
+        } catch {
+            let code: StoreError.Code =
+                switch error.code {
+                case .closed: .shuttingDown
+                case .overloaded: .overloaded
+                case .unexpectedAnswer: .internal
+                default: .unavailable
+                }
+            throw StoreError(code: code, message: "the registry can't be read: \(error)", cause: error)
+        }
+    }
+
+    private static func version(_ connection: PostgresConnection) throws(PostgresError) -> Int64 {
+        let rows = try connection.query("SELECT version FROM docket.registry_version")
+        guard rows.count == 1 else {
+            throw PostgresError(code: .unexpectedAnswer, message: "docket.registry_version has \(rows.count) rows, not 1")
+        }
+        return try rows.integer(0, 0)
+    }
+
+    private static func tenants(_ connection: PostgresConnection) throws(PostgresError) -> [RegistryContents.Tenant] {
+        let rows = try connection.query("SELECT tenant_id, slug FROM docket.tenants ORDER BY tenant_id")
+        var tenants: [RegistryContents.Tenant] = []
+        for row in 0..<rows.count {
+            tenants.append(.init(id: try rows.integer(row, 0), slug: try rows.text(row, 1)))
+        }
+        return tenants
+    }
+
+    private static func credentials(
+        _ connection: PostgresConnection
+    ) throws(PostgresError) -> [RegistryContents.Credential] {
+        let rows = try connection.query(
+            """
+            SELECT c.credential_id, c.token_hash, c.scopes, ARRAY(
+                SELECT t.tenant_id FROM docket.credential_tenants AS t
+                WHERE t.credential_id = c.credential_id ORDER BY t.tenant_id)
+            FROM docket.credentials AS c ORDER BY c.credential_id
+            """)
+        var credentials: [RegistryContents.Credential] = []
+        for row in 0..<rows.count {
+            credentials.append(
+                .init(
+                    id: try rows.integer(row, 0), tokenHash: try rows.bytes(row, 1),
+                    tenantIDs: try rows.int4Array(row, 3),
+                    scopes: CredentialScopes(rawValue: try rows.integer(row, 2))))
+        }
+        return credentials
+    }
+
+    private static func eventTypes(_ connection: PostgresConnection) throws(PostgresError) -> [RegistryContents.EventType] {
+        let rows = try connection.query(
+            "SELECT type_id, coalesce(tenant_id, 0), tenant_id IS NULL, name FROM docket.event_types ORDER BY type_id")
+        var types: [RegistryContents.EventType] = []
+        for row in 0..<rows.count {
+            let tenantID: Int32? = try rows.bool(row, 2) ? nil : rows.integer(row, 1)
+            types.append(.init(id: try rows.integer(row, 0), tenantID: tenantID, name: try rows.text(row, 3)))
+        }
+        return types
+    }
+}

@@ -1,0 +1,85 @@
+package import DocketCodec
+package import DocketStore
+package import Logging
+
+/// Stores batches in PostgreSQL: a bounded queue, and a few writers that empty it (``CommitWriter``).
+package final class PostgresStore: EventStore {
+    /// What can be set. Each bound is at least 1.
+    package struct Configuration: Sendable, Equatable {
+        /// How many writers, each a thread and a connection. Two hide each other's fsync; where that is slow, 3 or 4.
+        package var writers = 2
+        /// The most bytes of batches held, waiting and in flight. Above it a batch is refused as `overloaded`.
+        package var maxQueueBytes = 64 * 1024 * 1024
+        /// The most bytes of one commit group.
+        package var maxGroupBytes = 16 * 1024 * 1024
+        /// The most batches of one commit group: bounds the text of its statement.
+        package var maxGroupBatches = 4096
+        /// How long an outage of PostgreSQL may last before batches are answered as `unavailable` at once.
+        package var unavailableAfter: Duration = .seconds(15)
+
+        package init() {}
+    }
+
+    private let shared: WriterShared
+
+    private init(_ shared: WriterShared) { self.shared = shared }
+
+    deinit { self.shared.close() }
+
+    /// Checks that the database is fit to be written to, and starts the writers.
+    ///
+    /// - Throws: `unfit` when the role is a superuser or an owner, lacks a privilege, or the schema or encoding is not what
+    ///   Docket needs; `connectFailed` when the server can't be reached.
+    package static func start(
+        settings: ConnectionSettings, configuration: Configuration = Configuration(), logger: Logger
+    ) async throws(PostgresError) -> PostgresStore {
+        precondition(configuration.writers > 0, "a store has at least one writer")
+        let pool = try ConnectionPool(settings: settings, size: 1, name: "store-check")
+        defer { pool.close() }
+        try await pool.run { connection throws(PostgresError) in _ = try WriterFitness(checking: connection) }
+
+        let shared = WriterShared(settings: settings, configuration: configuration, logger: logger)
+        let store = PostgresStore(shared)
+        for index in 0..<configuration.writers {
+            shared.writerBegan()
+            do {
+                try OwnedThread.start(name: "writer-\(index)") {
+                    CommitWriter(shared: shared).run()
+                    shared.writerEnded()
+                }
+            } catch {
+                shared.writerEnded()
+                throw error
+            }
+        }
+        return store
+    }
+
+    package func submit(
+        _ batch: EncodedBatch, completion: @escaping @Sendable (Result<StoreOutcome, StoreError>) -> Void
+    ) {
+        let error: StoreError
+        switch self.shared.offer(batch, completion: completion) {
+        case .queued: return
+        case .full(let heldBytes):
+            error = StoreError(
+                code: .overloaded,
+                message: "the commit queue holds \(heldBytes) bytes of at most "
+                    + "\(self.shared.configuration.maxQueueBytes); send the same batch again later",
+                retryAfterMilliseconds: 200)
+        case .closed:
+            error = StoreError(
+                code: .shuttingDown, message: "the collector is shutting down; send the same batch to another one",
+                retryAfterMilliseconds: 1000)
+        }
+        self.shared.metrics.answered(.failure(error))
+        completion(.failure(error))
+    }
+
+    /// Takes nothing more in, and waits until every batch that was taken in has been answered. In an outage they are
+    /// answered as `unavailable` after one attempt, so that this ends.
+    package func drain() async {
+        self.shared.close()
+        await self.shared.waitForWriters()
+    }
+}

@@ -1,0 +1,76 @@
+/// An error code of PostgreSQL: five characters (appendix A of its manual).
+package struct SQLState: Sendable, Hashable, CustomStringConvertible {
+    package let text: String
+
+    package init(_ text: String) { self.text = text }
+
+    /// The first two characters: the class.
+    package var classCode: String { String(self.text.prefix(2)) }
+    package var description: String { self.text }
+
+    package static let uniqueViolation = SQLState("23505")
+    package static let insufficientPrivilege = SQLState("42501")
+    package static let duplicateObject = SQLState("42710")
+    package static let serializationFailure = SQLState("40001")
+    package static let deadlockDetected = SQLState("40P01")
+    package static let queryCanceled = SQLState("57014")
+    package static let adminShutdown = SQLState("57P01")
+    package static let internalError = SQLState("XX000")
+}
+
+/// What a writer does about an error that the server answered a commit group with.
+package enum FailureTreatment: Sendable, Equatable, CaseIterable {
+    /// A batch's key is stored already: look the group's keys up, answer the known ones, commit the rest.
+    case lookUpKeys
+    /// Nothing is wrong with the group: send it again, a bounded number of times.
+    case retry
+    /// A row is at fault: commit the group's batches one by one, so that only the batch with that row fails.
+    case isolate
+    /// The server can't write at the moment: answer `unavailable`, so that the senders try again later.
+    case unavailable
+    /// The connection or the server behind it is of no use: make a new one and send the group again.
+    case reconnect
+    /// The installation is at fault, or the hot segment has changed: check the installation anew on a new connection, and
+    /// send the group again once; then answer `unavailable`, so that nothing is lost while an operator puts it right.
+    case installation
+
+    /// The one table of what each error means for a commit group. Exact codes come before classes.
+    package static func of(_ sqlstate: SQLState, constraint: String?) -> FailureTreatment {
+        if sqlstate == .uniqueViolation { return constraint == "batches_key" ? .lookUpKeys : .installation }
+        if let exact = self.byCode[sqlstate.text] { return exact }
+        return self.byClass[sqlstate.classCode] ?? .unavailable
+    }
+
+    private static let byCode: [String: FailureTreatment] = [
+        "40001": .retry,  // serialization_failure
+        "40P01": .retry,  // deadlock_detected
+        "55P03": .retry,  // lock_not_available: lock_timeout ran out
+        "25006": .reconnect,  // read_only_sql_transaction: a failover left us at a standby
+        "57P01": .reconnect,  // admin_shutdown, and pg_terminate_backend
+        "57P02": .reconnect,  // crash_shutdown
+        "57P03": .reconnect,  // cannot_connect_now
+        "57P05": .reconnect,  // idle_session_timeout
+        "25P03": .reconnect,  // idle_in_transaction_session_timeout
+        "57014": .retry,  // query_canceled: by an operator or by statement_timeout
+        "54001": .unavailable,  // statement_too_complex: stack depth; no row's fault
+        "0A000": .installation,  // feature_not_supported: COPY into a leaf with row-level security
+    ]
+
+    private static let byClass: [String: FailureTreatment] = [
+        "08": .reconnect,  // connection exception
+        "22": .isolate,  // data exception: text that is no UTF-8, bad JSON, a value out of range
+        "23": .isolate,  // integrity constraint violation
+        "54": .isolate,  // program limit exceeded: a row, an index entry or a field too large
+        "25": .reconnect,  // invalid transaction state
+        "28": .installation,  // invalid authorization
+        "3D": .installation,  // invalid catalog name
+        "3F": .installation,  // invalid schema name
+        "42": .installation,  // syntax error, missing privilege, missing table or column
+        "53": .unavailable,  // insufficient resources: disk full, out of memory, too many connections
+        "55": .unavailable,  // object not in prerequisite state
+        "57": .reconnect,  // operator intervention
+        "58": .unavailable,  // system error: I/O
+        "F0": .unavailable,  // configuration file
+        "XX": .unavailable,  // internal error, corrupted data or index
+    ]
+}

@@ -1,0 +1,50 @@
+/// Literals in the text of a statement. A commit group goes to the server as one simple query, which takes no parameters;
+/// everything in it is a number, a hexadecimal literal, or text quoted here.
+struct SQLText {
+    private(set) var bytes: [UInt8] = []
+
+    init(_ text: String = "", capacity: Int = 0) {
+        self.bytes.reserveCapacity(capacity)
+        self.append(text)
+    }
+
+    var text: String { String(decoding: self.bytes, as: UTF8.self) }
+
+    mutating func append(_ text: String) { self.bytes.append(contentsOf: text.utf8) }
+
+    mutating func append(_ number: some BinaryInteger) { self.append(String(number)) }
+
+    /// A `bytea` literal in hexadecimal: `'\x…'`.
+    mutating func append(hexadecimal value: some Sequence<UInt8>) {
+        self.append("'\\x")
+        self.appendDigits(value)
+        self.append("'")
+    }
+
+    /// A `uuid` literal of 16 bytes.
+    mutating func append(uuid value: [UInt8]) {
+        self.append("'")
+        self.appendDigits(value)
+        self.append("'")
+    }
+
+    /// A text literal. Relies on `standard_conforming_strings`, which is checked at connecting: a backslash stands for
+    /// itself, and a quote is doubled. U+0000, which PostgreSQL has no way to hold, is left out.
+    mutating func append(quoted text: String) {
+        self.append("'")
+        for byte in text.utf8 where byte != 0 {
+            if byte == UInt8(ascii: "'") { self.bytes.append(byte) }
+            self.bytes.append(byte)
+        }
+        self.append("'")
+    }
+
+    private static let digits = Array("0123456789abcdef".utf8)
+
+    private mutating func appendDigits(_ value: some Sequence<UInt8>) {
+        for byte in value {
+            self.bytes.append(Self.digits[Int(byte >> 4)])
+            self.bytes.append(Self.digits[Int(byte & 15)])
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import DocketGRPC
+import Synchronization
+
+/// Runs the handlers that are `async`, in one task group with a bound: what is off the hot path stays off the event
+/// loops, and too much of it is refused instead of queued.
+final class AsyncCallRunner: Sendable {
+    private struct Job: Sendable {
+        let body: @Sendable () async -> Void
+        let cancellation: CancellationSignal
+    }
+
+    private let jobs: AsyncStream<Job>
+    private let continuation: AsyncStream<Job>.Continuation
+    private let maxConcurrent: Int
+    private let running = Mutex(0)
+
+    /// - Parameter maxConcurrent: how many calls may run at once; further ones are refused.
+    init(maxConcurrent: Int) {
+        self.maxConcurrent = maxConcurrent
+        (self.jobs, self.continuation) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
+    }
+
+    /// Runs what is submitted until ``finish()``, and returns when the last of it has ended.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            for await job in self.jobs {
+                group.addTask {
+                    await job.cancellation.cancellable(job.body)
+                    self.running.withLock { $0 -= 1 }
+                }
+            }
+        }
+    }
+
+    /// Takes no more.
+    func finish() {
+        self.continuation.finish()
+    }
+
+    /// Submits a call.
+    ///
+    /// - Returns: how to cancel it; `nil` when too many are running. The stream of jobs is bounded by that, too.
+    func submit(_ body: @escaping @Sendable () async -> Void) -> CancellationSignal? {
+        let accepted = self.running.withLock { running in
+            guard running < self.maxConcurrent else { return false }
+            running += 1
+            return true
+        }
+        guard accepted else { return nil }
+        let signal = CancellationSignal()
+        guard case .enqueued = self.continuation.yield(Job(body: body, cancellation: signal)) else {
+            self.running.withLock { $0 -= 1 }
+            return nil
+        }
+        return signal
+    }
+
+    var refusal: GRPCStatus {
+        GRPCStatus(
+            .unavailable,
+            "\(self.maxConcurrent) calls of this kind are running already, or the server is shutting down; try again")
+    }
+}
+
+/// Cancels one child of a task group from outside of the group.
+final class CancellationSignal: Sendable {
+    private enum State {
+        case idle
+        case waiting(CheckedContinuation<Void, Never>)
+        case done
+    }
+
+    private let state = Mutex(State.idle)
+
+    /// Cancels; at once or, if it hasn't begun, as soon as it begins. No effect afterwards.
+    func cancel() {
+        let continuation = self.state.withLock { state -> CheckedContinuation<Void, Never>? in
+            defer { state = .done }
+            if case .waiting(let continuation) = state { return continuation }
+            return nil
+        }
+        continuation?.resume()
+    }
+
+    /// Runs a body that this signal can cancel.
+    func cancellable(_ body: @escaping @Sendable () async -> Void) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await body() }
+            group.addTask { await self.wait() }
+            // Whichever is first ends the other: the body by cancellation, the wait by the signal.
+            _ = await group.next()
+            group.cancelAll()
+            self.cancel()
+        }
+    }
+
+    private func wait() async {
+        await withCheckedContinuation { continuation in
+            let isDone = self.state.withLock { state in
+                if case .done = state { return true }
+                state = .waiting(continuation)
+                return false
+            }
+            if isDone { continuation.resume() }
+        }
+    }
+}

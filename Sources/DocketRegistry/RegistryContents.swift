@@ -1,0 +1,73 @@
+/// What the registry tables hold, as the store reads them.
+package struct RegistryContents: Sendable, Equatable {
+    /// A number that grows with each change of the registry.
+    package var version: Int64
+    package var tenants: [Tenant]
+    package var credentials: [Credential]
+    package var eventTypes: [EventType]
+
+    package init(version: Int64, tenants: [Tenant], credentials: [Credential], eventTypes: [EventType]) {
+        self.version = version
+        self.tenants = tenants
+        self.credentials = credentials
+        self.eventTypes = eventTypes
+    }
+
+    /// An isolated log.
+    package struct Tenant: Sendable, Equatable {
+        /// The surrogate key in the store.
+        package var id: Int32
+        /// The name in credentials, requests and on the command line.
+        package var slug: String
+
+        package init(id: Int32, slug: String) {
+            self.id = id
+            self.slug = slug
+        }
+    }
+
+    /// What a client shows to be let in.
+    package struct Credential: Sendable, Equatable {
+        package var id: Int32
+        /// SHA-256 of the token: 32 bytes. The token itself is never kept.
+        package var tokenHash: [UInt8]
+        /// The tenants that it covers.
+        package var tenantIDs: [Int32]
+        /// What it may do.
+        package var scopes: CredentialScopes
+
+        package init(id: Int32, tokenHash: [UInt8], tenantIDs: [Int32], scopes: CredentialScopes) {
+            self.id = id
+            self.tokenHash = tokenHash
+            self.tenantIDs = tenantIDs
+            self.scopes = scopes
+        }
+    }
+
+    /// A registered event type.
+    package struct EventType: Sendable, Equatable {
+        /// The surrogate key in the store.
+        package var id: Int32
+        /// The tenant that it belongs to; `nil` for a type that every tenant may use.
+        package var tenantID: Int32?
+        package var name: String
+
+        package init(id: Int32, tenantID: Int32?, name: String) {
+            self.id = id
+            self.tenantID = tenantID
+            self.name = name
+        }
+    }
+}
+
+/// What a credential may do.
+package struct CredentialScopes: OptionSet, Sendable, Hashable {
+    package let rawValue: Int32
+
+    package init(rawValue: Int32) { self.rawValue = rawValue }
+
+    package static let publish = CredentialScopes(rawValue: 1)
+    package static let query = CredentialScopes(rawValue: 2)
+    package static let export = CredentialScopes(rawValue: 4)
+    package static let admin = CredentialScopes(rawValue: 8)
+}

@@ -1,0 +1,58 @@
+package import DocketModel
+package import DocketRegistry
+
+/// Reads stored events back, page by page.
+package protocol EventReader: Sendable {
+    /// One page of the log of the query's tenants.
+    func query(_ query: EventQuery) async throws(StoreError) -> EventPage
+}
+
+/// Which page of which log is wanted.
+package struct EventQuery: Sendable, Equatable {
+    /// The most events in one page.
+    package static let maxLimit = 10_000
+
+    /// The tenants whose events may be seen; none for an empty list.
+    package var tenantIDs: [Int32]
+    package var filter: EventFilter
+    package var order: EventOrder
+    /// The most events in the page, from 1 to ``maxLimit``.
+    package var limit: Int
+    /// Where the page before ended; `nil` for the first page.
+    package var after: PageCursor?
+
+    package init(
+        tenantIDs: [Int32],
+        filter: EventFilter = EventFilter(),
+        order: EventOrder = .newestFirst,
+        limit: Int = 100,
+        after: PageCursor? = nil
+    ) {
+        self.tenantIDs = tenantIDs
+        self.filter = filter
+        self.order = order
+        self.limit = limit
+        self.after = after
+    }
+}
+
+/// A page of events, in the order that the query named: by (`occurredAt`, `batchID`, `position`).
+package struct EventPage: Sendable, Equatable {
+    package var events: [StoredEvent]
+    /// Where the next page begins; `nil` when no further event matched.
+    package var next: PageCursor?
+
+    package init(events: [StoredEvent], next: PageCursor?) {
+        self.events = events
+        self.next = next
+    }
+}
+
+/// Reads what the registry tables hold.
+package protocol RegistrySource: Sendable {
+    /// All tenants, credentials and event types, as of one moment.
+    func loadRegistry() async throws(StoreError) -> RegistryContents
+
+    /// The version of what is stored now: ``RegistryContents/version`` of a load that would see the same. Cheap.
+    func registryVersion() async throws(StoreError) -> Int64
+}

@@ -1,0 +1,59 @@
+package import DocketCodec
+package import DocketModel
+
+/// Where encoded batches go: PostgreSQL, or one of the stores that need no server.
+///
+/// A batch is stored whole or not at all, and exactly once for its key (tenant, producer, sequence), however often it is
+/// submitted (DESIGN section 1.2).
+package protocol EventStore: Sendable {
+    /// Hands a batch over. Never blocks; `completion` is called exactly once, on any thread, perhaps before this returns.
+    func submit(
+        _ batch: EncodedBatch,
+        completion: @escaping @Sendable (Result<StoreOutcome, StoreError>) -> Void)
+}
+
+/// What a store did with a batch.
+package enum StoreOutcome: Sendable, Equatable {
+    /// The batch is durable, by this submission.
+    case committed(Verdict)
+    /// The same batch was durable before; the verdict is the stored one, and `replayed` is set in it.
+    case replayed(Verdict)
+    /// The key is taken by a batch with other content. Nothing was stored.
+    case conflict(storedContentHash: [UInt8])
+}
+
+/// Why a store did not do what it was asked.
+package struct StoreError: Error, Sendable, CustomStringConvertible {
+    /// The sort of failure, which decides what the caller tells its peer.
+    package enum Code: String, Sendable, CaseIterable {
+        /// The queue is full. Nothing was stored; the same batch may be sent again later.
+        case overloaded
+        /// The store can't be reached or can't write now, be it for a fault of its installation, such as a missing
+        /// privilege, which the log names. Whether the batch is durable may be unknown: sending the same batch again gives
+        /// the right answer.
+        case unavailable
+        /// What was asked can't be done, and asking again will not help: the database refuses this batch or this query.
+        case refused
+        /// The store is being shut down and takes no more.
+        case shuttingDown
+        /// A fault of Docket's own: what was stored can't be read back.
+        case `internal`
+    }
+
+    package let code: Code
+    /// Names the value, its limit and the remedy. Never holds a password or an event's content.
+    package let message: String
+    /// When trying again makes sense, in milliseconds; `nil` when nothing is known.
+    package let retryAfterMilliseconds: Int?
+    /// The error underneath.
+    package let cause: (any Error)?
+
+    package init(code: Code, message: String, retryAfterMilliseconds: Int? = nil, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.retryAfterMilliseconds = retryAfterMilliseconds
+        self.cause = cause
+    }
+
+    package var description: String { "\(self.code.rawValue): \(self.message)" }
+}

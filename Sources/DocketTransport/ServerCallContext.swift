@@ -1,0 +1,82 @@
+package import DocketGRPC
+package import DocketHeaders
+package import NIOCore
+
+/// One call on the server, as its handler sees it. Confined to the event loop of its connection: other threads use the
+/// ``reference``.
+package final class ServerCallContext {
+    /// The request's headers.
+    package let head: GRPCRequestHead
+    /// The connection that the call came by.
+    package let connection: ServerConnectionContext
+    /// When the client stops waiting; `nil` for never.
+    package let deadline: NIODeadline?
+    /// The HTTP/2 stream.
+    let streamID: Int32
+
+    // What follows belongs to the connection's handler.
+
+    /// The protocol machine.
+    var machine: ServerCall
+    /// The receiver; `nil` once the call is over.
+    var handler: (any ServerCallHandler)?
+    var window = InboundWindow()
+    /// The announced message: its ticket while it waits, its reservation once it has one.
+    var announced: AnnouncedMessage?
+    var deadlineTask: Scheduled<Void>?
+    /// What has been handed to the session and not been reported as drained; an upper bound, in bytes.
+    var queuedBytes = 0
+
+    init(
+        head: GRPCRequestHead, connection: ServerConnectionContext, deadline: NIODeadline?, streamID: Int32,
+        machine: ServerCall
+    ) {
+        self.head = head
+        self.connection = connection
+        self.deadline = deadline
+        self.streamID = streamID
+        self.machine = machine
+    }
+
+    /// Whether the call still waits for its handler. `false` once it is finished or cancelled.
+    package var isOpen: Bool { self.handler != nil }
+
+    /// What is queued for the client and hasn't been handed to the socket yet, at most, in bytes.
+    package var queuedOutboundBytes: Int { self.queuedBytes }
+
+    /// The way back to this call from any thread.
+    package var reference: ServerCallReference {
+        ServerCallReference(mailbox: self.connection.mailbox, streamID: self.streamID, deadline: self.deadline)
+    }
+
+    // MARK: Sending
+
+    /// Sends the response headers now instead of with the first message.
+    package func sendHeaders(_ metadata: HeaderList = HeaderList()) {
+        self.connection.send(self.machine.sendHeaders(metadata: metadata), on: self)
+    }
+
+    /// Sends a message.
+    package func send(_ message: [UInt8]) {
+        self.connection.send(self.machine.sendMessage(message), on: self)
+    }
+
+    /// Ends the call. What the client still sends is ignored.
+    package func finish(_ status: GRPCStatus, metadata: HeaderList = HeaderList()) {
+        self.connection.finish(self, status: status, metadata: metadata)
+    }
+
+    /// Answers a unary call: the message, then status OK.
+    package func reply(_ message: [UInt8]) {
+        self.send(message)
+        self.finish(.ok)
+    }
+}
+
+/// The message that a stream has announced by its prefix.
+enum AnnouncedMessage {
+    /// It waits for the budget.
+    case waiting(MemoryBudget.Ticket, wireBytes: Int)
+    /// It may arrive. `since` is when that began; `nil` until the first burst ended without its end.
+    case granted(MessageReservation, since: NIODeadline?)
+}

@@ -1,0 +1,96 @@
+import DocketGRPC
+import DocketHTTP2
+import DocketHeaders
+import NIOCore
+
+// Posted mail, deadlines and the graceful end.
+extension ServerConnectionContext {
+    /// Takes what other threads have posted; one flush for all of it.
+    func deliver(_ mail: [ServerMail]) {
+        for item in mail {
+            switch item {
+            case .call(let streamID, let command):
+                if let call = self.calls[streamID], call.isOpen { self.perform(command, on: call) }
+            case .granted(let streamID, let reservation):
+                self.granted(reservation, streamID: streamID)
+            case .shutDown:
+                self.beginShutdown()
+            case .close:
+                self.closeNow()
+            }
+        }
+        self.settle()
+    }
+
+    private func perform(_ command: ServerCallCommand, on call: ServerCallContext) {
+        switch command {
+        case .sendHeaders(let metadata): call.sendHeaders(metadata)
+        case .send(let message): call.send(message)
+        case .finish(let status, let metadata): call.finish(status, metadata: metadata)
+        case .reply(let message): call.reply(message)
+        case .run(let body): body(call)
+        }
+    }
+
+    // MARK: Deadlines
+
+    /// Looks at everything that has a deadline, and arms the timer for the rest.
+    func checkDeadlines() {
+        let now = NIODeadline.now()
+        let limits = self.environment.limits
+        if self.isDue(self.handshakeDeadline, now) || self.isDue(self.stalledSince?.advanced(by: limits.writeStallTimeout), now) {
+            self.closeNow()
+            return
+        }
+        if self.phase == .draining, self.isDue(self.drainDeadline, now) { self.settleLastCall() }
+        for call in Array(self.calls.values) where call.isOpen {
+            if self.isDue(call.deadline, now) {
+                self.abort(call, GRPCStatus(.deadlineExceeded, "the deadline passed before the call was done"))
+            } else if case .granted(_, let since?) = call.announced,
+                self.isDue(since.advanced(by: limits.messageTimeout), now)
+            {
+                self.abort(
+                    call,
+                    GRPCStatus(.deadlineExceeded, "a message did not arrive whole within \(limits.messageTimeout)"))
+            }
+        }
+        self.settle()
+    }
+
+    /// Whether that deadline has passed; if not, the timer will come back for it.
+    private func isDue(_ deadline: NIODeadline?, _ now: NIODeadline) -> Bool {
+        guard let deadline else { return false }
+        if deadline <= now { return true }
+        self.timer.arm(at: deadline)
+        return false
+    }
+
+    // MARK: The graceful end
+
+    /// The first step (RFC 9113 section 6.8): no new calls, please. Calls that are on their way are still accepted
+    /// until the client has answered the PING that follows the notice.
+    private func beginShutdown() {
+        guard self.phase < .draining else { return }
+        self.phase = .draining
+        if let session = self.wire?.session {
+            self.announceShutdown(session)
+        } else {
+            // TLS isn't even done: nothing was accepted.
+            self.closeNow()
+        }
+    }
+
+    func announceShutdown(_ session: HTTP2Session) {
+        session.sendShutdownNotice()
+        session.ping(payload: 0xD0C4_E700)
+        self.drainDeadline = NIODeadline.now().advanced(by: .seconds(1))
+        if let deadline = self.drainDeadline { self.timer.arm(at: deadline) }
+    }
+
+    /// The second step: what has arrived by now is finished, what comes later isn't looked at.
+    func settleLastCall() {
+        guard self.phase == .draining, let session = self.wire?.session else { return }
+        self.phase = .goingAway
+        session.goAway(lastStreamID: session.lastProcessedStreamID, errorCode: .noError, debug: [])
+    }
+}

@@ -1,0 +1,169 @@
+import DocketGRPC
+import DocketHTTP2
+import Logging
+package import NIOCore
+
+/// What all connections of a server share.
+struct ServerEnvironment: Sendable {
+    let router: any ServerCallRouter
+    let limits: ServerConnectionLimits
+    let budget: MemoryBudget
+    let logger: Logger
+    let usesTLS: Bool
+    let metrics = ServerMetrics()
+}
+
+/// One connection on the server: the HTTP/2 session, the calls on it, and what its calls may share. Confined to its
+/// event loop.
+///
+/// The way in: bytes → session → events → the calls' machines → handlers. The way out: handlers → machines → session,
+/// and one flush at the end of whatever ran: a burst of reads, a batch of posted completions, the timer.
+///
+/// A call's fault costs that call; a session's fault costs this connection; nothing here costs another connection.
+package final class ServerConnectionContext {
+    /// How far the connection's life has come. Each step goes to a later one only.
+    enum Phase: Int, Comparable {
+        /// TLS or the client's preface is under way.
+        case handshaking
+        case serving
+        /// The client has been told to open no further calls; those that were under way to us still count.
+        case draining
+        /// The last accepted call is settled (the second GOAWAY); the connection closes when it is done.
+        case goingAway
+        case closed
+
+        static func < (left: Phase, right: Phase) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    /// The event loop that everything here is confined to.
+    package let eventLoop: any EventLoop
+    /// Who is at the other end, as text for logs.
+    package let peer: String
+    /// Whether the connection is encrypted.
+    package var usesTLS: Bool { self.environment.usesTLS }
+    /// What handlers keep beside the connection.
+    package let storage = TypedStorage()
+    /// What handlers keep beside the event loop: shared by all connections of the server on this loop.
+    package let loopStorage: TypedStorage
+
+    let environment: ServerEnvironment
+    let mailbox: LoopMailbox<ServerMail>
+    let budgetOwner: MemoryBudget.Owner
+    let timer: LoopTimer
+    var phase = Phase.handshaking
+    var wire: SessionWire?
+    var calls: [Int32: ServerCallContext] = [:]
+    var handshakeDeadline: NIODeadline?
+    var drainDeadline: NIODeadline?
+    var stalledSince: NIODeadline?
+    /// What all calls have queued, at most, in bytes.
+    var queuedOutboundBytes = 0
+    private var context: ChannelHandlerContext?
+
+    init(
+        environment: ServerEnvironment, eventLoop: any EventLoop, peer: String, loopStorage: TypedStorage,
+        mailbox: LoopMailbox<ServerMail>
+    ) {
+        self.environment = environment
+        self.eventLoop = eventLoop
+        self.peer = peer
+        self.loopStorage = loopStorage
+        self.mailbox = mailbox
+        self.budgetOwner = environment.budget.makeOwner()
+        self.timer = LoopTimer(eventLoop: eventLoop)
+    }
+
+    /// Ends whatever ran on the loop: settles what it left behind and writes, once.
+    func settle() {
+        guard let wire = self.wire else { return }
+        wire.flush(
+            settle: { wire.session.drainEvents { self.handle($0, in: UnsafeRawBufferPointer(start: nil, count: 0)) } },
+            later: { [weak self] in self?.settle() })
+        if wire.isWritable {
+            self.stalledSince = nil
+        } else if self.stalledSince == nil {
+            self.stalledSince = .now()
+            self.armTimer(after: self.environment.limits.writeStallTimeout, from: .now())
+        }
+        self.closeIfDone(wire)
+    }
+
+    private func closeIfDone(_ wire: SessionWire) {
+        guard !wire.isClosing else { return }
+        let sessionIsOver = !wire.session.wantsRead && !wire.session.wantsWrite
+        let drainIsOver = self.phase == .goingAway && self.calls.isEmpty && !wire.session.wantsWrite
+        if sessionIsOver || drainIsOver { wire.closeAfterWrites() }
+    }
+
+    func armTimer(after duration: Duration, from start: NIODeadline) {
+        if let deadline = start.advanced(by: duration) { self.timer.arm(at: deadline) }
+    }
+}
+
+// MARK: The channel
+
+extension ServerConnectionContext: ConnectionCore {
+    func connected(_ context: ChannelHandlerContext) {
+        self.context = context
+        self.environment.metrics.connectionOpened()
+        self.timer.onFire { [unowned self] in self.checkDeadlines() }
+        self.handshakeDeadline = NIODeadline.now().advanced(by: self.environment.limits.handshakeTimeout)
+        if let deadline = self.handshakeDeadline { self.timer.arm(at: deadline) }
+    }
+
+    func ready(_ context: ChannelHandlerContext) {
+        guard self.wire == nil, self.phase != .closed else { return }
+        let limits = self.environment.limits
+        var configuration = HTTP2Configuration()
+        configuration.maxConcurrentStreams = limits.maxConcurrentStreams
+        configuration.initialStreamWindowBytes = limits.streamWindowBytes
+        configuration.connectionWindowBytes = limits.connectionWindowBytes
+        do {
+            let session = try HTTP2Session(role: .server, configuration: configuration)
+            self.wire = SessionWire(session: session, context: context)
+            if self.phase == .draining { self.announceShutdown(session) }
+            self.settle()
+        } catch {
+            self.environment.logger.error("no HTTP/2 session: \(error)", metadata: ["peer": "\(self.peer)"])
+            context.close(promise: nil)
+        }
+    }
+
+    func received(_ buffer: ByteBuffer) {
+        guard let wire = self.wire, !wire.isClosing else { return }
+        buffer.withUnsafeReadableBytes { bytes in
+            do {
+                try wire.session.receive(bytes) { event in self.handle(event, in: bytes) }
+            } catch {
+                self.environment.metrics.connectionFaulted()
+                self.environment.logger.debug("connection fault: \(error)", metadata: ["peer": "\(self.peer)"])
+                wire.flushAndClose()
+            }
+        }
+    }
+
+    func burstEnded() { self.settle() }
+
+    func writabilityChanged() { self.settle() }
+
+    func failed(_ error: any Error) {
+        self.environment.logger.debug("connection failed: \(error)", metadata: ["peer": "\(self.peer)"])
+    }
+
+    func disconnected() {
+        guard self.phase != .closed else { return }
+        self.phase = .closed
+        self.environment.metrics.connectionClosed()
+        self.wire = nil
+        self.context = nil
+        self.timer.stop()
+        self.mailbox.close()
+        let calls = self.calls
+        self.calls = [:]
+        for call in calls.values { self.end(call) }
+    }
+
+    func closeNow() {
+        if let wire = self.wire { wire.closeNow() } else { self.context?.close(promise: nil) }
+    }
+}

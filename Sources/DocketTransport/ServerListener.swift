@@ -1,0 +1,169 @@
+import DocketGRPC
+package import Logging
+package import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// A listening socket, and the connections that came in by it.
+package final class ServerListener: Sendable {
+    /// Where it listens; the port is the real one when 0 was asked for.
+    package let address: TransportAddress
+    private let channel: any Channel
+    private let connections: ServerConnectionSet
+
+    private init(address: TransportAddress, channel: any Channel, connections: ServerConnectionSet) {
+        self.address = address
+        self.channel = channel
+        self.connections = connections
+    }
+
+    /// How many connections are open.
+    package var connectionCount: Int { self.connections.count }
+
+    /// Starts to listen.
+    ///
+    /// - Parameters:
+    ///   - address: a Unix-domain socket's path is taken over when a socket is there already.
+    ///   - tls: the certificate; `nil` for plain text.
+    ///   - limits: what a connection may cost.
+    ///   - budget: the memory for messages in flight, which listeners may share; at least twice the largest message, since
+    ///     a compressed one is held in both forms.
+    ///   - router: finds the handlers.
+    ///   - group: the event loops; connections are handed to them in turn.
+    package static func start(
+        on address: TransportAddress, tls: ServerTLS?, limits: ServerConnectionLimits, budget: MemoryBudget,
+        router: any ServerCallRouter, group: any EventLoopGroup, logger: Logger
+    ) async throws(TransportError) -> ServerListener {
+        try limits.validate(budgetBytes: budget.limitBytes)
+        let tlsContext: NIOSSLContext? = if let tls { try tls.makeContext() } else { nil }
+        let environment = ServerEnvironment(
+            router: router, limits: limits, budget: budget, logger: logger, usesTLS: tls != nil)
+        let connections = ServerConnectionSet()
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try Self.setUp(channel, environment, tlsContext, connections)
+                }
+            }
+        do {
+            let channel: any Channel
+            switch address {
+            case .tcp(let host, let port):
+                channel = try await bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                    .bind(host: host, port: port).get()
+            case .unix(let path):
+                channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+            }
+            let bound = Self.boundAddress(asked: address, port: channel.localAddress?.port)
+            return ServerListener(address: bound, channel: channel, connections: connections)
+        } catch {
+            throw TransportError(
+                .bind, "can't listen on \(address); choose an address of this machine that is free", cause: error)
+        }
+    }
+
+    /// Stops gracefully: accepts nothing more, tells every client to open no further calls, finishes those that have been
+    /// accepted, and closes. What isn't done after `grace` is closed as it is.
+    package func shutDown(grace: Duration) async {
+        try? await self.channel.close().get()
+        self.connections.shutDown()
+        let force = self.channel.eventLoop.scheduleTask(in: TimeAmount(max(grace, .zero))) { [connections] in
+            connections.closeAll()
+        }
+        await self.connections.waitUntilEmpty(on: self.channel.eventLoop)
+        force.cancel()
+    }
+
+    private static func boundAddress(asked: TransportAddress, port: Int?) -> TransportAddress {
+        if case .tcp(let host, 0) = asked, let port { return .tcp(host: host, port: port) }
+        return asked
+    }
+
+    private static func setUp(
+        _ channel: any Channel, _ environment: ServerEnvironment, _ tls: NIOSSLContext?, _ connections: ServerConnectionSet
+    ) throws {
+        let mailbox = LoopMailbox<ServerMail>(eventLoop: channel.eventLoop)
+        guard connections.add(channel, mailbox) else { throw ChannelError.ioOnClosedChannel }
+        let connection = ServerConnectionContext(
+            environment: environment, eventLoop: channel.eventLoop,
+            peer: channel.remoteAddress.map { "\($0)" } ?? "unknown",
+            loopStorage: connections.loopStorage(of: channel.eventLoop), mailbox: mailbox)
+        if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+        try channel.pipeline.syncOperations.addHandler(
+            ConnectionChannelHandler(core: connection, usesTLS: tls != nil))
+        mailbox.open { [weak connection] mail in connection?.deliver(mail) }
+    }
+}
+
+/// The open connections of a listener.
+final class ServerConnectionSet: Sendable {
+    private struct State {
+        var open: [ObjectIdentifier: LoopMailbox<ServerMail>] = [:]
+        var isShutDown = false
+        var waiting: [EventLoopPromise<Void>] = []
+        var loopStorages: [ObjectIdentifier: NIOLoopBound<TypedStorage>] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    var count: Int { self.state.withLock { $0.open.count } }
+
+    /// The storage of a loop, made the first time. On that loop.
+    func loopStorage(of eventLoop: any EventLoop) -> TypedStorage {
+        let key = ObjectIdentifier(eventLoop)
+        if let known = self.state.withLock({ $0.loopStorages[key] }) { return known.value }
+        // Nobody else makes one for this loop meanwhile: we are on it.
+        let made = NIOLoopBound(TypedStorage(), eventLoop: eventLoop)
+        self.state.withLock { $0.loopStorages[key] = made }
+        return made.value
+    }
+
+    /// Adds a connection until it closes; `false` when it comes too late.
+    func add(_ channel: any Channel, _ mailbox: LoopMailbox<ServerMail>) -> Bool {
+        let key = ObjectIdentifier(mailbox)
+        let added = self.state.withLock { state in
+            guard !state.isShutDown else { return false }
+            state.open[key] = mailbox
+            return true
+        }
+        if added { channel.closeFuture.whenComplete { _ in self.remove(key) } }
+        return added
+    }
+
+    private func remove(_ key: ObjectIdentifier) {
+        let done = self.state.withLock { state -> [EventLoopPromise<Void>] in
+            state.open[key] = nil
+            guard state.open.isEmpty else { return [] }
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for promise in done { promise.succeed() }
+    }
+
+    /// Refuses further connections and begins the graceful end of the open ones.
+    func shutDown() {
+        let open = self.state.withLock { state in
+            state.isShutDown = true
+            return Array(state.open.values)
+        }
+        for mailbox in open { mailbox.post(.shutDown) }
+    }
+
+    func closeAll() {
+        for mailbox in self.state.withLock({ Array($0.open.values) }) { mailbox.post(.close) }
+    }
+
+    func waitUntilEmpty(on eventLoop: any EventLoop) async {
+        let promise = eventLoop.makePromise(of: Void.self)
+        let isEmpty = self.state.withLock { state in
+            if !state.open.isEmpty { state.waiting.append(promise) }
+            return state.open.isEmpty
+        }
+        if isEmpty { promise.succeed() }
+        try? await promise.futureResult.get()
+    }
+}

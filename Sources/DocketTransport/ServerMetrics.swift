@@ -1,0 +1,40 @@
+import DocketGRPC
+import Metrics
+
+/// What a server counts. The handles are made once; counting is an atomic addition.
+struct ServerMetrics: Sendable {
+    /// Connections accepted.
+    private let connectionsAccepted = Counter(label: "docket_rpc_connections_accepted_total")
+    /// Connections open now.
+    private let connectionsOpen = Meter(label: "docket_rpc_connections")
+    /// Connections that ended by a fault of theirs.
+    private let connectionFaults = Counter(label: "docket_rpc_connection_faults_total")
+    /// Calls reset because the client left too much unread.
+    private let unreadResets = Counter(label: "docket_rpc_unread_resets_total")
+    /// Calls that ended because their stream was reset or their connection lost.
+    private let callsCancelled = Counter(label: "docket_rpc_calls_total", dimensions: [("code", "CANCELLED_BY_CLIENT")])
+    /// Calls answered, by the code's number: the codes run from 0 without gaps.
+    private let callsByCode = GRPCCode.allCases.map {
+        Counter(label: "docket_rpc_calls_total", dimensions: [("code", $0.name)])
+    }
+
+    func connectionOpened() {
+        self.connectionsAccepted.increment()
+        self.connectionsOpen.increment()
+    }
+
+    func connectionClosed() { self.connectionsOpen.decrement() }
+
+    func connectionFaulted() { self.connectionFaults.increment() }
+
+    func unreadReset() { self.unreadResets.increment() }
+
+    /// - Parameter code: how the call was answered; `nil` when it was not.
+    func callEnded(_ code: GRPCCode?) {
+        guard let code else {
+            self.callsCancelled.increment()
+            return
+        }
+        self.callsByCode[code.rawValue].increment()
+    }
+}

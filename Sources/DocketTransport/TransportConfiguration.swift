@@ -1,0 +1,69 @@
+/// The bounds of one server connection. Every one is a limit on what a peer can cost.
+package struct ServerConnectionLimits: Sendable, Hashable {
+    /// How many calls may be open at once on a connection (SETTINGS_MAX_CONCURRENT_STREAMS).
+    package var maxConcurrentStreams = 1_000
+    /// What a stream may send without a reservation, in bytes (SETTINGS_INITIAL_WINDOW_SIZE).
+    package var streamWindowBytes = 65_535
+    /// What a connection may have under way, in bytes; received bytes are given back at once.
+    package var connectionWindowBytes = 4 << 20
+    /// The longest message, in bytes, before and after decompression.
+    package var maxMessageBytes = 4 << 20
+    /// What may wait for a peer that doesn't read, in bytes a connection. The call that exceeds it is reset.
+    package var maxQueuedOutboundBytes = 16 << 20
+    /// How long TLS and the HTTP/2 preface may take.
+    package var handshakeTimeout = Duration.seconds(10)
+    /// How long a message may take from its reservation to its last byte.
+    package var messageTimeout = Duration.seconds(30)
+    /// How long a peer may leave a full socket unread.
+    package var writeStallTimeout = Duration.seconds(30)
+
+    /// The documented defaults.
+    package init() {}
+
+    /// Checks every bound, against the budget as well.
+    package func validate(budgetBytes: Int) throws(TransportError) {
+        func check(_ name: String, _ value: Int, _ bounds: ClosedRange<Int>) throws(TransportError) {
+            guard bounds.contains(value) else {
+                throw TransportError(.configuration, "\(name) is \(value); choose \(bounds.lowerBound) to \(bounds.upperBound)")
+            }
+        }
+        try check("maxConcurrentStreams", self.maxConcurrentStreams, 1...100_000)
+        try check("streamWindowBytes", self.streamWindowBytes, 1_024...(16 << 20))
+        try check("connectionWindowBytes", self.connectionWindowBytes, 65_535...(1 << 30))
+        try check("maxMessageBytes", self.maxMessageBytes, 1...(256 << 20))
+        try check("maxQueuedOutboundBytes", self.maxQueuedOutboundBytes, 65_536...(1 << 30))
+        for (name, value) in [
+            ("handshakeTimeout", self.handshakeTimeout), ("messageTimeout", self.messageTimeout),
+            ("writeStallTimeout", self.writeStallTimeout),
+        ] where value < .milliseconds(1) || value > .seconds(86_400) {
+            throw TransportError(.configuration, "\(name) is \(value); choose 1 ms to 1 day")
+        }
+        guard 2 * self.maxMessageBytes <= budgetBytes else {
+            throw TransportError(
+                .configuration,
+                "a memory budget of \(budgetBytes) bytes is less than twice maxMessageBytes (\(self.maxMessageBytes)), which a "
+                    + "compressed message may need; raise the one or lower the other")
+        }
+    }
+}
+
+/// The bounds of one client connection.
+package struct ClientConnectionLimits: Sendable, Hashable {
+    /// What a stream may send ahead of its reader, in bytes.
+    package var streamWindowBytes = 256 << 10
+    /// What the server may have under way, in bytes.
+    package var connectionWindowBytes = 4 << 20
+    /// The longest reply, in bytes, before and after decompression.
+    package var maxMessageBytes = 4 << 20
+    /// What a stream queues before it stops being writable, in bytes.
+    package var writableBelowBytes = 256 << 10
+    /// How long connecting may take, TLS and the server's SETTINGS included.
+    package var connectTimeout = Duration.seconds(10)
+    /// After how long a silence a PING asks whether the server is still there; `nil`: never.
+    package var keepaliveInterval: Duration?
+    /// How long the answer to that PING may take.
+    package var keepaliveTimeout = Duration.seconds(10)
+
+    /// The documented defaults.
+    package init() {}
+}

@@ -1,0 +1,103 @@
+import ArgumentParser
+import DocketModel
+import DocketTerminal
+import Foundation
+
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measures a collector with a load generator built on the client library.",
+        discussion: """
+            Examples:
+              docket bench                                    4 connections, batches of 500, 1,000,000 events
+              docket bench --connections 1 --batch 1 --events 20000
+              docket bench --rate 20000 --seconds 20          acknowledgement latency at a fixed rate
+              docket bench --write-jsonl FILE --events 1000000
+
+            Starts a private PostgreSQL and a collector of its own, runs the load and a bare C loader of the same rows in \
+            turn, and prints the median of each. Processor time is that of the whole process, kernel included, divided by \
+            the events. On a release build only; with --rate latencies count from the moment a batch was due.
+            """)
+
+    @OptionGroup var verbose: VerboseOption
+
+    @Option(help: "Connections of the load generator.")
+    var connections = 4
+
+    @Option(help: "Events a batch.")
+    var batch = 500
+
+    @Option(help: "Events in all.")
+    var events = 1_000_000
+
+    @Option(help: "Batches that a connection keeps under way.")
+    var inFlight = 4
+
+    @Option(help: "Events a second; 0 to send as fast as answers come.")
+    var rate = 0
+
+    @Option(help: "How long to run at a fixed --rate; replaces --events.")
+    var seconds: Int?
+
+    @Option(help: "Runs of each contestant, in turn.")
+    var rounds = 3
+
+    @Option(help: "Connections that the collector and the loader write with.")
+    var writers = 2
+
+    @Option(help: "The seed of the synthetic events.")
+    var seed: UInt64 = 1
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    @Option(help: ArgumentHelp("Write the synthetic events to a file for 'docket import', and do nothing else.", valueName: "file"))
+    var writeJsonl: String?
+
+    func validate() throws {
+        for (name, value, range) in [
+            ("connections", self.connections, 1...1000), ("batch", self.batch, 1...10_000),
+            ("events", self.events, 1...100_000_000), ("in-flight", self.inFlight, 1...1000),
+            ("rounds", self.rounds, 1...100), ("rate", self.rate, 0...10_000_000), ("writers", self.writers, 1...16),
+        ] where !range.contains(value) {
+            throw ValidationError("--\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+
+    func run() async throws {
+        if let path = self.writeJsonl { return try self.writeEvents(to: path) }
+        let bench = Bench(
+            connections: self.connections, inFlight: self.inFlight, rate: self.rate, writers: self.writers,
+            batches: self.makeBatches())
+        let report = try await bench.run(rounds: self.rounds)
+        Console.write(self.json ? try report.json() + "\n" : report.table(style: Console.style))
+    }
+
+    private func makeBatches() -> [[Event]] {
+        var generator = SyntheticEvents(seed: self.seed)
+        let count = self.seconds.map { max(1, $0 * max(self.rate, 1)) } ?? self.events
+        return stride(from: 0, to: count, by: self.batch).map { start in
+            (0..<min(self.batch, count - start)).map { _ in generator.next() }
+        }
+    }
+
+    private func writeEvents(to path: String) throws {
+        guard FileManager.default.createFile(atPath: path, contents: nil), let file = FileHandle(forWritingAtPath: path) else {
+            throw CommandError(.cannotCreate, "cannot write '\(path)'")
+        }
+        var generator = SyntheticEvents(seed: self.seed)
+        let progress = ProgressLine(unit: "events")
+        var lines: [UInt8] = []
+        for number in 1...self.events {
+            lines += generator.next().json.utf8
+            lines.append(UInt8(ascii: "\n"))
+            if lines.count > 1 << 20 || number == self.events {
+                try file.write(contentsOf: Data(lines))
+                lines.removeAll(keepingCapacity: true)
+                progress.update(done: number, total: self.events)
+            }
+        }
+        try file.close()
+        progress.clear()
+    }
+}

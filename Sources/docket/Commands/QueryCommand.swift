@@ -1,0 +1,111 @@
+import ArgumentParser
+import DocketModel
+import DocketTerminal
+
+struct QueryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "query",
+        abstract: "Shows events of the log.",
+        discussion: """
+            Examples:
+              docket query --limit 20
+              docket query --actor alice --decision deny --since 2h
+              docket query --resource-type pods --from 2023-01-27 --to 2023-01-28 --oldest-first
+              docket query --session 4f2a --json | jq .attributes
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var verbose: VerboseOption
+
+    @Option(help: "Only events of this scope: a workspace, a namespace, a project.")
+    var scope: String?
+
+    @Option(help: "Only events of this type, such as kubernetes.audit.")
+    var type: String?
+
+    @Option(help: "Only events of the actor with this id.")
+    var actor: String?
+
+    @Option(help: "Only events with this action.")
+    var action: String?
+
+    @Option(help: "Only events of this session.")
+    var session: String?
+
+    @Option(help: "Only events on resources of this type.")
+    var resourceType: String?
+
+    @Option(help: "Only events on the resource with this id.")
+    var resource: String?
+
+    @Option(help: "Only events decided so: \(Decision.allValueStrings.joined(separator: ", ")).")
+    var decision: Decision?
+
+    @Option(help: ArgumentHelp("Only the event with this id.", valueName: "uuid"))
+    var eventID: String?
+
+    @Option(help: ArgumentHelp(
+        "Only events from this time on: RFC 3339, a date, or a span before now (90s, 15m, 2h, 7d).", valueName: "time"))
+    var from: TimeArgument?
+
+    @Option(help: ArgumentHelp("The same as --from.", valueName: "time"))
+    var since: TimeArgument?
+
+    @Option(help: ArgumentHelp("Only events up to this time.", valueName: "time"))
+    var to: TimeArgument?
+
+    @Option(help: "How many events to show; 0 for all.")
+    var limit = 50
+
+    @Flag(help: "Oldest first instead of newest first.")
+    var oldestFirst = false
+
+    @Flag(help: "One JSON object a line (docs/json.md) instead of a table.")
+    var json = false
+
+    func validate() throws {
+        guard self.limit >= 0 else { throw ValidationError("--limit is \(self.limit); it must be 0 or more") }
+        if let eventID = self.eventID, EventID(eventID) == nil {
+            throw ValidationError("--event-id is '\(eventID)'; it must be a UUID")
+        }
+    }
+
+    func run() async throws {
+        let reader = try await AuditLogReader(try self.connection.resolve())
+        var rows: [StoredEvent] = []
+        try await reader.forEach(
+            self.filter, order: self.oldestFirst ? .oldestFirst : .newestFirst, limit: self.limit == 0 ? nil : self.limit
+        ) { event in
+            if self.json { Console.line(event.json) } else { rows.append(event) }
+            // A table needs all its rows to know its widths; a long one is printed in parts.
+            if rows.count >= 1000 { self.flush(&rows) }
+        }
+        if !self.json {
+            if rows.isEmpty { Console.error("no event matches") }
+            self.flush(&rows)
+        }
+        await reader.close()
+    }
+
+    private func flush(_ rows: inout [StoredEvent]) {
+        guard !rows.isEmpty else { return }
+        Console.write(EventTable.render(rows, width: Terminal.standardOutput.width, style: Console.style))
+        rows.removeAll(keepingCapacity: true)
+    }
+
+    private var filter: EventFilter {
+        var filter = EventFilter()
+        filter.scope = self.scope
+        filter.type = self.type
+        filter.actorID = self.actor
+        filter.action = self.action
+        filter.sessionID = self.session
+        filter.resourceType = self.resourceType
+        filter.resourceID = self.resource
+        filter.decision = self.decision
+        filter.eventID = self.eventID.flatMap { EventID($0) }
+        filter.occurredFrom = (self.from ?? self.since)?.timestamp
+        filter.occurredTo = self.to?.timestamp
+        return filter
+    }
+}

@@ -1,0 +1,81 @@
+import DocketClient
+import DocketModel
+import Histogram
+import Synchronization
+
+/// One run of the load generator: connections that publish batches through the client library and time each
+/// acknowledgement.
+struct LoadRun {
+    /// What came of it.
+    struct Result: Sendable {
+        var eventCount: Int
+        var seconds: Double
+        /// Acknowledgement latency in microseconds.
+        var latency: Histogram<UInt64>
+    }
+
+    /// What the workers of a run share.
+    private final class Shared: Sendable {
+        /// The next batch that nobody has taken.
+        let cursor = Atomic<Int>(0)
+        let histogram = Mutex(Histogram<UInt64>(highestTrackableValue: 600_000_000, numberOfSignificantValueDigits: .three))
+    }
+
+    let clients: [AuditClient.Configuration]
+    let batches: [[Event]]
+    /// How many batches each connection keeps under way.
+    let inFlightPerConnection: Int
+    /// Batches a second over all connections; `nil` to send as fast as answers come.
+    let batchesPerSecond: Double?
+
+    /// Publishes every batch once. At a fixed rate a batch's latency counts from the moment it was due, so that a stalled
+    /// collector isn't spared the batches that would have come meanwhile (coordinated omission).
+    func run() async throws -> Result {
+        let clients = try self.clients.map { try EmitCommand.client($0) }
+        let shared = Shared()
+        let start = ContinuousClock.now
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for client in clients {
+                for _ in 0..<self.inFlightPerConnection {
+                    group.addTask {
+                        while true {
+                            let index = shared.cursor.wrappingAdd(1, ordering: .relaxed).oldValue
+                            guard index < self.batches.count else { return }
+                            let due = try await self.waitForTurn(index, from: start)
+                            do throws(ClientError) {
+                                _ = try await client.publish(self.batches[index], sequence: Int64(index))
+                            } catch {
+                                throw CommandError(error)
+                            }
+                            let latency = (ContinuousClock.now - due).microseconds
+                            shared.histogram.withLock { _ = $0.record(UInt64(max(0, latency))) }
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let seconds = Double((ContinuousClock.now - start).microseconds) / 1_000_000
+        for client in clients { await client.shutdown() }
+        let count = self.batches.reduce(0) { $0 + $1.count }
+        return Result(eventCount: count, seconds: seconds, latency: shared.histogram.withLock { $0 })
+    }
+
+    /// Waits until a batch is due, at a fixed rate; otherwise it is due now.
+    private func waitForTurn(
+        _ index: Int, from start: ContinuousClock.Instant
+    ) async throws -> ContinuousClock.Instant {
+        guard let rate = self.batchesPerSecond else { return ContinuousClock.now }
+        let due = start + .nanoseconds(Int64(Double(index) / rate * 1e9))
+        if due > ContinuousClock.now { try await Task.sleep(until: due, clock: .continuous) }
+        return due
+    }
+}
+
+extension Duration {
+    /// Whole microseconds.
+    var microseconds: Int64 {
+        let (seconds, attoseconds) = self.components
+        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+    }
+}

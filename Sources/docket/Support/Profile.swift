@@ -1,0 +1,132 @@
+import ArgumentParser
+import DocketClient
+import Foundation
+import Logging
+
+/// Where a collector is and how to be let in, kept in a file so that neither is typed again.
+struct Profile: Codable {
+    /// `HOST:PORT` of the collector's gRPC side.
+    var address: String
+    /// A bearer token. A secret: the file is readable by its owner only.
+    var token: String?
+    /// The tenant to use when the token covers several.
+    var tenant: String?
+    /// A PEM file of the certificates to trust; with it (or `tls`) the connection uses TLS.
+    var caFile: String?
+    /// Whether the connection uses TLS.
+    var tls: Bool?
+
+    enum CodingKeys: String, CodingKey {
+        case address, token, tenant, tls
+        case caFile = "ca_file"
+    }
+
+    /// Reads a profile file.
+    init(contentsOf path: String) throws {
+        do {
+            let data = try Data(contentsOf: URL(fileURLWithPath: path))
+            self = try JSONDecoder().decode(Profile.self, from: data)
+        } catch {
+            throw CommandError(.configuration, "cannot read the profile '\(path)'; write it anew, or name another with --profile", cause: error)
+        }
+    }
+
+    init(address: String, token: String?, tenant: String?) {
+        self.address = address
+        self.token = token
+        self.tenant = tenant
+    }
+
+    /// Whether the connection uses TLS.
+    var usesTLS: Bool { self.tls ?? (self.caFile != nil) }
+
+    /// The configuration of a client that goes by this profile.
+    func clientConfiguration() throws -> AuditClient.Configuration {
+        var configuration = AuditClient.Configuration(target: self.address, token: self.token ?? "")
+        configuration.tenant = self.tenant
+        if self.usesTLS { configuration.security = .tls(trustFile: self.caFile) }
+        // A command says itself what went wrong; the library's log is for those who ask for it.
+        configuration.logger.logLevel = Console.isVerbose ? .info : .critical
+        return configuration
+    }
+
+    /// Writes the profile, readable by its owner only.
+    func write(to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw CommandError(.cannotCreate, "cannot write the profile '\(path)': \(String(cString: strerror(errno)))")
+        }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        try handle.write(contentsOf: try encoder.encode(self) + Data("\n".utf8))
+    }
+
+    /// The first profile of `DOCKET_PROFILE`, `.docket/profile.json` (what `docket dev` writes), and the user's own.
+    static func discover() throws -> Profile? {
+        if let named = Console.environment("DOCKET_PROFILE") { return try Profile(contentsOf: named) }
+        let home = Console.environment("HOME").map { $0 + "/.config" }
+        let folder = Console.environment("XDG_CONFIG_HOME") ?? home
+        let candidates = [".docket/profile.json"] + (folder.map { ["\($0)/docket/profile.json"] } ?? [])
+        guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0) }) else { return nil }
+        return try Profile(contentsOf: found)
+    }
+}
+
+/// The flags of every command that talks to a collector.
+struct ConnectionOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The collector's gRPC address. Default: the profile's.", valueName: "host:port"))
+    var address: String?
+
+    @Option(help: ArgumentHelp("A file that holds the token; DOCKET_TOKEN holds it otherwise.", valueName: "file"))
+    var tokenFile: String?
+
+    @Option(help: "The tenant, when the token covers several.")
+    var tenant: String?
+
+    @Option(help: ArgumentHelp("Connect with TLS and trust the certificates of this PEM file.", valueName: "file"))
+    var caFile: String?
+
+    @Flag(help: "Connect with TLS and trust the system's certificates.")
+    var tls = false
+
+    @Option(help: ArgumentHelp(
+        "A profile file. Default: DOCKET_PROFILE, .docket/profile.json, then the user's configuration folder.",
+        valueName: "file"))
+    var profile: String?
+
+    /// The profile with the flags and the environment over it.
+    func resolve() throws -> Profile {
+        let found = try self.profile.map { try Profile(contentsOf: $0) } ?? Profile.discover()
+        guard var resolved = found ?? self.address.map({ Profile(address: $0, token: nil, tenant: nil) }) else {
+            throw CommandError(
+                .configuration, "no collector is named: pass --address HOST:PORT, or run 'docket dev', which writes a profile")
+        }
+        if let address = self.address { resolved.address = address }
+        if let tenant = self.tenant { resolved.tenant = tenant }
+        if let caFile = self.caFile { resolved.caFile = caFile }
+        if self.tls { resolved.tls = true }
+        if let token = Console.environment("DOCKET_TOKEN") { resolved.token = token }
+        if let file = self.tokenFile {
+            guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+                throw CommandError(.noInput, "cannot read the token file '\(file)'")
+            }
+            resolved.token = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        guard resolved.token != nil else {
+            throw CommandError(
+                .configuration, "no token is given: put it into a file and pass --token-file, or set DOCKET_TOKEN")
+        }
+        return resolved
+    }
+}
+
+/// `--verbose`, which every command has.
+struct VerboseOption: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Show the causes of errors.")
+    var verbose = false
+
+    func validate() throws {
+        Console.isVerbose = self.verbose
+    }
+}

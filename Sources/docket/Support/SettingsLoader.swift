@@ -1,0 +1,87 @@
+import ArgumentParser
+import Configuration
+import DocketOperations
+import Foundation
+import SystemPackage
+
+/// The flags that `serve` and `dev` share with the configuration file and the environment.
+struct CollectorOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Where gRPC is served; port 0 lets the system choose.", valueName: "host:port"))
+    var listen: String?
+
+    @Option(help: ArgumentHelp("Where /metrics, /readyz and /livez are served.", valueName: "host:port"))
+    var httpListen: String?
+
+    @Option(help: ArgumentHelp("PEM file of the certificate chain: serve TLS only.", valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("PEM file of the certificate's key.", valueName: "file"))
+    var tlsKey: String?
+
+    @Option(help: ArgumentHelp("Connections that write to PostgreSQL.", valueName: "count"))
+    var writers: Int?
+
+    @Option(help: ArgumentHelp("The largest publish request after decompression.", valueName: "bytes"))
+    var maxBatchBytes: Int?
+
+    @Option(help: ArgumentHelp("The budget for messages in flight.", valueName: "bytes"))
+    var memoryLimit: Int?
+
+    @Option(help: ArgumentHelp("Threads that serve connections; 0 means one a core.", valueName: "count"))
+    var eventLoops: Int?
+
+    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
+    var logLevel: String?
+
+    @Option(help: ArgumentHelp("json or text.", valueName: "format"))
+    var logFormat: String?
+
+    @Option(help: ArgumentHelp("A YAML file of settings (docs/configuration.md).", valueName: "file"))
+    var config: String?
+
+    /// The flags by the names of their settings.
+    private var values: [AbsoluteConfigKey: ConfigValue] {
+        let texts: [(String, String?)] = [
+            ("grpc.listen", self.listen), ("http.listen", self.httpListen),
+            ("tls.certificate_file", self.tlsCertificate), ("tls.key_file", self.tlsKey),
+            ("postgres.writers", self.writers.map(String.init)),
+            ("limits.max_batch_bytes", self.maxBatchBytes.map(String.init)),
+            ("memory_limit_bytes", self.memoryLimit.map(String.init)),
+            ("event_loops", self.eventLoops.map(String.init)), ("log.level", self.logLevel),
+            ("log.format", self.logFormat),
+        ]
+        var values: [AbsoluteConfigKey: ConfigValue] = [:]
+        for (name, text) in texts {
+            if let text { values[AbsoluteConfigKey(ConfigKey(name))] = ConfigValue(.string(text), isSecret: false) }
+        }
+        return values
+    }
+
+    /// The settings: flags over the environment over the file, which `DOCKET_CONFIG` may name as well.
+    func settings() async throws -> CollectorSettings {
+        var providers: [any ConfigProvider] = []
+        providers.append(InMemoryProvider(name: "flags", values: self.values))
+        let environment = EnvironmentVariablesProvider()
+        providers.append(environment.prefixKeys(with: "docket"))
+        if let path = self.config ?? Console.environment("DOCKET_CONFIG") {
+            providers.append(try await Self.file(path))
+        }
+        let config = ConfigReader(providers: providers)
+        do throws(OperationsError) {
+            return try CollectorSettings(config)
+        } catch {
+            throw CommandError(error)
+        }
+    }
+
+    private static func file(_ path: String) async throws -> any ConfigProvider {
+        guard FileManager.default.isReadableFile(atPath: path) else {
+            throw CommandError(.noInput, "cannot read the configuration file '\(path)'")
+        }
+        do {
+            return try await FileProvider<YAMLSnapshot>(filePath: FilePath(path))
+        } catch {
+            throw CommandError(.configuration, "the configuration file '\(path)' is not valid YAML", cause: error)
+        }
+    }
+}

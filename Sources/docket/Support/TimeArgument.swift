@@ -1,0 +1,44 @@
+public import ArgumentParser
+public import DocketModel
+
+/// A point in time on the command line: RFC 3339, a date, or a span before now such as `90s`, `15m`, `2h`, `7d`.
+struct TimeArgument: ExpressibleByArgument {
+    let timestamp: Timestamp
+
+    init?(argument: String) {
+        self.init(argument: argument, now: .now)
+    }
+
+    init?(argument: String, now: Timestamp) {
+        if let exact = Timestamp(rfc3339: argument) {
+            self.timestamp = exact
+        } else if let day = Timestamp(rfc3339: argument + "T00:00:00Z") {
+            self.timestamp = day
+        } else if let span = Self.spanMicroseconds(argument) {
+            self.timestamp = Timestamp(microsecondsSinceEpoch: now.microsecondsSinceEpoch - span)
+        } else {
+            return nil
+        }
+    }
+
+    /// The microseconds of a number with a unit; at most a hundred years.
+    private static func spanMicroseconds(_ text: String) -> Int64? {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800]
+        guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count >= 0,
+            count <= 3_153_600_000 / unit
+        else { return nil }
+        return count * unit * 1_000_000
+    }
+}
+
+extension Decision: ExpressibleByArgument {
+    public init?(argument: String) { self.init(name: argument) }
+    public static var allValueStrings: [String] { Self.allCases.map(\.name) }
+    public var defaultValueDescription: String { self.name }
+}
+
+extension Outcome: ExpressibleByArgument {
+    public init?(argument: String) { self.init(name: argument) }
+    public static var allValueStrings: [String] { Self.allCases.map(\.name) }
+    public var defaultValueDescription: String { self.name }
+}

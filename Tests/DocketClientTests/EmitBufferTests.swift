@@ -1,0 +1,95 @@
+import DocketCodec
+import DocketModel
+import Testing
+
+@testable import DocketClient
+
+@Suite("The emit buffer")
+struct EmitBufferTests {
+    private func buffer(events: Int = 3, batchBytes: Int = 4096, queueBytes: Int = 1 << 20) -> EmitBuffer {
+        EmitBuffer(
+            bounds: .init(maxBatchEvents: events, maxBatchBytes: batchBytes, maxQueueBytes: queueBytes), tenant: "acme",
+            producerID: ProducerID(high: 1, low: 2))
+    }
+
+    private func event(_ number: UInt64, reasonBytes: Int = 0) -> Event {
+        var event = Event(
+            eventID: EventID(high: 1, low: number), type: "audit.event", occurredAt: Timestamp(microsecondsSinceEpoch: 5))
+        if reasonBytes > 0 { event.reason = String(repeating: "r", count: reasonBytes) }
+        return event
+    }
+
+    /// What a batch's frame says.
+    private func decode(_ batch: SealedBatch) throws -> (prefixLength: Int, request: PublishRequestView, ids: [EventID]) {
+        let length = batch.frame[1...4].reduce(0) { $0 << 8 | Int($1) }
+        let request = try BatchDecoder(limits: Limits()).decode(Array(batch.frame[5...]))
+        let ids = try (0..<request.eventCount).map { try decodeEvent(Array(request.eventBytes(at: $0))).eventID }
+        return (length, request, ids)
+    }
+
+    @Test("seals a batch at the bound on events, as a framed request with tenant, producer and sequence")
+    func sealsByCount() throws {
+        var buffer = self.buffer()
+        #expect((1...7).map { buffer.append(self.event($0)) } == [.opened, .added, .sealed, .opened, .added, .added, .opened])
+        let batches = buffer.takeSealed(includingOpen: false)
+        #expect(batches.map(\.sequence) == [0, 1])
+        #expect(batches.map(\.eventCount) == [3, 3])
+        let first = try self.decode(batches[0])
+        #expect(batches[0].frame[0] == 0)
+        #expect(first.prefixLength == batches[0].frame.count - 5)
+        #expect(first.request.tenant == "acme")
+        #expect(first.request.producerID == ProducerID(high: 1, low: 2))
+        #expect(first.ids.map(\.low) == [1, 2, 3])
+        #expect(try self.decode(batches[1]).request.sequence == 1)
+    }
+
+    @Test("says only once that batches are ready, until they are taken")
+    func saysOnce() {
+        var buffer = self.buffer(events: 1)
+        #expect(buffer.append(self.event(1)) == .sealed)
+        #expect(buffer.append(self.event(2)) != .sealed)
+        #expect(buffer.takeSealed(includingOpen: false).count == 2)
+        #expect(buffer.append(self.event(3)) == .sealed)
+    }
+
+    @Test("seals a batch before it would grow over the bound on bytes")
+    func sealsByBytes() throws {
+        var buffer = self.buffer(events: 1000, batchBytes: 2048)
+        for number in 1...10 { _ = buffer.append(self.event(UInt64(number), reasonBytes: 500)) }
+        let batches = buffer.takeSealed(includingOpen: true)
+        #expect(batches.allSatisfy { $0.frame.count - 5 <= 2048 })
+        #expect(batches.reduce(0) { $0 + $1.eventCount } == 10)
+        #expect(try batches.flatMap { try self.decode($0).ids.map(\.low) } == Array(1...10))
+    }
+
+    @Test("refuses an event that no batch could hold, and goes on with the next")
+    func tooLarge() {
+        var buffer = self.buffer(batchBytes: 2048)
+        #expect(buffer.append(self.event(1, reasonBytes: 3000)) == .tooLarge)
+        #expect(buffer.append(self.event(2)) == .opened)
+    }
+
+    @Test("drops events while the queue is full, and takes them again once batches are answered")
+    func fullQueue() {
+        var buffer = self.buffer(events: 1, queueBytes: 4096)
+        var outcomes: [EmitBuffer.Outcome] = []
+        while outcomes.last != .dropped, outcomes.count < 100 {
+            outcomes.append(buffer.append(self.event(1, reasonBytes: 500)))
+        }
+        #expect(outcomes.last == .dropped)
+        #expect(buffer.heldBytes <= 4096 + 128)
+        for batch in buffer.takeSealed(includingOpen: true) { buffer.answered(batch) }
+        #expect(buffer.heldBytes == 0)
+        #expect(buffer.append(self.event(2)) != .dropped)
+    }
+
+    @Test("takes nothing after it has been closed, but keeps what it has")
+    func closed() {
+        var buffer = self.buffer()
+        _ = buffer.append(self.event(1))
+        buffer.close()
+        #expect(buffer.append(self.event(2)) == .dropped)
+        #expect(buffer.takeSealed(includingOpen: true).map(\.eventCount) == [1])
+        #expect(buffer.takeSealed(includingOpen: true).isEmpty)
+    }
+}

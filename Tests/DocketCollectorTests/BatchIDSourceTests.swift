@@ -1,0 +1,44 @@
+import DocketCodec
+import DocketModel
+import Testing
+
+@testable import DocketCollector
+
+@Suite("The source of batch ids")
+struct BatchIDSourceTests {
+    private let noon = Timestamp(microsecondsSinceEpoch: 1_795_219_200_000_000)
+
+    @Test("numbers batches with the millisecond of receipt and the leased node")
+    func carriesTime() throws {
+        let id = try #require(BatchIDSource(node: 7, isLeaseValid: { true }).next(now: self.noon))
+        #expect(BatchID.receivedAt(of: id) == self.noon)
+        #expect(id >> 12 & 1023 == 7)
+    }
+
+    @Test("gives none when the node's lease has run out")
+    func leaseLost() {
+        #expect(BatchIDSource(node: 3, isLeaseValid: { false }).next(now: self.noon) == nil)
+    }
+}
+
+@Suite("A page token")
+struct PageTokenTests {
+    private let cursor = PageCursor(
+        occurredAt: Timestamp(microsecondsSinceEpoch: -62_135_596_800_000_000), batchID: Int64.max, position: Int32.max)
+
+    @Test("survives the way to the client and back")
+    func roundTrip() {
+        for order in [EventOrder.newestFirst, .oldestFirst] {
+            #expect(PageToken.decode(PageToken.encode(self.cursor, order: order), order: order) == self.cursor)
+        }
+    }
+
+    @Test("is refused when it is cut, of another version or of a query in another order")
+    func refused() {
+        let token = PageToken.encode(self.cursor, order: .newestFirst)
+        #expect(PageToken.decode(token, order: .oldestFirst) == nil)
+        #expect(PageToken.decode(Array(token.dropLast()), order: .newestFirst) == nil)
+        #expect(PageToken.decode([9] + token.dropFirst(), order: .newestFirst) == nil)
+        #expect(PageToken.decode([], order: .newestFirst) == nil)
+    }
+}

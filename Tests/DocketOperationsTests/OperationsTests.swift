@@ -1,0 +1,132 @@
+import Configuration
+import CoreMetrics
+import DocketModel
+import DocketOperations
+import Logging
+import Synchronization
+import Testing
+
+@Suite("The Prometheus registry")
+struct PrometheusRegistryTests {
+    @Test("renders counters, gauges and histograms with their types, labels escaped, ordered by name")
+    func exposition() {
+        let registry = PrometheusRegistry()
+        registry.makeTimer(label: "docket_commit_seconds", dimensions: []).recordNanoseconds(2_000_000)
+        registry.makeCounter(label: "docket_events_total", dimensions: [("tenant", "a\"b\\c\nd")]).increment(by: 3)
+        registry.makeCounter(label: "docket_events_total", dimensions: [("tenant", "a\"b\\c\nd")]).increment(by: 4)
+        registry.makeMeter(label: "docket_queue_bytes", dimensions: []).set(12.5)
+        let text = registry.exposition()
+        #expect(text.contains("# TYPE docket_events_total counter\ndocket_events_total{tenant=\"a\\\"b\\\\c\\nd\"} 7\n"))
+        #expect(text.contains("# TYPE docket_queue_bytes gauge\ndocket_queue_bytes 12.5\n"))
+        #expect(text.contains("docket_commit_seconds_bucket{le=\"0.001\"} 0\n"))
+        #expect(text.contains("docket_commit_seconds_bucket{le=\"0.0025\"} 1\n"))
+        #expect(text.contains("docket_commit_seconds_bucket{le=\"+Inf\"} 1\n"))
+        #expect(text.contains("docket_commit_seconds_sum 0.002\n"))
+        #expect(text.contains("docket_commit_seconds_count 1\n"))
+        let types = text.split(separator: "\n").filter { $0.hasPrefix("# TYPE") }
+        #expect(types == types.sorted())
+    }
+
+    @Test("replaces what Prometheus does not allow in a name")
+    func names() {
+        let registry = PrometheusRegistry()
+        registry.makeCounter(label: "docket.events-total", dimensions: [("event.type", "x")]).increment(by: 1)
+        #expect(registry.exposition().contains("docket_events_total{event_type=\"x\"} 1\n"))
+    }
+
+    @Test("bounds the number of series, and says how many it dropped")
+    func bounded() {
+        let registry = PrometheusRegistry()
+        for index in 0..<PrometheusRegistry.maxSeries + 5 {
+            registry.makeCounter(label: "c", dimensions: [("n", "\(index)")]).increment(by: 1)
+        }
+        #expect(registry.exposition().contains("docket_metric_series_dropped_total 5\n"))
+    }
+}
+
+@Suite("The line log handler")
+struct LineLogHandlerTests {
+    private final class Lines: Sendable {
+        private let lines = Mutex<[String]>([])
+        var all: [String] { self.lines.withLock { $0 } }
+        func append(_ line: String) { self.lines.withLock { $0.append(line) } }
+    }
+
+    @Test("writes one JSON object a line, whatever the message holds")
+    func json() {
+        let lines = Lines()
+        var logger = Logger(label: "t") { label in
+            LineLogHandler(label: label, format: .json, level: .info, sink: { lines.append($0) })
+        }
+        logger[metadataKey: "tenant"] = "acme"
+        logger.warning("a \"quote\"\nand \u{1} more", metadata: ["bytes": "12"])
+        logger.debug("not shown")
+        #expect(lines.all.count == 1)
+        let line = lines.all.first ?? ""
+        #expect(line.contains(#""level":"warning","logger":"t","message":"a \"quote\"\nand \u0001 more""#))
+        #expect(line.hasSuffix(#","bytes":"12","tenant":"acme"}"#))
+    }
+
+    @Test("writes text for people when asked")
+    func text() {
+        let lines = Lines()
+        let logger = Logger(label: "t") { label in
+            LineLogHandler(label: label, format: .text, level: .info, sink: { lines.append($0) })
+        }
+        logger.info("listening", metadata: ["port": "7480"])
+        #expect(lines.all.first?.hasSuffix(" info listening port=7480") == true)
+    }
+}
+
+@Suite("A collector's settings")
+struct CollectorSettingsTests {
+    private func settings(_ values: [AbsoluteConfigKey: ConfigValue]) throws -> CollectorSettings {
+        try CollectorSettings(ConfigReader(provider: InMemoryProvider(values: values)))
+    }
+
+    @Test("have the documented defaults")
+    func defaults() throws {
+        let settings = try self.settings([:])
+        #expect(settings.grpcListen == HostPort(host: "127.0.0.1", port: 7480))
+        #expect(settings.httpListen == HostPort(host: "127.0.0.1", port: 7481))
+        #expect(settings.writerCount == 2)
+        #expect(settings.limits.maxBatchBytes == 4 * 1024 * 1024)
+    }
+
+    @Test("take numbers as numbers and as text")
+    func numbers() throws {
+        #expect(try self.settings(["postgres.writers": 3]).writerCount == 3)
+        #expect(try self.settings(["postgres.writers": "4"]).writerCount == 4)
+    }
+
+    @Test("name the setting, its value and its bounds when it is out of range")
+    func outOfRange() throws {
+        let error = try #require(throws: OperationsError.self) { try self.settings(["postgres.writers": "99"]) }
+        #expect(error.message == "postgres.writers is '99'; it must be a whole number from 1 to 16")
+    }
+
+    @Test("refuse a limit above its hard bound")
+    func hardBound() throws {
+        let error = try #require(throws: OperationsError.self) {
+            try self.settings(["limits.max_indexed_field_bytes": "4096"])
+        }
+        #expect(error.message.contains("max_indexed_field_bytes"))
+    }
+
+    @Test("refuse half a TLS configuration")
+    func halfTLS() {
+        #expect(throws: OperationsError.self) { try self.settings(["tls.key_file": "key.pem"]) }
+    }
+
+    @Test("read addresses of both families", arguments: [
+        ("127.0.0.1:0", "127.0.0.1", 0), ("[::1]:7480", "::1", 7480), ("collector.example:443", "collector.example", 443),
+    ])
+    func addresses(_ text: String, _ host: String, _ port: Int) {
+        #expect(HostPort(text) == HostPort(host: host, port: port))
+    }
+
+    @Test("refuse what is no address", arguments: ["", "host", ":80", "::1:80", "host:70000", "host:-1"])
+    func noAddress(_ text: String) {
+        #expect(HostPort(text) == nil)
+    }
+}

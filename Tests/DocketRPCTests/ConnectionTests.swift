@@ -1,0 +1,109 @@
+import DocketGRPC
+import DocketHeaders
+import DocketRPC
+import DocketTransport
+import Logging
+import NIOCore
+import NIOPosix
+import Testing
+
+@Suite("Connections", .timeLimit(.minutes(1)))
+struct ConnectionTests {
+    /// Says when it goes.
+    private final class Canary {
+        let gone: @Sendable () -> Void
+        init(gone: @escaping @Sendable () -> Void) { self.gone = gone }
+        deinit { self.gone() }
+    }
+
+    private final class LoopCounter { var calls = 0 }
+
+    @Test("what handlers keep beside a connection goes with it; what they keep beside a loop stays")
+    func storage() async throws {
+        let (gone, continuation) = AsyncStream.makeStream(of: Void.self)
+        let server = RPCServer(
+            configuration: RPCServerConfiguration(address: .tcp(host: "127.0.0.1", port: 0)),
+            budget: MemoryBudget(limitBytes: 64 << 20), group: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: Logger(label: "test")
+        ) { methods in
+            methods.register("test.Echo", "Unary") { call in
+                _ = call.connection.storage.object(Canary.self) { Canary { continuation.yield() } }
+                let counter = call.connection.loopStorage.object(LoopCounter.self) { LoopCounter() }
+                counter.calls += 1
+                return UnaryHandler { [calls = counter.calls] _, call in call.reply([UInt8(calls)]) }
+            }
+        }
+        let address = try await server.start()
+        var iterator = gone.makeAsyncIterator()
+        for connection in 0..<3 {
+            let client = try await ClientConnection.connect(to: address, group: MultiThreadedEventLoopGroup.singleton)
+            for call in 1...2 {
+                #expect(try await client.unary(TestServer.echo, [0]) == [UInt8(2 * connection + call)])
+            }
+            await client.close()
+            _ = await iterator.next()
+        }
+        await server.shutDown()
+    }
+
+    @Test("a server that falls silent is noticed by keepalive, and the open call told UNAVAILABLE")
+    func keepalive() async throws {
+        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(MuteServer()) }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        var limits = ClientConnectionLimits()
+        limits.keepaliveInterval = .milliseconds(500)
+        limits.keepaliveTimeout = .milliseconds(50)
+        let port = try #require(silent.localAddress?.port)
+        let client = try await ClientConnection.connect(
+            to: .tcp(host: "127.0.0.1", port: port), limits: limits, group: MultiThreadedEventLoopGroup.singleton)
+        let status = await #expect(throws: GRPCStatus.self) { try await client.unary(TestServer.echo, [1]) }
+        #expect(status?.code == .unavailable)
+        #expect(status?.message.contains("PING") == true)
+        await client.waitUntilClosed()
+        try await silent.close().get()
+    }
+
+    @Test("metadata goes both ways, headers before messages, and trailers after")
+    func metadata() async throws {
+        let server = RPCServer(
+            configuration: RPCServerConfiguration(address: .tcp(host: "127.0.0.1", port: 0)),
+            budget: MemoryBudget(limitBytes: 64 << 20), group: MultiThreadedEventLoopGroup.singleton,
+            logger: Logger(label: "test")
+        ) { methods in
+            methods.register("test.Echo", "Unary") { call throws(GRPCStatus) in
+                guard let token = call.head.headers.value(of: "authorization") else {
+                    throw GRPCStatus(.unauthenticated, "no token")
+                }
+                call.sendHeaders(HeaderList(["x-early": token]))
+                return UnaryHandler { message, call in
+                    call.send(message.bytes)
+                    call.finish(.ok, metadata: HeaderList(["x-late": "2"]))
+                }
+            }
+        }
+        let client = try await ClientConnection.connect(
+            to: try await server.start(), group: MultiThreadedEventLoopGroup.singleton)
+        let options = ClientCallOptions(metadata: HeaderList(["authorization": "Bearer t"]))
+        let response = try await client.unaryResponse(TestServer.echo, [1], options: options)
+        #expect(response.message == [1])
+        #expect(response.metadata.value(of: "x-early") == "Bearer t")
+        #expect(response.trailers.value(of: "x-late") == "2")
+        let status = await #expect(throws: GRPCStatus.self) { try await client.unary(TestServer.echo, [1]) }
+        #expect(status?.code == .unauthenticated)
+        await client.close()
+        await server.shutDown()
+    }
+}
+
+/// Speaks just enough HTTP/2 for the connection to be ready, an empty SETTINGS frame, and then nothing.
+private final class MuteServer: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(bytes: [0, 0, 0, 4, 0, 0, 0, 0, 0])), promise: nil)
+    }
+}

@@ -1,0 +1,177 @@
+import DocketGRPC
+import DocketHeaders
+import DocketRPC
+import DocketTransport
+import NIOCore
+import Synchronization
+import Testing
+
+/// Waits for a condition that another thread brings about.
+func until(_ condition: () -> Bool) async {
+    while !condition() { await Task.yield() }
+}
+
+@Suite("Back-pressure by reservation", .timeLimit(.minutes(2)))
+struct FlowControlTests {
+    @Test("many streams on several connections get big messages through small windows and a small budget")
+    func noDeadlock() async throws {
+        let size = 100_000
+        try await TestServer.run(
+            budgetBytes: 2 * size,
+            adjust: {
+                $0.limits.maxMessageBytes = size
+                $0.limits.streamWindowBytes = 1_024
+                $0.limits.connectionWindowBytes = 65_535
+            }
+        ) { test in
+            var clients: [ClientConnection] = []
+            for _ in 0..<4 { clients.append(try await test.connect()) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for client in clients {
+                    for _ in 0..<16 {
+                        group.addTask {
+                            let stream = client.openStream(TestServer.count)
+                            for _ in 0..<4 { try await stream.send([UInt8](repeating: 1, count: size)) }
+                            stream.end()
+                            for try await answer in stream.messages { #expect(answer == Array("\(4 * size)".utf8)) }
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(test.budget.availableBytes == test.budget.limitBytes)
+            #expect(test.budget.waitingCount == 0)
+            for client in clients { await client.close() }
+        }
+    }
+
+    @Test("while handlers keep the whole budget, further messages wait; they come when it is given back")
+    func waitsForBudget() async throws {
+        let size = 100_000
+        try await TestServer.run(budgetBytes: 2 * size, adjust: { $0.limits.maxMessageBytes = size }) { test in
+            let client = try await test.connect()
+            let message = [UInt8](repeating: 9, count: size)
+            let calls = (0..<3).map { _ in Task { try await client.unary(TestServer.hold, message) } }
+            var first = await test.probe.nextHeld()
+            var second = await test.probe.nextHeld()
+            await until { test.budget.waitingCount == 1 }
+            #expect(test.probe.receivedBytes.load(ordering: .relaxed) == 2 * size)
+            #expect(test.budget.availableBytes == 0)
+
+            first?.reference.reply([1])
+            first = nil
+            let third = await test.probe.nextHeld()
+            second?.reference.reply([2])
+            third?.reference.reply([3])
+            second = nil
+            for call in calls { _ = try await call.value }
+            third?.message.reservation.release()
+            await until { test.budget.availableBytes == test.budget.limitBytes }
+            await client.close()
+        }
+    }
+
+    @Test("half-sent messages hold their reservation until their deadline, then others get through")
+    func halfMessages() async throws {
+        let size = 100_000
+        try await TestServer.run(
+            budgetBytes: 2 * size,
+            adjust: {
+                $0.limits.maxMessageBytes = size
+                $0.limits.messageTimeout = .milliseconds(300)
+            }
+        ) { test in
+            let greedy = try await test.connect()
+            let modest = try await test.connect()
+            // A prefix that announces the whole message, and ten bytes of it.
+            var half = MessageFraming.frame([UInt8](repeating: 1, count: size))
+            half.removeLast(size - 10)
+            let streams = (0..<50).map { _ in greedy.openStream(TestServer.hold) }
+            for stream in streams { stream.reference.sendFrame(half) }
+            await until { test.budget.availableBytes == 0 && test.budget.waitingCount == 48 }
+
+            #expect(try await modest.unary(TestServer.echo, [7]) == [7])
+            let status = await #expect(throws: GRPCStatus.self) { for try await _ in streams[0].messages {} }
+            #expect(status?.code == .deadlineExceeded)
+            await greedy.close()
+            await until { test.budget.availableBytes == test.budget.limitBytes }
+            await modest.close()
+        }
+    }
+
+    @Test("connections that die while they wait leave nothing behind")
+    func deadWaiters() async throws {
+        let size = 100_000
+        try await TestServer.run(budgetBytes: 2 * size, adjust: { $0.limits.maxMessageBytes = size }) { test in
+            let keeper = try await test.connect()
+            let message = [UInt8](repeating: 9, count: size)
+            let kept = (0..<2).map { _ in keeper.openStream(TestServer.hold) }
+            for stream in kept { try await stream.send(message) }
+            var held = [await test.probe.nextHeld(), await test.probe.nextHeld()]
+
+            let waiter = try await test.connect()
+            let waiting = (0..<20).map { _ in waiter.openStream(TestServer.hold) }
+            for stream in waiting { try await stream.send(message) }
+            await until { test.budget.waitingCount == 20 }
+            waiting[0].cancel()
+            await until { test.budget.waitingCount == 19 }
+            await waiter.close()
+            await until { test.budget.waitingCount == 0 }
+
+            #expect(test.budget.availableBytes == 0)
+            held.removeAll()
+            await until { test.budget.availableBytes == test.budget.limitBytes }
+            await keeper.close()
+        }
+    }
+
+    @Test("a sender is held up when the server takes nothing, and goes on when it does")
+    func senderWaits() async throws {
+        let size = 50_000
+        try await TestServer.run(
+            budgetBytes: 2 * size,
+            adjust: {
+                $0.limits.maxMessageBytes = size
+                $0.limits.streamWindowBytes = 1_024
+            }
+        ) { test in
+            let client = try await test.connect()
+            let stream = client.openStream(TestServer.hold)
+            let total = 40
+            let sender = Task {
+                for _ in 0..<total { try await stream.send([UInt8](repeating: 5, count: size)) }
+            }
+            var held: [(reference: ServerCallReference, message: InboundMessage)?] = []
+            for _ in 0..<2 { held.append(await test.probe.nextHeld()) }
+            await until { test.budget.waitingCount == 1 && !stream.reference.isWritable }
+            #expect(test.probe.receivedBytes.load(ordering: .relaxed) == 2 * size)
+
+            held.removeAll()
+            for _ in 2..<total { _ = await test.probe.nextHeld() }
+            try await sender.value
+            #expect(test.probe.receivedBytes.load(ordering: .relaxed) == total * size)
+            await client.close()
+        }
+    }
+
+    @Test("a reader that takes nothing holds the server's stream up by its window, and loses nothing")
+    func slowReader() async throws {
+        try await TestServer.run { test in
+            var limits = ClientConnectionLimits()
+            limits.streamWindowBytes = 2_048
+            let client = try await test.connect(limits: limits)
+            let stream = client.openStream(TestServer.bidirectional)
+            let count = 200
+            for index in 0..<count { try await stream.send([UInt8](repeating: UInt8(index), count: 1_000)) }
+            stream.end()
+            await until { test.probe.receivedBytes.load(ordering: .relaxed) == count * 1_000 }
+            var next = 0
+            for try await message in stream.messages {
+                if message != [UInt8](repeating: UInt8(next), count: 1_000) { Issue.record("message \(next) is wrong") }
+                next += 1
+            }
+            #expect(next == count)
+            await client.close()
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import DocketRegistry
+import Testing
+
+@Suite("An access token")
+struct AccessTokenTests {
+    @Test("survives being written down and read again")
+    func roundTrip() throws {
+        var generator = SystemRandomNumberGenerator()
+        let token = AccessToken(using: &generator)
+        #expect(token.secret.hasPrefix("dkt_"))
+        #expect(token.secret.utf8.count == 76)
+        #expect(try AccessToken(token.secret) == token)
+        #expect(try AccessToken(token.secret).hash == token.hash)
+    }
+
+    @Test("is refused when one digit is wrong, and the message doesn't repeat it")
+    func checksum() throws {
+        var generator = SystemRandomNumberGenerator()
+        let secret = AccessToken(using: &generator).secret
+        for index in stride(from: 4, to: 76, by: 9) {
+            var digits = Array(secret.utf8)
+            digits[index] = digits[index] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
+            let mistyped = String(decoding: digits, as: UTF8.self)
+            let error = try #require(throws: RegistryError.self) { try AccessToken(mistyped) }
+            #expect(error.code == .malformedToken)
+            #expect(!error.message.contains(mistyped))
+        }
+    }
+
+    @Test("is refused when it is cut, empty, of another prefix or not hexadecimal", arguments: [
+        "", "dkt_", "abc_" + String(repeating: "0", count: 72), "dkt_" + String(repeating: "0", count: 71),
+        "dkt_" + String(repeating: "g", count: 72), "dkt_" + String(repeating: "é", count: 36),
+    ])
+    func malformed(_ secret: String) {
+        #expect(throws: RegistryError.self) { try AccessToken(secret) }
+    }
+
+    @Test("never shows itself in a log line")
+    func description() {
+        var generator = SystemRandomNumberGenerator()
+        #expect("\(AccessToken(using: &generator))" == "dkt_…")
+    }
+}
+
+@Suite("The event type table")
+struct EventTypeTableTests {
+    @Test("finds every name that it was given, and no other")
+    func lookUp() {
+        let names = (0..<1000).map { "type.number_\($0)" }
+        let table = EventTypeTable(names.enumerated().map { ($0.element, Int32($0.offset)) })
+        #expect(table.count == 1000)
+        for (index, name) in names.enumerated() {
+            #expect(table.id(ofTypeNamed: Array(name.utf8).span) == Int32(index))
+        }
+        for absent in ["", "type.number_1000", "type.number_", "TYPE.NUMBER_1"] {
+            #expect(table.id(ofTypeNamed: Array(absent.utf8).span) == nil)
+        }
+    }
+
+    @Test("lets the first of two equal names win")
+    func duplicates() {
+        let table = EventTypeTable([("a", 1), ("a", 2)])
+        #expect(table.id(ofTypeNamed: Array("a".utf8).span) == 1)
+        #expect(table.count == 1)
+    }
+
+    @Test("finds nothing while it is empty")
+    func empty() {
+        #expect(EventTypeTable([]).id(ofTypeNamed: Array("a".utf8).span) == nil)
+    }
+}
+
+@Suite("A registry snapshot")
+struct RegistrySnapshotTests {
+    private let token: AccessToken
+    private let snapshot: RegistrySnapshot
+
+    init() {
+        var generator = SystemRandomNumberGenerator()
+        let token = AccessToken(using: &generator)
+        self.token = token
+        self.snapshot = RegistrySnapshot(
+            RegistryContents(
+                version: 7,
+                tenants: [.init(id: 1, slug: "default"), .init(id: 2, slug: "acme"), .init(id: 3, slug: "other")],
+                credentials: [
+                    .init(id: 10, tokenHash: token.hash, tenantIDs: [1, 2, 99], scopes: [.publish])
+                ],
+                eventTypes: [
+                    .init(id: 100, tenantID: nil, name: "authz.decision"),
+                    .init(id: 101, tenantID: 2, name: "authz.decision"),
+                    .init(id: 102, tenantID: 2, name: "acme.own"),
+                ]))
+    }
+
+    @Test("knows a principal by its token, and nobody by another")
+    func authentication() throws {
+        let principal = try #require(self.snapshot.authenticate(self.token))
+        #expect(principal.tenants.map(\.slug) == ["default", "acme"])
+        var generator = SystemRandomNumberGenerator()
+        #expect(self.snapshot.authenticate(AccessToken(using: &generator)) == nil)
+    }
+
+    @Test("takes the tenant that the request names, if the credential covers it")
+    func namedTenant() throws {
+        let principal = try #require(self.snapshot.authenticate(self.token))
+        #expect(try self.snapshot.tenant(named: "acme", for: principal, scope: .publish).id == 2)
+    }
+
+    @Test("asks for a name when the credential covers several tenants")
+    func ambiguousTenant() throws {
+        let principal = try #require(self.snapshot.authenticate(self.token))
+        let error = try #require(throws: RegistryError.self) {
+            try self.snapshot.tenant(named: "", for: principal, scope: .publish)
+        }
+        #expect(error.code == .tenantAmbiguous)
+    }
+
+    @Test("answers alike for a tenant that isn't covered and one that doesn't exist")
+    func probing() throws {
+        let principal = try #require(self.snapshot.authenticate(self.token))
+        for slug in ["other", "nowhere"] {
+            let error = try #require(throws: RegistryError.self) {
+                try self.snapshot.tenant(named: slug, for: principal, scope: .publish)
+            }
+            #expect(error.code == .tenantNotCovered)
+            #expect(error.message.replacing(slug, with: "X").contains("'X'"))
+        }
+    }
+
+    @Test("refuses what the credential's scopes don't allow")
+    func scopes() throws {
+        let principal = try #require(self.snapshot.authenticate(self.token))
+        let error = try #require(throws: RegistryError.self) {
+            try self.snapshot.tenant(named: "acme", for: principal, scope: .query)
+        }
+        #expect(error.code == .scopeMissing)
+        #expect(error.message.contains("query"))
+    }
+
+    @Test("prefers a tenant's own event type to a global one of the same name")
+    func eventTypes() {
+        let name = Array("authz.decision".utf8)
+        #expect(self.snapshot.eventTypes(ofTenant: 1).id(ofTypeNamed: name.span) == 100)
+        #expect(self.snapshot.eventTypes(ofTenant: 2).id(ofTypeNamed: name.span) == 101)
+        #expect(self.snapshot.eventTypes(ofTenant: 1).id(ofTypeNamed: Array("acme.own".utf8).span) == nil)
+    }
+}

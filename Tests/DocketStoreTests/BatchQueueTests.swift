@@ -1,0 +1,119 @@
+import DocketCodec
+import DocketModel
+import DocketStore
+import Testing
+
+private func batch(_ sequence: Int64, bytes: Int = 0, rejected: [Int] = []) -> EncodedBatch {
+    EncodedBatch(
+        key: BatchKey(tenantID: 1, producerID: ProducerID(high: 0, low: 1), sequence: sequence), batchID: sequence,
+        receivedAt: Timestamp(microsecondsSinceEpoch: 0), tuples: [UInt8](repeating: 0, count: bytes), eventCount: 1,
+        acceptedCount: 1, rejections: [],
+        quarantined: rejected.map { QuarantinedEvent(index: 0, event: [UInt8](repeating: 0, count: $0)) }, root: [],
+        contentHash: [])
+}
+
+@Suite("The queue of batches")
+struct BatchQueueTests {
+    typealias Queue = BatchQueue<Int>
+    /// What a batch without tuples counts.
+    private let flat = Queue.sizeBytes(of: batch(0))
+
+    /// The sequences of the group that a writer gets; `nil` for none.
+    private func take(_ queue: inout Queue) -> [Queue.Entry]? {
+        if case .commit(let group) = queue.nextTurn() { return group }
+        return nil
+    }
+
+    private func sequences(_ group: [Queue.Entry]?) -> [Int64]? { group?.map(\.batch.key.sequence) }
+
+    private func isEnd(_ turn: Queue.Turn) -> Bool {
+        if case .end = turn { return true }
+        return false
+    }
+
+    @Test("gives a writer all that waits, in the order that it came, with whom to tell")
+    func takesAll() {
+        var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
+        for sequence in [3, 1, 2] as [Int64] {
+            #expect(queue.offer(batch(sequence), completion: Int(sequence) * 10) == .queued)
+        }
+        let group = self.take(&queue)
+        #expect(self.sequences(group) == [3, 1, 2])
+        #expect(group?.map(\.completion) == [30, 10, 20])
+        #expect(self.take(&queue) == nil)
+    }
+
+    @Test("refuses what would exceed its bound, and counts a batch until its group is finished")
+    func bound() throws {
+        var queue = Queue(maxBytes: 2 * self.flat, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
+        #expect(queue.offer(batch(1), completion: 0) == .queued)
+        #expect(queue.offer(batch(2), completion: 0) == .queued)
+        #expect(queue.offer(batch(3), completion: 0) == .full(heldBytes: 2 * self.flat))
+        let group = try #require(self.take(&queue))
+        #expect(queue.offer(batch(3), completion: 0) == .full(heldBytes: 2 * self.flat))
+        queue.finish(group)
+        #expect(queue.heldBytes == 0)
+        #expect(queue.offer(batch(3), completion: 0) == .queued)
+    }
+
+    @Test("counts tuples and quarantined events")
+    func sizes() {
+        #expect(Queue.sizeBytes(of: batch(1, bytes: 1000)) == self.flat + 1000)
+        #expect(Queue.sizeBytes(of: batch(1, rejected: [10, 20])) == self.flat + 30)
+    }
+
+    @Test("takes a batch larger than the bound when nothing else is held")
+    func oversized() throws {
+        var queue = Queue(maxBytes: 10, maxGroupBytes: 10, maxGroupBatches: 100)
+        #expect(queue.offer(batch(1, bytes: 5000), completion: 0) == .queued)
+        #expect(queue.offer(batch(2), completion: 0) == .full(heldBytes: self.flat + 5000))
+        queue.finish(try #require(self.take(&queue)))
+        #expect(queue.offer(batch(2), completion: 0) == .queued)
+    }
+
+    @Test("bounds a group in bytes and in batches, and leaves the rest for the next one")
+    func groupBounds() {
+        var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 2 * self.flat, maxGroupBatches: 100)
+        for sequence in 1...5 as ClosedRange<Int64> { _ = queue.offer(batch(sequence), completion: 0) }
+        #expect(self.sequences(self.take(&queue)) == [1, 2])
+        #expect(self.sequences(self.take(&queue)) == [3, 4])
+        #expect(queue.waitingCount == 1)
+        queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 3)
+        for sequence in 1...5 as ClosedRange<Int64> { _ = queue.offer(batch(sequence), completion: 0) }
+        #expect(self.sequences(self.take(&queue)) == [1, 2, 3])
+        #expect(self.sequences(self.take(&queue)) == [4, 5])
+    }
+
+    @Test("never has two batches of one key in flight, and keeps the order of those that wait")
+    func sameKey() throws {
+        var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
+        for sequence in [1, 1, 2, 1] as [Int64] { _ = queue.offer(batch(sequence), completion: 0) }
+        let first = try #require(self.take(&queue))
+        #expect(self.sequences(first) == [1, 2])
+        #expect(self.take(&queue) == nil, "another writer must not take the key either")
+        queue.finish(first)
+        let second = try #require(self.take(&queue))
+        #expect(self.sequences(second) == [1])
+        queue.finish(second)
+        #expect(self.sequences(self.take(&queue)) == [1])
+    }
+
+    @Test("takes nothing more in once closed, gives out what it holds, and then says that this is the end")
+    func closing() throws {
+        var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
+        _ = queue.offer(batch(1), completion: 0)
+        _ = queue.offer(batch(1), completion: 0)
+        #expect(!self.isEnd(queue.nextTurn()))
+        queue.close()
+        #expect(queue.offer(batch(2), completion: 0) == .closed)
+        #expect(!self.isEnd(queue.nextTurn()), "a batch still waits for its key")
+    }
+
+    @Test("ends when closed and empty")
+    func end() {
+        var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
+        #expect(!self.isEnd(queue.nextTurn()))
+        queue.close()
+        #expect(self.isEnd(queue.nextTurn()))
+    }
+}

@@ -1,0 +1,211 @@
+import DocketTransport
+import Foundation
+import Synchronization
+import Testing
+
+/// A generator that a seed replays (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { self.state = seed }
+
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var value = self.state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+
+    /// The seed of `DOCKET_TEST_SEED`, or a new one; printed, so that a failure can be replayed.
+    static func fromEnvironment(_ name: String) -> SeededGenerator {
+        let seed =
+            ProcessInfo.processInfo.environment["DOCKET_TEST_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0 ... .max)
+        print("\(name): DOCKET_TEST_SEED=\(seed)")
+        return SeededGenerator(seed: seed)
+    }
+}
+
+/// What a test has been granted, by the order of the grants.
+private final class Grants: Sendable {
+    private let state = Mutex<[(name: Int, reservation: MessageReservation)]>([])
+
+    var names: [Int] { self.state.withLock { $0.map(\.name) } }
+
+    func add(_ name: Int, _ reservation: MessageReservation) { self.state.withLock { $0.append((name, reservation)) } }
+
+    /// Releases the oldest grant.
+    func releaseFirst() {
+        let first = self.state.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+        first?.reservation.release()
+    }
+}
+
+@Suite("The memory budget")
+struct MemoryBudgetTests {
+    /// Asks for bytes under a name; the ticket, when it has to wait.
+    @discardableResult
+    private func ask(
+        _ budget: MemoryBudget, _ bytes: Int, _ owner: MemoryBudget.Owner, _ name: Int, _ grants: Grants
+    ) -> MemoryBudget.Ticket? {
+        switch budget.reserve(bytes, owner: owner, granted: { grants.add(name, $0) }) {
+        case .granted(let reservation):
+            grants.add(name, reservation)
+            return nil
+        case .waiting(let ticket):
+            return ticket
+        case .overLimit:
+            Issue.record("\(bytes) bytes are over the limit")
+            return nil
+        }
+    }
+
+    @Test("what fits is granted at once, and comes back by release, by shrinking and by dropping")
+    func grantAndReturn() {
+        let budget = MemoryBudget(limitBytes: 100)
+        let owner = budget.makeOwner()
+        guard case .granted(let first) = budget.reserve(60, owner: owner, granted: { _ in }) else {
+            Issue.record("60 of 100 bytes must be granted")
+            return
+        }
+        #expect(budget.availableBytes == 40)
+        first.shrink(toBytes: 20)
+        #expect(budget.availableBytes == 80 && first.bytes == 20)
+        first.shrink(toBytes: 50)
+        #expect(first.bytes == 20, "shrinking never grows")
+        first.release()
+        first.release()
+        #expect(budget.availableBytes == 100, "a second release gives nothing back")
+        do {
+            let dropped = budget.reserve(100, owner: owner, granted: { _ in })
+            #expect(budget.availableBytes == 0)
+            _ = dropped
+        }
+        #expect(budget.availableBytes == 100)
+    }
+
+    @Test("more than the whole budget is refused, the whole budget is not")
+    func limits() {
+        let budget = MemoryBudget(limitBytes: 100)
+        let owner = budget.makeOwner()
+        guard case .overLimit = budget.reserve(101, owner: owner, granted: { _ in }) else {
+            Issue.record("101 of 100 bytes must be refused")
+            return
+        }
+        let grants = Grants()
+        #expect(self.ask(budget, 100, owner, 1, grants) == nil)
+        #expect(grants.names == [1])
+    }
+
+    @Test("nobody overtakes a large request that waits, not even with a small one that would fit")
+    func noOvertaking() {
+        let budget = MemoryBudget(limitBytes: 100)
+        let (a, b) = (budget.makeOwner(), budget.makeOwner())
+        let grants = Grants()
+        self.ask(budget, 50, a, 1, grants)
+        #expect(self.ask(budget, 100, a, 2, grants) != nil)
+        #expect(self.ask(budget, 1, b, 3, grants) != nil)
+        #expect(grants.names == [1])
+        grants.releaseFirst()
+        #expect(grants.names == [2])
+        grants.releaseFirst()
+        #expect(grants.names == [3])
+    }
+
+    @Test("owners take turns: one with many requests doesn't starve one with few")
+    func turns() {
+        let budget = MemoryBudget(limitBytes: 10)
+        let (greedy, modest) = (budget.makeOwner(), budget.makeOwner())
+        let grants = Grants()
+        for name in 0..<10 { self.ask(budget, 10, greedy, name, grants) }
+        for name in 100..<102 { self.ask(budget, 10, modest, name, grants) }
+        var order: [Int] = []
+        while let name = grants.names.first {
+            order.append(name)
+            grants.releaseFirst()
+        }
+        #expect(order == [0, 1, 100, 2, 101, 3, 4, 5, 6, 7, 8, 9])
+        #expect(budget.availableBytes == 10)
+    }
+
+    @Test("a cancelled request is never granted and lets the next one through")
+    func cancellation() throws {
+        let budget = MemoryBudget(limitBytes: 100)
+        let (a, b) = (budget.makeOwner(), budget.makeOwner())
+        let grants = Grants()
+        self.ask(budget, 60, a, 1, grants)
+        let large = try #require(self.ask(budget, 80, a, 2, grants))
+        self.ask(budget, 40, b, 3, grants)
+        #expect(budget.waitingCount == 2)
+        budget.cancel(large)
+        #expect(grants.names == [1, 3])
+        budget.cancel(large)
+        #expect(budget.waitingCount == 0 && budget.availableBytes == 0)
+    }
+
+    @Test("random traffic never exceeds the limit, grants everything in the end, and gives everything back")
+    func random() {
+        var random = SeededGenerator.fromEnvironment("MemoryBudgetTests.random")
+        for _ in 0..<50 {
+            let limit = Int.random(in: 1...1_000, using: &random)
+            let budget = MemoryBudget(limitBytes: limit)
+            let owners = (0..<Int.random(in: 1...5, using: &random)).map { _ in budget.makeOwner() }
+            let grants = Grants()
+            var asked = 0
+            var cancelled = 0
+            var released = 0
+            var tickets: [MemoryBudget.Ticket] = []
+            for _ in 0..<500 {
+                switch Int.random(in: 0..<10, using: &random) {
+                case 0..<5:
+                    let owner = owners.randomElement(using: &random)!
+                    if let ticket = self.ask(budget, Int.random(in: 0...limit, using: &random), owner, asked, grants) {
+                        tickets.append(ticket)
+                    }
+                    asked += 1
+                case 5 where !tickets.isEmpty:
+                    let before = budget.waitingCount
+                    let granted = grants.names.count
+                    budget.cancel(tickets.remove(at: Int.random(in: 0..<tickets.count, using: &random)))
+                    // One is gone and others may have been granted by that; or it had been granted before.
+                    cancelled += before - budget.waitingCount - (grants.names.count - granted)
+                default:
+                    if !grants.names.isEmpty { released += 1 }
+                    grants.releaseFirst()
+                }
+                #expect(budget.availableBytes >= 0 && budget.availableBytes <= limit)
+            }
+            while !grants.names.isEmpty {
+                released += 1
+                grants.releaseFirst()
+            }
+            #expect(budget.waitingCount == 0)
+            #expect(budget.availableBytes == limit)
+            #expect(released + cancelled == asked)
+        }
+    }
+
+    @Test("threads that reserve and release at once lose no byte")
+    func threads() async {
+        let budget = MemoryBudget(limitBytes: 1_000)
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    let owner = budget.makeOwner()
+                    for index in 1...500 {
+                        let reservation = await withCheckedContinuation { continuation in
+                            switch budget.reserve(index, owner: owner, granted: { continuation.resume(returning: $0) }) {
+                            case .granted(let reservation): continuation.resume(returning: reservation)
+                            case .waiting: break
+                            case .overLimit: Issue.record("\(index) bytes are over the limit")
+                            }
+                        }
+                        reservation.shrink(toBytes: index / 2)
+                        reservation.release()
+                    }
+                }
+            }
+        }
+        #expect(budget.availableBytes == 1_000 && budget.waitingCount == 0)
+    }
+}

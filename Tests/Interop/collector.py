@@ -1,0 +1,100 @@
+"""A collector of its own for the tests: `docket dev` with a private PostgreSQL in a temporary folder."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from stubs import ROOT
+
+BINARY = Path(os.environ.get("DOCKET_BINARY", ROOT / ".build" / "debug" / "docket"))
+# A sanitizer's build needs most of it.
+START_DEADLINE_SECONDS = 180
+STOP_DEADLINE_SECONDS = 60
+
+
+class Collector:
+    """A running `docket dev`. `ready` is the content of its ready file."""
+
+    def __init__(self, *flags: str, folder: Path | None = None):
+        """Starts it; with `folder` on the data that an earlier one left there."""
+        # In /tmp, since a Unix socket's path is at most 107 bytes; open to all, since PostgreSQL doesn't run as root.
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="docket-interop-", dir="/tmp"))
+        self.folder.chmod(0o755)
+        self._log_path = self.folder / "docket.log"
+        ready_file = self.folder / "ready.json"
+        ready_file.unlink(missing_ok=True)
+        with self._log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [BINARY, "dev", "--data-directory", self.folder / "data", "--listen", "127.0.0.1:0", "--no-import",
+                 "--ready-file", ready_file, *flags],
+                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self.ready = self._wait_for(ready_file)
+
+    @property
+    def address(self) -> str:
+        """Host and port of the gRPC server."""
+        return self.ready["grpc"]
+
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        host, port = self.address.rsplit(":", 1)
+        return host, int(port)
+
+    @property
+    def token(self) -> str:
+        return self.ready["token"]
+
+    def log(self) -> str:
+        """The end of what it has logged."""
+        return self._log_path.read_text(errors="replace")[-8000:]
+
+    def sql(self, statement: str) -> list[list[str]]:
+        """The rows of a statement that the maintainer, who sees all tenants, runs."""
+        found = subprocess.run(
+            ["psql", self.ready["conninfo"]["maintainer"], "--no-psqlrc", "--no-align", "--tuples-only",
+             "--field-separator=|", "--set=ON_ERROR_STOP=1", "--command", statement],
+            check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert found.returncode == 0, f"psql: {found.stderr}"
+        return [line.split("|") for line in found.stdout.splitlines()]
+
+    def stop(self) -> int:
+        """Asks it to stop and returns its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_DEADLINE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"docket dev did not stop within {STOP_DEADLINE_SECONDS} s:\n{self.log()}") from None
+
+    def kill(self) -> None:
+        """Ends the collector at once; its PostgreSQL stays behind, as after a crash."""
+        self.process.kill()
+        self.process.wait(STOP_DEADLINE_SECONDS)
+
+    def delete_folder(self) -> None:
+        """Deletes the data, and first stops a PostgreSQL that a killed collector has left behind."""
+        for pid_file in self.folder.rglob("postmaster.pid"):
+            with contextlib.suppress(OSError, ValueError):
+                os.kill(int(pid_file.read_text().split("\n")[0]), signal.SIGQUIT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _wait_for(self, ready_file: Path) -> dict:
+        """The ready file appears whole, by a rename."""
+        deadline = time.monotonic() + START_DEADLINE_SECONDS
+        while not ready_file.exists():
+            if self.process.poll() is not None:
+                raise AssertionError(f"docket dev ended with code {self.process.returncode}:\n{self.log()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"docket dev was not ready within {START_DEADLINE_SECONDS} s:\n{self.log()}")
+            time.sleep(0.02)
+        return json.loads(ready_file.read_text())

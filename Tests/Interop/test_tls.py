@@ -1,0 +1,126 @@
+"""The same over TLS, with certificates of a CA made for the test."""
+
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+
+from client import Client, failure
+from collector import Collector
+from events import event, request
+
+
+@dataclass
+class Certificates:
+    """Paths of a CA, of a server certificate for 127.0.0.1 and localhost that it signed, and of an unrelated CA."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+    other_authority: Path
+
+
+def openssl(*arguments: str | Path) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=60)
+
+
+def make_authority(folder: Path, name: str) -> Path:
+    path = folder / f"{name}.pem"
+    openssl(
+        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+        "-subj", f"/CN={name}", "-keyout", folder / f"{name}.key", "-out", path,
+        "-addext", "keyUsage=critical,keyCertSign", "-addext", "basicConstraints=critical,CA:TRUE",
+    )  # fmt: skip
+    return path
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = make_authority(folder, "Docket test CA")
+    key, signing_request, certificate = folder / "server.key", folder / "server.csr", folder / "server.pem"
+    openssl(
+        "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
+        "-keyout", key, "-out", signing_request,
+    )  # fmt: skip
+    extensions = folder / "extensions"
+    extensions.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n")
+    openssl(
+        "x509", "-req", "-in", signing_request, "-CA", authority, "-CAkey", authority.with_suffix(".key"),
+        "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", certificate,
+    )  # fmt: skip
+    return Certificates(authority, certificate, key, make_authority(folder, "Unrelated CA"))
+
+
+@pytest.fixture(scope="module")
+def tls_collector(certificates: Certificates) -> Iterator[Collector]:
+    running = Collector("--tls-certificate", str(certificates.certificate), "--tls-key", str(certificates.key))
+    yield running
+    code = running.stop()
+    assert code == 0, f"docket dev ended with code {code}:\n{running.log()}"
+    running.delete_folder()
+
+
+def credentials(authority: Path) -> grpc.ChannelCredentials:
+    return grpc.ssl_channel_credentials(root_certificates=authority.read_bytes())
+
+
+def test_a_client_that_trusts_the_ca_publishes_and_queries(
+    tls_collector: Collector, certificates: Certificates
+) -> None:
+    trusted = credentials(certificates.authority)
+    with Client(tls_collector.address, tls_collector.token, trusted) as client:
+        published = event()
+        assert client.publish_events(published).accepted_count == 1
+        assert [one.event for one in client.query(event_id=published.event_id).events] == [published]
+        batches = [request([event() for _ in range(50)], sequence=sequence) for sequence in range(50)]
+        assert len(list(client.publish_stream(batches))) == 50
+
+
+def test_a_token_is_asked_for_over_tls_too(tls_collector: Collector, certificates: Certificates) -> None:
+    with Client(tls_collector.address, "wrong", credentials(certificates.authority)) as client:
+        assert failure(client.publish, request([event()])).code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_client_that_does_not_trust_the_ca_gets_no_connection(
+    tls_collector: Collector, certificates: Certificates
+) -> None:
+    with Client(tls_collector.address, tls_collector.token, credentials(certificates.other_authority)) as client:
+        assert failure(client.publish, request([event()]), timeout=20).code() == grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_client_without_tls_gets_no_connection(tls_collector: Collector) -> None:
+    with Client(tls_collector.address, tls_collector.token) as client:
+        error = failure(client.publish, request([event()]), timeout=20)
+        assert error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_1_2_and_1_3_agree_on_h2(
+    tls_collector: Collector, certificates: Certificates, version: ssl.TLSVersion
+) -> None:
+    context = ssl.create_default_context(cafile=str(certificates.authority))
+    context.minimum_version = context.maximum_version = version
+    context.set_alpn_protocols(["http/1.1", "h2"])
+    with (
+        socket.create_connection(tls_collector.host_and_port, timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        assert secure.selected_alpn_protocol() == "h2"
+
+
+def test_tls_1_1_is_refused(tls_collector: Collector) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning):
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with socket.create_connection(tls_collector.host_and_port, timeout=20) as plain, pytest.raises(ssl.SSLError):
+        context.wrap_socket(plain).close()
