@@ -1,8 +1,8 @@
 import Foundation
 
 extension DevCluster {
-    /// Makes the data folder. `initdb` works on another name first, so that one that was killed half-way is never taken for
-    /// a whole one.
+    /// Makes the data folder. `initdb` works on another name first, so that one that was killed half-way is never taken
+    /// for a whole one.
     func initialize() throws(DevClusterError) {
         let unfinished = "\(self.folder)/data.new"
         for locale in ["C.UTF-8", "C"] {
@@ -12,7 +12,8 @@ extension DevCluster {
         throw DevClusterError(code: .programFailed, message: "initdb knows neither the locale C.UTF-8 nor C")
     }
 
-    /// Says whether the locale was known. UTF8 is asked for by name: under a locale of C, `initdb` would make SQL_ASCII.
+    /// Says whether the locale was known. UTF8 is asked for by name: under a locale of C, `initdb` would make
+    /// SQL_ASCII.
     private func initdb(into unfinished: String, locale: String) throws(DevClusterError) -> Bool {
         var command = [
             self.programs.path("initdb"), "-D", unfinished, "-U", Self.superuser, "-E", "UTF8", "--locale=\(locale)",
@@ -49,8 +50,8 @@ extension DevCluster {
         }
     }
 
-    /// Removes the lock files of a server that is gone. PostgreSQL does so itself unless the number in them has been given
-    /// to another process of the same user, which is what happens in containers.
+    /// Removes the lock files of a server that is gone. PostgreSQL does so itself unless the number in them has been
+    /// given to another process of the same user, which is what happens in containers.
     func removeStaleLocks() throws(DevClusterError) {
         let socket = "\(self.socketFolder)/.s.PGSQL.\(Self.port)"
         for path in ["\(self.dataFolder)/postmaster.pid", socket, "\(socket).lock"] {

@@ -1,11 +1,11 @@
 import Foundation
 
-/// A private PostgreSQL for development, tests and benchmarks: its own data folder, a Unix socket and no TCP port, so that
-/// it never meets another server of the machine.
+/// A private PostgreSQL for development, tests and benchmarks: its own data folder, a Unix socket and no TCP port, so
+/// that it never meets another server of the machine.
 ///
-/// Who may connect is decided by the socket's folder, which only the server's user (and root) may enter; behind it every
-/// role is trusted. When root calls, the server runs as the system user `postgres`, which then owns the folder; root reaches
-/// the socket all the same.
+/// Who may connect is decided by the socket's folder, which only the server's user (and root) may enter; behind it
+/// every role is trusted. When root calls, the server runs as the system user `postgres`, which then owns the folder;
+/// root reaches the socket all the same.
 ///
 /// ```
 /// <folder>/data            PostgreSQL's data folder
@@ -48,9 +48,9 @@ package struct DevCluster: Sendable {
     package let settings: Settings
     let user: ServerUser
 
-    /// A cluster in a folder, which is made by ``start()``. When the caller is root and the user `postgres` can't enter the
-    /// folder's parents (`/root`, say), the cluster lives below `/var/lib/docket-dev` instead, under a name derived from
-    /// the path; ``folder`` says where.
+    /// A cluster in a folder, which is made by ``start()``. When the caller is root and the user `postgres` can't enter
+    /// the folder's parents (`/root`, say), the cluster lives below `/var/lib/docket-dev` instead, under a name derived
+    /// from the path; ``folder`` says where.
     package init(
         folder: String, programs: PostgresPrograms? = nil, settings: Settings = Settings()
     ) throws(DevClusterError) {
@@ -105,7 +105,8 @@ package struct DevCluster: Sendable {
             let tail = log.split(separator: "\n").suffix(10).joined(separator: "\n")
             throw DevClusterError(
                 code: .programFailed,
-                message: "the private PostgreSQL in \(self.folder) did not start: \(error.message)\n\(tail)", cause: error)
+                message: "the private PostgreSQL in \(self.folder) did not start: \(error.message)\n\(tail)",
+                cause: error)
         }
     }
 
@@ -163,7 +164,8 @@ package struct DevCluster: Sendable {
     package func execute(_ statement: String, database: String = "postgres") throws(DevClusterError) -> String {
         let conninfo = self.conninfo(role: Self.superuser, database: database)
         let psql = [
-            self.programs.path("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", conninfo, "-c", statement,
+            self.programs.path("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", conninfo, "-c",
+            statement,
         ]
         return try ProgramRun.check(psql).trimmingCharacters(in: .newlines)
     }

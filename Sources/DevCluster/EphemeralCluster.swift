@@ -8,8 +8,8 @@ package enum EphemeralCluster {
     private static let parent = "/tmp"
     private static let clusters = Mutex<[String: DevCluster]>([:])
 
-    /// The running cluster of this process for a name; started by the first call with it. Commits don't wait for the disk
-    /// unless the settings say so: the first call's settings count.
+    /// The running cluster of this process for a name; started by the first call with it. Commits don't wait for the
+    /// disk unless the settings say so: the first call's settings count.
     package static func shared(
         _ name: String = "main", settings: DevCluster.Settings? = nil
     ) throws(DevClusterError) -> DevCluster {

@@ -16,7 +16,8 @@ package struct PostgresPrograms: Sendable, Equatable {
         if let folder = environment["PGBIN"], !folder.isEmpty {
             guard self.isComplete(folder) else {
                 throw DevClusterError(
-                    code: .noPrograms, message: "PGBIN is \(folder), but initdb, pg_ctl, postgres and psql are not all there")
+                    code: .noPrograms,
+                    message: "PGBIN is \(folder), but initdb, pg_ctl, postgres and psql are not all there")
             }
             return PostgresPrograms(binFolder: folder)
         }
@@ -74,10 +75,8 @@ struct ServerUser: Sendable, Equatable {
     /// Both programs are part of Debian's essential util-linux; runuser alone also exists in smaller systems.
     private static func switchingPrefix() throws(DevClusterError) -> [String] {
         let isExecutable = FileManager.default.isExecutableFile(atPath:)
-        for folder in ["/usr/bin", "/bin", "/usr/sbin", "/sbin"] {
-            if isExecutable("\(folder)/setpriv") {
-                return ["\(folder)/setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
-            }
+        for folder in ["/usr/bin", "/bin", "/usr/sbin", "/sbin"] where isExecutable("\(folder)/setpriv") {
+            return ["\(folder)/setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
         }
         for folder in ["/usr/sbin", "/sbin", "/usr/bin", "/bin"] where isExecutable("\(folder)/runuser") {
             return ["\(folder)/runuser", "-u", "postgres", "--"]

@@ -24,10 +24,10 @@ final class ConnectionToken {
         guard let index = headers.firstIndex(of: "authorization") else { throw .missingToken }
         let value = headers.valueBytes(at: index)
         if let token = self.token, value.elementsEqual(self.text) { return token }
-        let scheme = String(decoding: value.prefix(7), as: UTF8.self)
-        guard scheme.lowercased() == "bearer " else { throw .missingToken }
+        let parts = String(decoding: value, as: UTF8.self).split(separator: " ")
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .missingToken }
         do {
-            let token = try AccessToken(String(decoding: value.dropFirst(7), as: UTF8.self))
+            let token = try AccessToken(String(parts[1]))
             self.text = value
             self.token = token
             return token

@@ -40,7 +40,7 @@ package struct PublishRefusal: Error, Sendable, Equatable {
 
     init(_ error: CodecError) {
         switch error.code {
-        case .messageTooLarge, .tooManyEvents, .expandsTooFar:
+        case .messageTooLarge, .expandsTooFar:
             self.init(.resourceExhausted, error.message)
         default:
             self.init(.invalidArgument, error.message)

@@ -16,7 +16,8 @@ package final class Administration: Sendable {
             // Nothing is written for one that exists: the registry's version would count it as a change.
             let find = "SELECT tenant_id FROM docket.tenants WHERE slug = $1"
             if let id = try Self.firstID(connection.query(find, [.text(slug)])) { return id }
-            let insert = "INSERT INTO docket.tenants (slug) VALUES ($1) ON CONFLICT (slug) DO NOTHING RETURNING tenant_id"
+            let insert =
+                "INSERT INTO docket.tenants (slug) VALUES ($1) ON CONFLICT (slug) DO NOTHING RETURNING tenant_id"
             if let id = try Self.firstID(connection.query(insert, [.text(slug)])) { return id }
             return try connection.query(find, [.text(slug)]).integer(0, 0)
         }
@@ -68,7 +69,10 @@ package final class Administration: Sendable {
                 ON CONFLICT (tenant_id, name) DO NOTHING
                 """, [tenantID, .textArray(names)])
             let rows = try connection.query(
-                "SELECT name, type_id FROM docket.event_types WHERE tenant_id IS NOT DISTINCT FROM $1 AND name = ANY ($2)",
+                """
+                SELECT name, type_id FROM docket.event_types
+                WHERE tenant_id IS NOT DISTINCT FROM $1 AND name = ANY ($2)
+                """,
                 [tenantID, .textArray(names)])
             var ids: [String: Int32] = [:]
             for row in 0..<rows.count { ids[try rows.text(row, 0)] = try rows.integer(row, 1) }

@@ -3,8 +3,8 @@ import DocketModel
 
 /// The statements of a commit group: pure text, apart from the connection.
 enum CommitStatement {
-    /// Everything that a group stores, as one simple query: one implicit transaction, one round trip, one fsync. The last
-    /// statement is the COPY, whose stream ``copyChunks(_:)`` gives, unless no batch has an accepted event.
+    /// Everything that a group stores, as one simple query: one implicit transaction, one round trip, one fsync. The
+    /// last statement is the COPY, whose stream ``copyChunks(_:)`` gives, unless no batch has an accepted event.
     ///
     /// Rows of batches are in the order of their keys: two groups in opposite order would deadlock on the unique index.
     static func commit(_ batches: [EncodedBatch], segmentTable: String) -> String {
@@ -32,7 +32,8 @@ enum CommitStatement {
 
     /// Asks for the stored rows of the batches' keys.
     static func lookUp(_ batches: [EncodedBatch]) -> String {
-        var sql = SQLText("SELECT tenant_id, producer_id, sequence, batch_id, content_hash, verdict FROM docket.batches ")
+        var sql = SQLText(
+            "SELECT tenant_id, producer_id, sequence, batch_id, content_hash, verdict FROM docket.batches ")
         sql.append("WHERE (tenant_id, producer_id, sequence) IN (")
         for (index, batch) in batches.enumerated() {
             if index > 0 { sql.append(",") }

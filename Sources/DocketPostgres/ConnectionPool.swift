@@ -1,7 +1,8 @@
-/// A few threads with a connection each, for work that isn't on the hot path: queries, the registry, leases, migrations.
+/// A few threads with a connection each, for work that isn't on the hot path: queries, the registry, leases,
+/// migrations.
 ///
-/// Tasks hand work in and wait; at most ``maxWaiting`` pieces wait. A connection is made when it is first needed, and made
-/// anew when it was lost.
+/// Tasks hand work in and wait; at most ``maxWaiting`` pieces wait. A connection is made when it is first needed, and
+/// made anew when it was lost.
 package final class ConnectionPool: Sendable {
     /// What is done with each new connection before its first use: checks, mostly.
     package typealias Preparation = @Sendable (PostgresConnection) throws(PostgresError) -> Void
@@ -39,8 +40,8 @@ package final class ConnectionPool: Sendable {
 
     /// Runs `body` with a connection of the pool.
     ///
-    /// - Parameter isRepeatable: Whether `body` may run a second time, on a new connection, when the server ended an idle
-    ///   connection and that came out only now.
+    /// - Parameter isRepeatable: Whether `body` may run a second time, on a new connection, when the server ended an
+    ///   idle connection and that came out only now.
     package func run<Success: Sendable>(
         isRepeatable: Bool = true,
         _ body: @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Success
@@ -60,7 +61,8 @@ package final class ConnectionPool: Sendable {
                 } else if state.jobs.count >= self.maxWaiting {
                     refusal = PostgresError(
                         code: .overloaded,
-                        message: "\(state.jobs.count) requests wait for PostgreSQL already, which is the limit; try later")
+                        message:
+                            "\(state.jobs.count) requests wait for PostgreSQL already, which is the limit; try later")
                 } else {
                     state.jobs.append(job)
                 }

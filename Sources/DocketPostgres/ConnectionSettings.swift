@@ -2,8 +2,8 @@ import CLibpq
 
 /// How to reach a database, and as whom.
 ///
-/// The connection string is libpq's own (chapter 34.1.1): `key=value` pairs or a `postgresql://` URI; what it leaves out
-/// comes from `PG*` variables, a service file and `.pgpass`, as with every program that uses libpq.
+/// The connection string is libpq's own (chapter 34.1.1): `key=value` pairs or a `postgresql://` URI; what it leaves
+/// out comes from `PG*` variables, a service file and `.pgpass`, as with every program that uses libpq.
 package struct ConnectionSettings: Sendable, Equatable, CustomStringConvertible {
     /// May hold a password: never log it; log the settings' ``description``.
     package var conninfo: String
@@ -60,7 +60,8 @@ package struct ConnectionSettings: Sendable, Equatable, CustomStringConvertible 
 
     /// libpq takes a string with neither as a database's name.
     private var looksLikeConnectionString: Bool {
-        self.conninfo.contains("=") || self.conninfo.hasPrefix("postgres://") || self.conninfo.hasPrefix("postgresql://")
+        self.conninfo.contains("=") || self.conninfo.hasPrefix("postgres://")
+            || self.conninfo.hasPrefix("postgresql://")
     }
 
     /// The values that the connection string gives; `nil` when it can't be read.

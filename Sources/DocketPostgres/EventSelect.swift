@@ -50,7 +50,8 @@ struct EventSelect {
             if let value { self.add("e.\(column.sqlName) = ?", .text(value)) }
         }
         if let type = filter.type {
-            self.add("e.type_id = ANY (ARRAY(SELECT w.type_id FROM docket.event_types AS w WHERE w.name = ?))", .text(type))
+            self.add(
+                "e.type_id = ANY (ARRAY(SELECT w.type_id FROM docket.event_types AS w WHERE w.name = ?))", .text(type))
         }
         if let decision = filter.decision { self.add("e.decision = ?", .int2(decision.rawValue)) }
         if let from = filter.occurredFrom { self.add("e.occurred_at >= ?", .timestamp(from)) }

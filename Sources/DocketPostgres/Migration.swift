@@ -21,7 +21,8 @@ package struct Migration: Sendable, Equatable {
     /// SHA-256 of the SQL, in hexadecimal digits: tells a file that was changed after it had been applied.
     package var checksum: String { hexadecimal(SHA256.hash(data: Array(self.sql.utf8))) }
 
-    /// All steps, in order; the package manager has put an underscore for each name's first digit. One that has been released is never changed; what it lacks comes in a new one.
+    /// All steps, in order; the package manager has put an underscore for each name's first digit. One that has been
+    /// released is never changed; what it lacks comes in a new one.
     package static let all: [Migration] = [
         Migration(1, "registry", PackageResources._001_registry_sql),
         Migration(2, "events", PackageResources._002_events_sql),

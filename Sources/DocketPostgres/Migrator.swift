@@ -1,8 +1,8 @@
-/// Brings a database's schema to what this version of Docket needs: each migration in order, once, in a transaction of its
-/// own, under a lock that keeps a second migrator waiting.
+/// Brings a database's schema to what this version of Docket needs: each migration in order, once, in a transaction of
+/// its own, under a lock that keeps a second migrator waiting.
 ///
-/// It wants a role that may create roles, or one that is a member of `docket_maintainer` when the roles are there already
-/// (``Roles``). Everything it makes belongs to `docket_maintainer`.
+/// It wants a role that may create roles, or one that is a member of `docket_maintainer` when the roles are there
+/// already (``Roles``). Everything it makes belongs to `docket_maintainer`.
 package struct Migrator: Sendable {
     /// What a run did.
     package struct Report: Sendable, Equatable {
@@ -134,8 +134,8 @@ package struct Migrator: Sendable {
                 throw PostgresError(
                     code: .migration,
                     message: "migration \(label) was changed after it had been applied: its checksum is "
-                        + "\(known.checksum), the applied one's \(try rows.text(row, 2)); run the docket that applied it, "
-                        + "and put changes into a new migration")
+                        + "\(known.checksum), the applied one's \(try rows.text(row, 2)); run the docket that applied "
+                        + "it, and put changes into a new migration")
             }
         }
         return Int32(rows.count)
@@ -157,7 +157,8 @@ package struct Migrator: Sendable {
         } catch {
             throw PostgresError(
                 code: .migration,
-                message: "migration \(Self.label(migration.version, migration.name)) failed, and nothing of it was kept: "
+                message:
+                    "migration \(Self.label(migration.version, migration.name)) failed, and nothing of it was kept: "
                     + error.description,
                 sqlstate: error.sqlstate, cause: error)
         }

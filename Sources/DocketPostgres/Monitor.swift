@@ -52,8 +52,8 @@
         if self.withLock(body) { unsafe pthread_cond_signal(self.condition) }
     }
 
-    /// Runs `body` on the state, alone, now and after every wake-up, until it gives a value; `nil` when `limit` has passed
-    /// before that.
+    /// Runs `body` on the state, alone, now and after every wake-up, until it gives a value; `nil` when `limit` has
+    /// passed before that.
     func wait<Result>(for limit: Duration? = nil, _ body: (inout State) -> Result?) -> Result? {
         var deadline = timespec()
         if let limit {

@@ -2,11 +2,11 @@ import DocketModel
 package import Logging
 import Synchronization
 
-/// A collector's hold on a node number, which goes into the ids of its batches: no two collectors have the same one at the
-/// same time, so no two batches have the same id.
+/// A collector's hold on a node number, which goes into the ids of its batches: no two collectors have the same one at
+/// the same time, so no two batches have the same id.
 ///
-/// The database's clock says when a lease ends; this side counts from before it asked, on a clock that never goes back, and
-/// gives up earlier, by a tenth. So it stops numbering batches before the number can be given to anybody else.
+/// The database's clock says when a lease ends; this side counts from before it asked, on a clock that never goes back,
+/// and gives up earlier, by a tenth. So it stops numbering batches before the number can be given to anybody else.
 package final class NodeLease: Sendable {
     /// The number: 0 to 1023.
     package let node: Int32
@@ -18,7 +18,8 @@ package final class NodeLease: Sendable {
     private let end: Mutex<ContinuousClock.Instant>
 
     private init(
-        node: Int32, owner: ProducerID, pool: ConnectionPool, seconds: Int32, end: ContinuousClock.Instant, logger: Logger
+        node: Int32, owner: ProducerID, pool: ConnectionPool, seconds: Int32, end: ContinuousClock.Instant,
+        logger: Logger
     ) {
         self.node = node
         self.owner = owner
@@ -51,7 +52,8 @@ package final class NodeLease: Sendable {
         guard let node else {
             throw PostgresError(
                 code: .overloaded,
-                message: "all 1024 node numbers are leased to collectors (docket.collector_nodes); stop some, or wait until "
+                message:
+                    "all 1024 node numbers are leased to collectors (docket.collector_nodes); stop some, or wait until "
                     + "leases of dead ones run out")
         }
         return NodeLease(
@@ -61,8 +63,8 @@ package final class NodeLease: Sendable {
     /// Whether batches may be numbered under ``node`` now. Cheap enough to ask for each batch.
     package var isValid: Bool { self.end.withLock { ContinuousClock.now < $0 } }
 
-    /// Prolongs the lease from now on. False when the number belongs to somebody else by now, which can only be after it
-    /// ran out.
+    /// Prolongs the lease from now on. False when the number belongs to somebody else by now, which can only be after
+    /// it ran out.
     package func renew() async throws(PostgresError) -> Bool {
         let (node, owner, seconds) = (self.node, self.owner, self.seconds)
         let began = ContinuousClock.now
@@ -75,8 +77,8 @@ package final class NodeLease: Sendable {
         return isOurs
     }
 
-    /// Renews the lease three times in its length, until the task is cancelled, and then gives it back. An outage of the
-    /// database is waited out: ``isValid`` turns false in time.
+    /// Renews the lease three times in its length, until the task is cancelled, and then gives it back. An outage of
+    /// the database is waited out: ``isValid`` turns false in time.
     ///
     /// - Throws: `unfit` when the number has been given to another collector; only a new start gets another one.
     package func keep() async throws(PostgresError) {
@@ -91,7 +93,8 @@ package final class NodeLease: Sendable {
             guard isOurs else {
                 throw PostgresError(
                     code: .unfit,
-                    message: "node number \(self.node) has been given to another collector, since PostgreSQL was away for "
+                    message:
+                        "node number \(self.node) has been given to another collector, since PostgreSQL was away for "
                         + "longer than its lease of \(self.seconds) s; start this collector again")
             }
         }

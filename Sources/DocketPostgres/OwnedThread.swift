@@ -6,8 +6,8 @@
     import Darwin
 #endif
 
-/// Starts threads that Docket owns, for work that blocks: a task that blocked would take one of the few threads that all
-/// tasks share.
+/// Starts threads that Docket owns, for work that blocks: a task that blocked would take one of the few threads that
+/// all tasks share.
 enum OwnedThread {
     /// A body on its way to its thread.
     private final class Body {
@@ -15,8 +15,8 @@ enum OwnedThread {
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    /// Runs `body` on a thread of its own, which ends with it. The name is for the error alone: C's function that names a
-    /// thread is hidden from Swift on Linux.
+    /// Runs `body` on a thread of its own, which ends with it. The name is for the error alone: C's function that names
+    /// a thread is hidden from Swift on Linux.
     ///
     /// - Throws: `overloaded` when the system allows no more threads.
     static func start(name: String, _ body: @escaping @Sendable () -> Void) throws(PostgresError) {

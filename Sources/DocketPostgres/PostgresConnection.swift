@@ -2,10 +2,12 @@ import CLibpq
 
 /// A connection to PostgreSQL: the owner of libpq's handle.
 ///
-/// It belongs to one thread, which blocks in it; nothing here is safe to call from two. An error of a statement leaves the
-/// connection usable; when it doesn't, ``isAlive`` is false and only a new connection helps.
+/// It belongs to one thread, which blocks in it; nothing here is safe to call from two. An error of a statement leaves
+/// the connection usable; when it doesn't, ``isAlive`` is false and only a new connection helps.
 @safe package final class PostgresConnection {
     private let handle: OpaquePointer
+    /// Whether libpq itself has failed: it may learn of a broken connection some calls before its status says so.
+    private var isBroken = false
     /// Where it goes, without any password.
     package let settings: ConnectionSettings
 
@@ -28,7 +30,7 @@ import CLibpq
     deinit { unsafe PQfinish(self.handle) }
 
     /// Whether the connection is usable, as far as is known without asking the server.
-    package var isAlive: Bool { unsafe PQstatus(self.handle) == CONNECTION_OK }
+    package var isAlive: Bool { !self.isBroken && (unsafe PQstatus(self.handle)) == CONNECTION_OK }
 
     /// Whether no transaction is open.
     package var isIdle: Bool { unsafe PQtransactionStatus(self.handle) == PQTRANS_IDLE }
@@ -58,7 +60,7 @@ import CLibpq
             unsafe PQexecParams(
                 self.handle, sql, Int32(values.count), types, pointers, lengths, formats, 1)
         }
-        guard let result = unsafe result else { throw self.lostOrFailed("no answer") }
+        guard let result = unsafe result else { throw self.lost() }
         let status = unsafe PQresultStatus(result)
         guard status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK else {
             defer { unsafe PQclear(result) }
@@ -70,29 +72,37 @@ import CLibpq
     /// Runs statements of which the last is a `COPY … FROM STDIN`, as one simple query: one transaction and one round
     /// trip, however many statements there are. Each chunk goes to the server as it is; together they are the stream.
     ///
-    /// - Throws: The server's error, after which nothing has been stored; or `connectionLost`, after which that is unknown.
+    /// - Throws: The server's error, after which nothing has been stored; or `connectionLost`, after which that is
+    ///   unknown.
     package func copyIn(_ sql: String, chunks: some Sequence<[UInt8]>) throws(PostgresError) {
         try self.send(sql)
         var failure: PostgresError?
+        var wasSent = false
         while let result = unsafe PQgetResult(self.handle) {
             defer { unsafe PQclear(result) }
             switch unsafe PQresultStatus(result) {
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK: break
-            case PGRES_COPY_IN: self.sendCopyData(chunks)
+            case PGRES_COPY_IN where !wasSent:
+                self.sendCopyData(chunks)
+                wasSent = true
+            // Once more: libpq could not end the stream, and would say so for ever.
+            case PGRES_COPY_IN: throw self.lost(failure)
             default: failure = failure ?? (unsafe self.error(from: result))
             }
             // On a lost connection, PQgetResult would hand out the same failed COPY for ever.
-            guard self.isAlive else { throw self.lostOrFailed("the connection was lost", failure) }
+            guard self.isAlive else { break }
         }
-        guard self.isAlive else { throw self.lostOrFailed("the connection was lost", failure) }
+        guard self.isAlive else { throw self.lost(failure) }
         if let failure { throw failure }
     }
 
     /// libpq copies what it is given into its own buffer, which grows to the largest piece: pieces keep that small.
     private static let copyPieceBytes = 256 * 1024
 
-    /// Failures are not looked at here: the result that follows says what the server thinks.
+    /// Failures are not thrown here: the result that follows says what the server thinks. A stream that broke off is
+    /// ended as a failure, never as done: the server would take a stream cut between two tuples for a whole one.
     private func sendCopyData(_ chunks: some Sequence<[UInt8]>) {
+        var isWhole = true
         for chunk in chunks {
             let sent = unsafe chunk.withUnsafeBytes { bytes in
                 for start in stride(from: 0, to: bytes.count, by: Self.copyPieceBytes) {
@@ -103,13 +113,14 @@ import CLibpq
                 }
                 return true
             }
-            guard sent else { break }
+            isWhole = isWhole && sent
+            guard isWhole else { break }
         }
-        _ = unsafe PQputCopyEnd(self.handle, nil)
+        _ = unsafe PQputCopyEnd(self.handle, isWhole ? nil : "the stream broke off")
     }
 
     private func send(_ sql: String) throws(PostgresError) {
-        guard unsafe PQsendQuery(self.handle, sql) == 1 else { throw self.lostOrFailed(self.handleMessage) }
+        guard unsafe PQsendQuery(self.handle, sql) == 1 else { throw self.lost() }
     }
 
     /// Takes all results, so that the connection is ready for the next statement, and throws the first error.
@@ -123,7 +134,7 @@ import CLibpq
             }
             guard self.isAlive else { break }
         }
-        guard self.isAlive else { throw self.lostOrFailed("the connection was lost", failure) }
+        guard self.isAlive else { throw self.lost(failure) }
         if let failure { throw failure }
     }
 
@@ -134,23 +145,25 @@ import CLibpq
         return text.split(separator: "\n").joined(separator: "; ")
     }
 
-    private func lostOrFailed(_ what: String, _ failure: PostgresError? = nil) -> PostgresError {
-        guard !self.isAlive else {
-            return failure ?? PostgresError(code: .unexpectedAnswer, message: "libpq: \(what)")
-        }
+    /// The connection is of no use any more. What the server said last, if anything, says why.
+    private func lost(_ failure: PostgresError? = nil) -> PostgresError {
+        self.isBroken = true
+        if let failure, failure.code == .connectionLost { return failure }
         return PostgresError(
             code: .connectionLost,
-            message: "the connection to PostgreSQL (\(self.settings)) was lost: \(failure?.message ?? self.handleMessage)",
+            message:
+                "the connection to PostgreSQL (\(self.settings)) was lost: \(failure?.message ?? self.handleMessage)",
             sqlstate: failure?.sqlstate, cause: failure)
     }
 
-    /// The primary message and the code. The detail is left out: it quotes rows.
+    /// The primary message and the code. The detail is left out: it quotes rows. An error without a code comes from
+    /// libpq, not from the server.
     @unsafe private func error(from result: OpaquePointer) -> PostgresError {
         func field(_ name: Unicode.Scalar) -> String? {
             unsafe PQresultErrorField(result, Int32(name.value)).map { unsafe String(cString: $0) }
         }
         // PG_DIAG_SQLSTATE, PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_MESSAGE_HINT and PG_DIAG_CONSTRAINT_NAME.
-        guard let sqlstate = field("C") else { return self.lostOrFailed(self.handleMessage) }
+        guard let sqlstate = field("C") else { return self.lost() }
         let hint = field("H").map { "; hint: \($0)" } ?? ""
         return PostgresError(
             code: self.isAlive ? .statementFailed : .connectionLost, message: (field("M") ?? "no message") + hint,

@@ -27,7 +27,8 @@ package final class PostgresReader: EventReader {
     package func query(_ query: EventQuery) async throws(StoreError) -> EventPage {
         guard (1...EventQuery.maxLimit).contains(query.limit) else {
             throw StoreError(
-                code: .refused, message: "a page holds 1 to \(EventQuery.maxLimit) events; \(query.limit) were asked for")
+                code: .refused,
+                message: "a page holds 1 to \(EventQuery.maxLimit) events; \(query.limit) were asked for")
         }
         guard !query.tenantIDs.isEmpty, Self.canMatch(query.filter) else { return EventPage(events: [], next: nil) }
         let timeout = self.statementTimeoutMilliseconds
@@ -57,7 +58,8 @@ package final class PostgresReader: EventReader {
         let name = try connection.query("SELECT session_user::text").text(0, 0)
         guard name == Roles.reader else {
             throw PostgresError(
-                code: .unfit, message: "the collector is to read as \(name); connect as docket_reader, whom row-level "
+                code: .unfit,
+                message: "the collector is to read as \(name); connect as docket_reader, whom row-level "
                     + "security trusts to name the tenants")
         }
     }
@@ -116,7 +118,8 @@ package final class PostgresReader: EventReader {
         case .statementFailed where error.sqlstate == .queryCanceled:
             StoreError(
                 code: .unavailable,
-                message: "the query took longer than \(timeoutMilliseconds) ms; ask for a shorter time range", cause: error)
+                message: "the query took longer than \(timeoutMilliseconds) ms; ask for a shorter time range",
+                cause: error)
         default: StoreError(code: .unavailable, message: "PostgreSQL can't be read from: \(error)", cause: error)
         }
     }

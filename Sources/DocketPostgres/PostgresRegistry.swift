@@ -49,7 +49,8 @@ package final class PostgresRegistry: RegistrySource {
     private static func version(_ connection: PostgresConnection) throws(PostgresError) -> Int64 {
         let rows = try connection.query("SELECT version FROM docket.registry_version")
         guard rows.count == 1 else {
-            throw PostgresError(code: .unexpectedAnswer, message: "docket.registry_version has \(rows.count) rows, not 1")
+            throw PostgresError(
+                code: .unexpectedAnswer, message: "docket.registry_version has \(rows.count) rows, not 1")
         }
         return try rows.integer(0, 0)
     }
@@ -84,7 +85,9 @@ package final class PostgresRegistry: RegistrySource {
         return credentials
     }
 
-    private static func eventTypes(_ connection: PostgresConnection) throws(PostgresError) -> [RegistryContents.EventType] {
+    private static func eventTypes(_ connection: PostgresConnection) throws(PostgresError) -> [RegistryContents
+        .EventType]
+    {
         let rows = try connection.query(
             "SELECT type_id, coalesce(tenant_id, 0), tenant_id IS NULL, name FROM docket.event_types ORDER BY type_id")
         var types: [RegistryContents.EventType] = []

@@ -44,7 +44,9 @@ package import DocketModel
 
     package func optionalText(_ row: Int, _ column: Int) throws(PostgresError) -> String? {
         guard let bytes = unsafe self.field(row, column) else { return nil }
-        guard let text = unsafe String(validating: bytes, as: UTF8.self) else { throw self.unreadable(column, "UTF-8 text") }
+        guard let text = unsafe String(validating: bytes, as: UTF8.self) else {
+            throw self.unreadable(column, "UTF-8 text")
+        }
         return text
     }
 
@@ -69,7 +71,8 @@ package import DocketModel
         // Dimensions, flags and element type; then length, lower bound, and each element behind its size.
         guard words.count >= 3 else { throw self.unreadable(column, "an array") }
         guard words[0] != 0 else { return [] }
-        guard words[0] == 1, words[1] == 0, words[2] == 23, words.count >= 5, words.count == 5 + 2 * Int(words[3]) else {
+        guard words[0] == 1, words[1] == 0, words[2] == 23, words.count >= 5, words.count == 5 + 2 * Int(words[3])
+        else {
             throw self.unreadable(column, "an array of int4 without NULLs")
         }
         return (0..<Int(words[3])).map { Int32(bitPattern: words[6 + 2 * $0]) }

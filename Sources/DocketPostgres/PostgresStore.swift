@@ -28,8 +28,8 @@ package final class PostgresStore: EventStore {
 
     /// Checks that the database is fit to be written to, and starts the writers.
     ///
-    /// - Throws: `unfit` when the role is a superuser or an owner, lacks a privilege, or the schema or encoding is not what
-    ///   Docket needs; `connectFailed` when the server can't be reached.
+    /// - Throws: `unfit` when the role is a superuser or an owner, lacks a privilege, or the schema or encoding is not
+    ///   what Docket needs; `connectFailed` when the server can't be reached.
     package static func start(
         settings: ConnectionSettings, configuration: Configuration = Configuration(), logger: Logger
     ) async throws(PostgresError) -> PostgresStore {

@@ -46,7 +46,8 @@ package enum Roles {
         if !missing.isEmpty, !mayCreate {
             throw PostgresError(
                 code: .unfit,
-                message: "the roles \(missing.map(\.role).joined(separator: ", ")) are missing, and \(name) may not create "
+                message:
+                    "the roles \(missing.map(\.role).joined(separator: ", ")) are missing, and \(name) may not create "
                     + "any; let a superuser run:\n"
                     + missing.flatMap(\.sql).map { "\($0);" }.joined(separator: "\n"))
         }
@@ -55,7 +56,9 @@ package enum Roles {
         return missing.map(\.role)
     }
 
-    private static func missing(_ connection: PostgresConnection) throws(PostgresError) -> [(role: String, sql: [String])] {
+    private static func missing(_ connection: PostgresConnection) throws(PostgresError) -> [(
+        role: String, sql: [String]
+    )] {
         let rows = try connection.query(
             "SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1)", [.textArray(self.statements.map(\.role))])
         var found: Set<String> = []
@@ -63,8 +66,8 @@ package enum Roles {
         return self.statements.filter { !found.contains($0.role) }
     }
 
-    /// Roles belong to the whole server, so a migrator of another database may make the same ones at the same moment, and
-    /// the lock, which belongs to one database, doesn't keep it out.
+    /// Roles belong to the whole server, so a migrator of another database may make the same ones at the same moment,
+    /// and the lock, which belongs to one database, doesn't keep it out.
     private static func create(_ statements: [String], _ connection: PostgresConnection) throws(PostgresError) {
         do {
             try connection.execute(statements.joined(separator: ";"))
@@ -79,14 +82,17 @@ package enum Roles {
     private static func checkMembership(
         _ connection: PostgresConnection, name: String, mayCreate: Bool
     ) throws(PostgresError) {
-        let isMember = "SELECT pg_has_role(current_user, 'docket_maintainer', 'MEMBER')"
+        // From PostgreSQL 16 on, a member need not have the right to act as the role.
+        let right = connection.serverVersion >= 160_000 ? "SET" : "MEMBER"
+        let isMember = "SELECT pg_has_role(current_user, 'docket_maintainer', '\(right)')"
         if try connection.query(isMember).bool(0, 0) { return }
-        // From PostgreSQL 16 on, whoever creates a role may give it to itself, but doesn't have it yet.
+        // Whoever creates a role may give it to itself there, but doesn't have it yet.
         if mayCreate { try? connection.execute("GRANT docket_maintainer TO CURRENT_USER") }
         if try connection.query(isMember).bool(0, 0) { return }
         throw PostgresError(
             code: .unfit,
-            message: "\(name) may not act as docket_maintainer, who owns Docket's tables; connect as docket_maintainer, "
+            message:
+                "\(name) may not act as docket_maintainer, who owns Docket's tables; connect as docket_maintainer, "
                 + "or let a superuser run: GRANT docket_maintainer TO \(name)")
     }
 }

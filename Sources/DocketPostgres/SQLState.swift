@@ -30,8 +30,9 @@ package enum FailureTreatment: Sendable, Equatable, CaseIterable {
     case unavailable
     /// The connection or the server behind it is of no use: make a new one and send the group again.
     case reconnect
-    /// The installation is at fault, or the hot segment has changed: check the installation anew on a new connection, and
-    /// send the group again once; then answer `unavailable`, so that nothing is lost while an operator puts it right.
+    /// The installation is at fault, or the hot segment has changed: check the installation anew on a new connection,
+    /// and send the group again once; then answer `unavailable`, so that nothing is lost while an operator puts it
+    /// right.
     case installation
 
     /// The one table of what each error means for a commit group. Exact codes come before classes.

@@ -1,5 +1,5 @@
-/// Literals in the text of a statement. A commit group goes to the server as one simple query, which takes no parameters;
-/// everything in it is a number, a hexadecimal literal, or text quoted here.
+/// Literals in the text of a statement. A commit group goes to the server as one simple query, which takes no
+/// parameters; everything in it is a number, a hexadecimal literal, or text quoted here.
 struct SQLText {
     private(set) var bytes: [UInt8] = []
 

@@ -2,8 +2,8 @@ import CoreMetrics
 import DocketCodec
 import DocketStore
 
-/// What a store counts. Names and units are those of `/metrics`; times are recorded in nanoseconds, as swift-metrics wants
-/// them, under names that end in `_seconds`.
+/// What a store counts. Names and units are those of `/metrics`; times are recorded in nanoseconds, as swift-metrics
+/// wants them, under names that end in `_seconds`.
 struct StoreMetrics: Sendable {
     private let groups = Counter(label: "docket_commit_groups_total")
     private let groupEvents = Recorder(label: "docket_commit_group_events")
@@ -11,12 +11,12 @@ struct StoreMetrics: Sendable {
     private let seconds = Timer(label: "docket_commit_seconds")
     private let events = Counter(label: "docket_committed_events_total")
     private let heldBytes = Gauge(label: "docket_commit_queue_bytes")
-    private let committed = Counter(label: "docket_batches_total", dimensions: [("outcome", "committed")])
-    private let replayed = Counter(label: "docket_batches_total", dimensions: [("outcome", "replayed")])
-    private let conflict = Counter(label: "docket_batches_total", dimensions: [("outcome", "conflict")])
+    private let committed = Counter(label: "docket_store_batches_total", dimensions: [("outcome", "committed")])
+    private let replayed = Counter(label: "docket_store_batches_total", dimensions: [("outcome", "replayed")])
+    private let conflict = Counter(label: "docket_store_batches_total", dimensions: [("outcome", "conflict")])
     private let failed: [StoreError.Code: Counter] = Dictionary(
         uniqueKeysWithValues: StoreError.Code.allCases.map { code in
-            (code, Counter(label: "docket_batches_total", dimensions: [("outcome", code.rawValue)]))
+            (code, Counter(label: "docket_store_batches_total", dimensions: [("outcome", code.rawValue)]))
         })
 
     /// A group was committed.

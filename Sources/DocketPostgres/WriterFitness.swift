@@ -13,7 +13,8 @@ struct WriterFitness {
         let rows = try connection.query("SELECT table_name::text FROM docket.segments WHERE state = 'hot'")
         guard rows.count == 1 else {
             throw PostgresError(
-                code: .unfit, message: "docket.segments names \(rows.count) hot segments; there must be one: run docket migrate")
+                code: .unfit,
+                message: "docket.segments names \(rows.count) hot segments; there must be one: run docket migrate")
         }
         self.segmentTable = try rows.text(0, 0)
         try Self.checkPrivilege(connection, table: self.segmentTable, privilege: "INSERT")
@@ -25,7 +26,10 @@ struct WriterFitness {
                 code: .unfit, message: "standard_conforming_strings is off; ALTER ROLE docket_writer SET it on again")
         }
         let row = try connection.query(
-            "SELECT current_setting('synchronous_commit'), pg_is_in_recovery(), current_setting('transaction_read_only')")
+            """
+            SELECT current_setting('synchronous_commit'), pg_is_in_recovery(), current_setting('transaction_read_only')
+            """
+        )
         guard try row.text(0, 0) != "off" else {
             throw PostgresError(
                 code: .unfit,
@@ -45,7 +49,8 @@ struct WriterFitness {
         let needed = Migration.all.last?.version ?? 0
         let table = try connection.query(
             """
-            SELECT has_schema_privilege(n.oid, 'USAGE') FROM pg_namespace AS n JOIN pg_class AS c ON c.relnamespace = n.oid
+            SELECT has_schema_privilege(n.oid, 'USAGE')
+            FROM pg_namespace AS n JOIN pg_class AS c ON c.relnamespace = n.oid
             WHERE n.nspname = 'docket' AND c.relname = 'schema_migrations'
             """)
         guard table.count == 1 else {
@@ -58,14 +63,17 @@ struct WriterFitness {
         guard version >= needed else {
             throw PostgresError(
                 code: .unfit,
-                message: "the schema's version is \(version), but this version of docket needs \(needed); run docket migrate")
+                message:
+                    "the schema's version is \(version), but this version of docket needs \(needed); run docket migrate"
+            )
         }
     }
 
     private static func checkRole(_ connection: PostgresConnection) throws(PostgresError) {
         let row = try connection.query(
             """
-            SELECT r.rolname::text, r.rolsuper OR r.rolbypassrls, pg_has_role(current_user, 'docket_maintainer', 'MEMBER'),
+            SELECT r.rolname::text, r.rolsuper OR r.rolbypassrls,
+                pg_has_role(current_user, 'docket_maintainer', 'MEMBER'),
                 EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = 'docket'::regnamespace
                     AND pg_has_role(current_user, c.relowner, 'MEMBER'))
             FROM pg_roles AS r WHERE r.rolname = current_user
@@ -76,8 +84,9 @@ struct WriterFitness {
             let what = isMighty ? "is a superuser or has BYPASSRLS" : "owns Docket's tables"
             throw PostgresError(
                 code: .unfit,
-                message: "the collector is to write as \(name), who \(what), so that nothing would keep it from changing the "
-                    + "log; connect as docket_writer")
+                message:
+                    "the collector is to write as \(name), who \(what), so that nothing would keep it from changing "
+                    + "the log; connect as docket_writer")
         }
         try self.checkPrivilege(connection, table: "batches", privilege: "INSERT")
         try self.checkPrivilege(connection, table: "batches", privilege: "SELECT")

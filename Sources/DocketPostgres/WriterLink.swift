@@ -17,8 +17,8 @@ struct WriterLink {
     init(shared: WriterShared) { self.shared = shared }
 
     /// A connection that has passed the checks. Waits for one as long as the configuration's `unavailableAfter` allows,
-    /// counted from the beginning of the outage; during a longer outage, and while the store is being drained, one attempt
-    /// is all that a group gets.
+    /// counted from the beginning of the outage; during a longer outage, and while the store is being drained, one
+    /// attempt is all that a group gets.
     mutating func connected() throws(PostgresError) -> (connection: PostgresConnection, fitness: WriterFitness) {
         if let current = self.current, current.connection.isAlive { return current }
         self.current = nil

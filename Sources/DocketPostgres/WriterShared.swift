@@ -19,8 +19,8 @@ final class WriterShared: Sendable {
     let metrics: StoreMetrics
     let logger: Logger
     private let state: Monitor<State>
-    /// Whether the store is being drained. Apart from `state`: a submission wakes one waiting thread, and must not spend
-    /// that on one that only pauses.
+    /// Whether the store is being drained. Apart from `state`: a submission wakes one waiting thread, and must not
+    /// spend that on one that only pauses.
     private let draining = Monitor(false)
 
     init(settings: ConnectionSettings, configuration: PostgresStore.Configuration, logger: Logger) {

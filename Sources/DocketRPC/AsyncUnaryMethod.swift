@@ -5,7 +5,8 @@ import DocketTransport
 ///
 /// It runs in the server's task group. It is cancelled when the call is; what it throws other than a `GRPCStatus` can't
 /// happen by its type.
-package typealias AsyncUnaryMethod = @Sendable (_ head: GRPCRequestHead, _ message: [UInt8]) async throws(GRPCStatus) -> [UInt8]
+package typealias AsyncUnaryMethod =
+    @Sendable (_ head: GRPCRequestHead, _ message: [UInt8]) async throws(GRPCStatus) -> [UInt8]
 
 extension AsyncCallRunner {
     /// The handler that runs such a method.

@@ -21,7 +21,7 @@ package final class UnaryHandler: ServerCallHandler {
 
     package func receive(_ message: InboundMessage, call: ServerCallContext) {
         guard self.message == nil else {
-            call.finish(GRPCStatus(.internal, "a unary call has one message; this one has a second"))
+            call.finish(GRPCStatus(.unimplemented, "a unary call has one message; this one has a second"))
             return
         }
         self.message = message
@@ -29,7 +29,7 @@ package final class UnaryHandler: ServerCallHandler {
 
     package func receiveEnd(call: ServerCallContext) {
         guard let message = self.message else {
-            call.finish(GRPCStatus(.internal, "a unary call has one message; this one ended without"))
+            call.finish(GRPCStatus(.unimplemented, "a unary call has one message; this one ended without"))
             return
         }
         self.message = nil

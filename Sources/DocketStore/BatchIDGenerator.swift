@@ -2,8 +2,8 @@ package import DocketModel
 
 import DocketCodec
 
-/// Makes batch ids that rise strictly, whatever the clock does (DESIGN section 6, "Order"). A value: the caller keeps one
-/// behind its own lock.
+/// Makes batch ids that rise strictly, whatever the clock does (DESIGN section 6, "Order"). A value: the caller keeps
+/// one behind its own lock.
 package struct BatchIDGenerator: Sendable {
     private let node: Int64
     /// Milliseconds since the layout's epoch and the counter of the id given last, in one number without the node.

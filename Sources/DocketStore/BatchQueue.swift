@@ -1,14 +1,15 @@
 package import DocketCodec
 
-/// The batches that wait for a writer: first in, first out, bounded in bytes. A pure value; the store keeps one behind its
-/// lock and acts on the answers after unlocking.
+/// The batches that wait for a writer: first in, first out, bounded in bytes. A pure value; the store keeps one behind
+/// its lock and acts on the answers after unlocking.
 ///
 /// Its rules:
 /// - A batch counts until its group is finished, not only while it waits: the bound is on memory, and a writer's group
 ///   lives as long as its commit.
-/// - A batch larger than the bound is taken when nothing else is held, so that every legal batch gets through in the end.
-/// - No two batches of one key are in flight at once: the second waits until the first one's group is finished, and then
-///   finds the first one's row.
+/// - A batch larger than the bound is taken when nothing else is held, so that every legal batch gets through in the
+///   end.
+/// - No two batches of one key are in flight at once: the second waits until the first one's group is finished, and
+///   then finds the first one's row.
 package struct BatchQueue<Completion: Sendable>: Sendable {
     /// A batch with whom to tell.
     package struct Entry: Sendable {

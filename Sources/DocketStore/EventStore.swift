@@ -3,10 +3,11 @@ package import DocketModel
 
 /// Where encoded batches go: PostgreSQL, or one of the stores that need no server.
 ///
-/// A batch is stored whole or not at all, and exactly once for its key (tenant, producer, sequence), however often it is
-/// submitted (DESIGN section 1.2).
+/// A batch is stored whole or not at all, and exactly once for its key (tenant, producer, sequence), however often it
+/// is submitted (DESIGN section 1.2).
 package protocol EventStore: Sendable {
-    /// Hands a batch over. Never blocks; `completion` is called exactly once, on any thread, perhaps before this returns.
+    /// Hands a batch over. Never blocks; `completion` is called exactly once, on any thread, perhaps before this
+    /// returns.
     func submit(
         _ batch: EncodedBatch,
         completion: @escaping @Sendable (Result<StoreOutcome, StoreError>) -> Void)
@@ -29,8 +30,8 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
         /// The queue is full. Nothing was stored; the same batch may be sent again later.
         case overloaded
         /// The store can't be reached or can't write now, be it for a fault of its installation, such as a missing
-        /// privilege, which the log names. Whether the batch is durable may be unknown: sending the same batch again gives
-        /// the right answer.
+        /// privilege, which the log names. Whether the batch is durable may be unknown: sending the same batch again
+        /// gives the right answer.
         case unavailable
         /// What was asked can't be done, and asking again will not help: the database refuses this batch or this query.
         case refused

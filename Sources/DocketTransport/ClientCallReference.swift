@@ -10,8 +10,8 @@ package struct ClientCallReference: Sendable {
     let number: UInt64
     let gauge: OutboundGauge
 
-    /// Whether little enough is queued that more may be sent now. ``ClientCallReceiver/writable()`` says when it becomes
-    /// so again.
+    /// Whether little enough is queued that more may be sent now. ``ClientCallReceiver/writable()`` says when it is so
+    /// again.
     package var isWritable: Bool { self.gauge.isBelowLimit }
 
     /// Sends a message. It is queued even when the call isn't writable: whoever ignores that pays in memory.

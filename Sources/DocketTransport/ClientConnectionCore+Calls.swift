@@ -169,7 +169,8 @@ extension ClientConnectionCore {
         for call in Array(self.calls.values) {
             guard let deadline = call.deadline else { continue }
             if deadline <= now {
-                self.finish(call, GRPCStatus(.deadlineExceeded, "no answer within the call's timeout"), errorCode: .cancel)
+                self.finish(
+                    call, GRPCStatus(.deadlineExceeded, "no answer within the call's timeout"), errorCode: .cancel)
             } else {
                 self.timer.arm(at: deadline)
             }
@@ -194,7 +195,8 @@ extension ClientConnectionCore {
         guard let interval = self.limits.keepaliveInterval, let session = self.wire?.session else { return }
         if let deadline = self.pingDeadline {
             if deadline <= now {
-                self.failed(TransportError(.connect, "the server didn't answer a PING within \(self.limits.keepaliveTimeout)"))
+                self.failed(
+                    TransportError(.connect, "the server didn't answer a PING within \(self.limits.keepaliveTimeout)"))
                 self.closeNow()
             } else {
                 self.timer.arm(at: deadline)

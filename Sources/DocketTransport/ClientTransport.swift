@@ -71,7 +71,8 @@ package final class ClientTransport: Sendable {
             }
         } catch {
             ready.fail(error)
-            throw TransportError(.connect, "can't connect to \(address); check that a collector listens there", cause: error)
+            throw TransportError(
+                .connect, "can't connect to \(address); check that a collector listens there", cause: error)
         }
         try await Self.waitUntilReady(ready, channel, limits.connectTimeout, address)
         return ClientTransport(

@@ -60,7 +60,8 @@ final class ConnectionChannelHandler<Core: ConnectionCore>: ChannelDuplexHandler
             } else {
                 self.core.failed(
                     TransportError(
-                        .connect, "the peer negotiated \(negotiated ?? "nothing") by ALPN; it must be h2 (RFC 9113 section 3.2)"))
+                        .connect,
+                        "the peer negotiated \(negotiated ?? "nothing") by ALPN; it must be h2 (RFC 9113 section 3.2)"))
                 context.close(promise: nil)
             }
         }

@@ -10,8 +10,8 @@ package protocol ServerCallHandler: AnyObject {
     func receive(_ message: InboundMessage, call: ServerCallContext)
     /// Takes note that no further message comes.
     func receiveEnd(call: ServerCallContext)
-    /// Takes note that nobody waits for an answer any more: the client has reset the call or gone away, its deadline has
-    /// passed, or it broke the protocol. What the handler sends from now on is dropped.
+    /// Takes note that nobody waits for an answer any more: the client has reset the call or gone away, its deadline
+    /// has passed, or it broke the protocol. What the handler sends from now on is dropped.
     func cancelled(call: ServerCallContext)
     /// Takes note that everything sent so far has been handed to the socket: a stream of replies goes on here.
     func outboundDrained(call: ServerCallContext)

@@ -38,7 +38,9 @@ extension ServerConnectionContext {
     func checkDeadlines() {
         let now = NIODeadline.now()
         let limits = self.environment.limits
-        if self.isDue(self.handshakeDeadline, now) || self.isDue(self.stalledSince?.advanced(by: limits.writeStallTimeout), now) {
+        if self.isDue(self.handshakeDeadline, now)
+            || self.isDue(self.stalledSince?.advanced(by: limits.writeStallTimeout), now)
+        {
             self.closeNow()
             return
         }

@@ -27,8 +27,8 @@ package final class ServerListener: Sendable {
     ///   - address: a Unix-domain socket's path is taken over when a socket is there already.
     ///   - tls: the certificate; `nil` for plain text.
     ///   - limits: what a connection may cost.
-    ///   - budget: the memory for messages in flight, which listeners may share; at least twice the largest message, since
-    ///     a compressed one is held in both forms.
+    ///   - budget: the memory for messages in flight, which listeners may share; at least twice the largest message,
+    ///     since a compressed one is held in both forms.
     ///   - router: finds the handlers.
     ///   - group: the event loops; connections are handed to them in turn.
     package static func start(
@@ -66,8 +66,8 @@ package final class ServerListener: Sendable {
         }
     }
 
-    /// Stops gracefully: accepts nothing more, tells every client to open no further calls, finishes those that have been
-    /// accepted, and closes. What isn't done after `grace` is closed as it is.
+    /// Stops gracefully: accepts nothing more, tells every client to open no further calls, finishes those that have
+    /// been accepted, and closes. What isn't done after `grace` is closed as it is.
     package func shutDown(grace: Duration) async {
         try? await self.channel.close().get()
         self.connections.shutDown()
@@ -84,7 +84,8 @@ package final class ServerListener: Sendable {
     }
 
     private static func setUp(
-        _ channel: any Channel, _ environment: ServerEnvironment, _ tls: NIOSSLContext?, _ connections: ServerConnectionSet
+        _ channel: any Channel, _ environment: ServerEnvironment, _ tls: NIOSSLContext?,
+        _ connections: ServerConnectionSet
     ) throws {
         let mailbox = LoopMailbox<ServerMail>(eventLoop: channel.eventLoop)
         guard connections.add(channel, mailbox) else { throw ChannelError.ioOnClosedChannel }

@@ -83,7 +83,8 @@ final class SessionWire {
         self.isClosing = true
         let context = self.context
         // An empty write completes behind all the others. A close would drop what the socket hasn't taken yet.
-        context.writeAndFlush(NIOAny(context.channel.allocator.buffer(capacity: 0))).assumeIsolated().whenComplete { _ in
+        context.writeAndFlush(NIOAny(context.channel.allocator.buffer(capacity: 0))).assumeIsolated().whenComplete {
+            _ in
             context.close(promise: nil)
         }
     }

@@ -24,7 +24,8 @@ package struct ServerConnectionLimits: Sendable, Hashable {
     package func validate(budgetBytes: Int) throws(TransportError) {
         func check(_ name: String, _ value: Int, _ bounds: ClosedRange<Int>) throws(TransportError) {
             guard bounds.contains(value) else {
-                throw TransportError(.configuration, "\(name) is \(value); choose \(bounds.lowerBound) to \(bounds.upperBound)")
+                throw TransportError(
+                    .configuration, "\(name) is \(value); choose \(bounds.lowerBound) to \(bounds.upperBound)")
             }
         }
         try check("maxConcurrentStreams", self.maxConcurrentStreams, 1...100_000)
@@ -41,8 +42,8 @@ package struct ServerConnectionLimits: Sendable, Hashable {
         guard 2 * self.maxMessageBytes <= budgetBytes else {
             throw TransportError(
                 .configuration,
-                "a memory budget of \(budgetBytes) bytes is less than twice maxMessageBytes (\(self.maxMessageBytes)), which a "
-                    + "compressed message may need; raise the one or lower the other")
+                "a memory budget of \(budgetBytes) bytes is less than twice maxMessageBytes (\(self.maxMessageBytes)), "
+                    + "which a compressed message may need; raise the one or lower the other")
         }
     }
 }

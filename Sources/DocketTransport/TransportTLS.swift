@@ -15,7 +15,9 @@ package struct ServerTLS: Sendable, Hashable {
     /// Loads the files.
     func makeContext() throws(TransportError) -> NIOSSLContext {
         do {
-            let chain = try NIOSSLCertificate.fromPEMFile(self.certificateFile).map { NIOSSLCertificateSource.certificate($0) }
+            let chain = try NIOSSLCertificate.fromPEMFile(self.certificateFile).map {
+                NIOSSLCertificateSource.certificate($0)
+            }
             let key = try NIOSSLPrivateKey(file: self.privateKeyFile, format: .pem)
             var configuration = TLSConfiguration.makeServerConfiguration(
                 certificateChain: chain, privateKey: .privateKey(key))
@@ -25,8 +27,8 @@ package struct ServerTLS: Sendable, Hashable {
         } catch {
             throw TransportError(
                 .tls,
-                "the certificate \(self.certificateFile) with the key \(self.privateKeyFile) can't be used; both must be "
-                    + "readable PEM files that belong together",
+                "the certificate \(self.certificateFile) with the key \(self.privateKeyFile) can't be used; both "
+                    + "must be readable PEM files that belong together",
                 cause: error)
         }
     }

@@ -173,7 +173,9 @@ struct PostgresProgramsTests {
     func programsByVariable() throws {
         let found = try PostgresPrograms.find()
         #expect(try PostgresPrograms.find(environment: ["PGBIN": found.binFolder]) == found)
-        let error = #expect(throws: DevClusterError.self) { try PostgresPrograms.find(environment: ["PGBIN": "/nowhere"]) }
+        let error = #expect(throws: DevClusterError.self) {
+            try PostgresPrograms.find(environment: ["PGBIN": "/nowhere"])
+        }
         #expect(error?.message.contains("/nowhere") == true)
     }
 
@@ -185,8 +187,9 @@ struct PostgresProgramsTests {
             let bin = "\(folder)/\(version)/bin"
             try FileManager.default.createDirectory(atPath: bin, withIntermediateDirectories: true)
             for program in ["initdb", "pg_ctl", "postgres", "psql"] {
-                FileManager.default.createFile(
-                    atPath: "\(bin)/\(program)", contents: Data(), attributes: [.posixPermissions: 0o755])
+                #expect(
+                    FileManager.default.createFile(
+                        atPath: "\(bin)/\(program)", contents: Data(), attributes: [.posixPermissions: 0o755]))
             }
         }
         #expect(try PostgresPrograms.find(environment: [:], debianFolder: folder).binFolder == "\(folder)/15/bin")
@@ -211,6 +214,7 @@ struct ConnectionStringTests {
         let cluster = try DevCluster(folder: "/tmp/a folder")
         let text = cluster.conninfo(role: #"o'r\"#, database: "docket")
         #expect(text == #"host='/tmp/a folder/run' port=5432 user='o\'r\\' dbname=docket"#)
-        #expect(cluster.psqlLine(role: "docket_reader", database: "docket").contains(#"'host='\''/tmp/a folder/run'\'' "#))
+        #expect(
+            cluster.psqlLine(role: "docket_reader", database: "docket").contains(#"'host='\''/tmp/a folder/run'\'' "#))
     }
 }

@@ -54,7 +54,8 @@ struct AccessTests {
     @Test(
         "the reader can't write anything, can't reach a segment, and can't see credentials",
         arguments: [
-            "SELECT 1 FROM docket.events_000001", "SELECT 1 FROM docket.credentials", "SELECT 1 FROM docket.tenant_readers",
+            "SELECT 1 FROM docket.events_000001", "SELECT 1 FROM docket.credentials",
+            "SELECT 1 FROM docket.tenant_readers",
             "SELECT 1 FROM docket.credential_tenants", "SELECT docket.lease_node(gen_random_uuid(), '', 1)",
             "INSERT INTO docket.tenants (slug) VALUES ('mine')", "DELETE FROM docket.events", "SET ROLE docket_writer",
             "INSERT INTO docket.tenant_readers VALUES ('docket_auditor', 1)",
@@ -73,7 +74,9 @@ struct AccessTests {
         let connection = try database.connect(Roles.reader)
         func count() throws -> Int64 { try connection.query("SELECT count(*) FROM docket.\(table)").integer(0, 0) }
         #expect(try count() == 0)
-        for (setting, expected) in [("1", 1), ("\(other)", 1), ("1,\(other)", 2), ("", 0), ("999", 0)] as [(String, Int64)] {
+        for (setting, expected) in [("1", 1), ("\(other)", 1), ("1,\(other)", 2), ("", 0), ("999", 0)]
+            as [(String, Int64)]
+        {
             try connection.execute("SET docket.tenant_ids = '\(setting)'")
             #expect(try count() == expected, "docket.tenant_ids = '\(setting)'")
         }
@@ -145,7 +148,10 @@ struct AccessTests {
             FROM docket.audit_log ORDER BY position
             """)
         let texts = try (0..<7).map { try rows.text(0, $0) }
-        #expect(texts == ["default", "test.event", "mask", "error", "0102030405060708090a0b0c0d0e0f10", "00000000000000ff", "v"])
+        #expect(
+            texts == [
+                "default", "test.event", "mask", "error", "0102030405060708090a0b0c0d0e0f10", "00000000000000ff", "v",
+            ])
         #expect(try rows.timestamp(0, 7) == batch.receivedAt)
         #expect(try (2..<7).map { try rows.optionalText(1, $0) } == [nil, nil, nil, nil, nil])
     }
@@ -182,7 +188,8 @@ struct FitnessTests {
         let database = try await TestDatabase.migrated()
         try database.connect(Roles.maintainer).execute("REVOKE INSERT ON docket.quarantine FROM docket_writer")
         let error = await self.refusal(database)
-        #expect(error?.message.contains("GRANT INSERT ON docket.quarantine TO docket_writer") == true, "\(error as Any)")
+        #expect(
+            error?.message.contains("GRANT INSERT ON docket.quarantine TO docket_writer") == true, "\(error as Any)")
     }
 
     @Test("a database without the schema, or with an older one")

@@ -1,5 +1,4 @@
 import DocketCodec
-import DocketMerkle
 import DocketModel
 import DocketStore
 import Testing
@@ -51,8 +50,8 @@ struct CommitTests {
         _ = await (try database.store()).store(batch)
         let rows = try database.connect().query(
             """
-            SELECT batch_id, sequence, received_at, producer_id, tenant_id, event_count, accepted_count, root, content_hash,
-                received_at = docket.received_at(batch_id) FROM docket.batches
+            SELECT batch_id, sequence, received_at, producer_id, tenant_id, event_count, accepted_count, root,
+                content_hash, received_at = docket.received_at(batch_id) FROM docket.batches
             """)
         #expect(rows.count == 1)
         #expect(try rows.integer(0, 0) == batch.batchID)
@@ -67,7 +66,8 @@ struct CommitTests {
         #expect(try rows.bool(0, 9))
     }
 
-    @Test("a rejected event lies in quarantine exactly as it came, and its neighbours are stored at their own positions")
+    @Test(
+        "a rejected event lies in quarantine exactly as it came, and its neighbours are stored at their own positions")
     func quarantine() async throws {
         let database = try await TestDatabase.migrated()
         let maker = BatchMaker()

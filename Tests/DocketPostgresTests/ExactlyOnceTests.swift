@@ -34,7 +34,8 @@ struct ExactlyOnceTests {
         let original = try maker.batch(5, [maker.event(1), maker.event(2)])
         _ = await store.store(original)
         let today = EncodedBatch(
-            key: original.key, batchID: original.batchID + 1, receivedAt: original.receivedAt, tuples: [], eventCount: 2,
+            key: original.key, batchID: original.batchID + 1, receivedAt: original.receivedAt, tuples: [],
+            eventCount: 2,
             acceptedCount: 0, rejections: [], quarantined: [], root: original.root, contentHash: original.contentHash)
         #expect(await store.store(today).replayed?.acceptedCount == 2)
     }
@@ -86,7 +87,8 @@ struct ExactlyOnceTests {
         #expect(try database.number("SELECT count(*) FROM docket.events") == 6)
     }
 
-    @Test("one key several times in the queue: the first is stored, the same again is a replay, other content a conflict")
+    @Test(
+        "one key several times in the queue: the first is stored, the same again is a replay, other content a conflict")
     func sameKeyInQueue() async throws {
         let database = try await TestDatabase.migrated()
         let store = try await database.store()
@@ -109,7 +111,9 @@ struct ExactlyOnceTests {
     func twoCollectors() async throws {
         let database = try await TestDatabase.migrated()
         let maker = BatchMaker()
-        let stores = [try await database.store { $0.maxGroupBatches = 7 }, try await database.store { $0.maxGroupBatches = 5 }]
+        let stores = [
+            try await database.store { $0.maxGroupBatches = 7 }, try await database.store { $0.maxGroupBatches = 5 },
+        ]
         let forward = try (0..<300).map { try maker.batch(Int64($0), [maker.event(UInt64($0))]) }
         let backward = try (0..<300).reversed().map { try maker.batch(Int64($0), [maker.event(UInt64($0))]) }
         let answers = [stores[0].submitAll(forward), stores[1].submitAll(backward)]
@@ -156,7 +160,8 @@ struct ExactlyOnceTests {
             ).integer(0, 0)
         }
         #expect(killed > 10)
-        #expect(results.compactMap(\.committed).count == batches.count, "\(results.first { $0.committed == nil } as Any)")
+        #expect(
+            results.compactMap(\.committed).count == batches.count, "\(results.first { $0.committed == nil } as Any)")
         let accepted = Int64(batches.reduce(0) { $0 + $1.acceptedCount })
         #expect(try database.number("SELECT count(*) FROM docket.events") == accepted)
         #expect(try database.number("SELECT count(DISTINCT (batch_id, position)) FROM docket.events") == accepted)

@@ -61,7 +61,7 @@ struct FailureTests {
         var refusal: StoreError?
         var sequence: Int64 = 100
         while refusal == nil {
-            refusal = await store.submitAll([try maker.batch(sequence, [maker.event(1)])]).failureIfAnswered
+            refusal = store.submitAll([try maker.batch(sequence, [maker.event(1)])]).failureIfAnswered
             sequence += 1
             await Task.yield()
         }
@@ -69,8 +69,10 @@ struct FailureTests {
         try lock.execute("ROLLBACK")
         await drained
         #expect(await answers.all().allSatisfy { $0.committed != nil })
-        #expect(try database.number("SELECT count(*) FROM pg_stat_activity WHERE usename = 'docket_writer' "
-            + "AND datname = current_database() AND state = 'active'") == 0)
+        #expect(
+            try database.number(
+                "SELECT count(*) FROM pg_stat_activity WHERE usename = 'docket_writer' "
+                    + "AND datname = current_database() AND state = 'active'") == 0)
         await store.drain()
     }
 
@@ -90,7 +92,8 @@ struct FailureTests {
         let waiting = patient.submitAll([try maker.batch(3, [maker.event(3)])])
         try database.cluster.start()
         #expect(await waiting.all()[0].committed != nil)
-        #expect(await store.store(batch).committed != nil)
+        let again = await store.store(batch)
+        #expect(again.committed != nil, "\(again)")
         #expect(try database.number("SELECT count(*) FROM docket.events") == 3)
     }
 
@@ -175,7 +178,8 @@ struct FailureTreatmentTests {
             ("22021", nil, .isolate), ("22P02", nil, .isolate), ("23502", nil, .isolate), ("54000", nil, .isolate),
             ("54001", nil, .unavailable), ("53100", nil, .unavailable), ("53200", nil, .unavailable),
             ("53300", nil, .unavailable), ("58030", nil, .unavailable), ("XX001", nil, .unavailable),
-            ("57P01", nil, .reconnect), ("57P03", nil, .reconnect), ("25006", nil, .reconnect), ("08006", nil, .reconnect),
+            ("57P01", nil, .reconnect), ("57P03", nil, .reconnect), ("25006", nil, .reconnect),
+            ("08006", nil, .reconnect),
             ("42501", nil, .installation), ("42P01", nil, .installation), ("0A000", nil, .installation),
             ("ZZZZZ", nil, .unavailable),
         ] as [(String, String?, FailureTreatment)])

@@ -36,7 +36,10 @@ struct MigratorTests {
                 """) == 0)
         #expect(
             try database.number(
-                "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'docket%' AND (rolsuper OR rolbypassrls OR rolcreaterole)"
+                """
+                SELECT count(*) FROM pg_roles
+                WHERE rolname LIKE 'docket%' AND (rolsuper OR rolbypassrls OR rolcreaterole)
+                """
             ) == 0)
         // With roles and schema in place, the maintainer migrates by itself.
         let maintainer = Migrator(settings: database.settings(Roles.maintainer))
@@ -51,14 +54,16 @@ struct MigratorTests {
             try await Migrator(settings: database.settings("plain")).migrate()
         }
         let message = try #require(error?.message)
-        #expect(message.contains("docket_writer, docket_reader") && message.contains("CREATE ROLE docket_writer LOGIN;"))
+        #expect(
+            message.contains("docket_writer, docket_reader") && message.contains("CREATE ROLE docket_writer LOGIN;"))
         #expect(error?.code == .unfit)
     }
 
     @Test("a role that may not act as the maintainer is told the GRANT")
     func noMember() async throws {
         let database = try await TestDatabase.migrated()
-        try database.connect().execute("DO $$ BEGIN CREATE ROLE outsider LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
+        try database.connect().execute(
+            "DO $$ BEGIN CREATE ROLE outsider LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
         let error = await #expect(throws: PostgresError.self) {
             try await Migrator(settings: database.settings("outsider")).migrate()
         }
@@ -183,11 +188,17 @@ struct SchemaTests {
         #expect(rows.count == 1)
         let index = try rows.text(0, 0)
         #expect(index.contains("USING brin (occurred_at)") && index.contains("autosummarize='on'"), "\(index)")
-        #expect(try database.number("SELECT count(*) FROM pg_constraint WHERE conrelid = 'docket.events_000001'::regclass") == 0)
-        #expect(try database.number("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'docket.events_000001'::regclass") == 0)
+        #expect(
+            try database.number("SELECT count(*) FROM pg_constraint WHERE conrelid = 'docket.events_000001'::regclass")
+                == 0)
+        #expect(
+            try database.number("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'docket.events_000001'::regclass") == 0
+        )
     }
 
-    @Test("received_at of a batch id is the same in SQL and in Swift, to the microsecond", arguments: [0, 1, 4_194_303, 4_194_304])
+    @Test(
+        "received_at of a batch id is the same in SQL and in Swift, to the microsecond",
+        arguments: [0, 1, 4_194_303, 4_194_304])
     func receivedAt(id: Int64) async throws {
         let ids = [id, id + 931_465_029_632_000_123, .max]
         let connection = try await TestDatabase.migrated().connect()

@@ -7,17 +7,20 @@ struct RandomEvents {
     init(seed: UInt64) { self.generator = SeededGenerator(seed: seed) }
 
     private static let pieces = [
-        "a", "0", " ", "\t", "\n", "\r\n", "\\", "\\N", "\\.", "\"", "'", "$$", ";--", "\u{1}", "\u{7F}", "é", "漢字", "🧨",
+        "a", "0", " ", "\t", "\n", "\r\n", "\\", "\\N", "\\.", "\"", "'", "$$", ";--", "\u{1}", "\u{7F}", "é", "漢字",
+        "🧨",
         "👩‍👩‍👧", "\u{FEFF}", "\u{FFFF}", "\u{10FFFF}", "e\u{301}", "\u{202E}", "null", "NULL", "{}", "pods/web-7d4b9",
     ]
     private static let json = [
         #""""#, #""\n\t\\\"\/""#, #""\u00e9\uD83E\uDDE8\u0001""#, "0", "-0", "1e5", "-12.5E-3",
-        "123456789012345678901234567890", "true", "false", "null", "[]", "{}", #"{ "a" :[1 , 2],"a": "twice" }"#, "[[[[]]]]",
+        "123456789012345678901234567890", "true", "false", "null", "[]", "{}", #"{ "a" :[1 , 2],"a": "twice" }"#,
+        "[[[[]]]]",
     ]
 
     mutating func event(type: String) -> Event {
         var event = Event(
-            eventID: EventID(high: self.generator.next(), low: self.generator.next()), type: type, occurredAt: self.time())
+            eventID: EventID(high: self.generator.next(), low: self.generator.next()), type: type,
+            occurredAt: self.time())
         event.sourceEventID = self.text()
         event.scope = self.text()
         let actor = self.actor()
@@ -32,9 +35,10 @@ struct RandomEvents {
         event.policy = self.text()
         event.obligations = self.jsonText().map { "[\($0)]" }
         event.evaluatedRules = self.jsonText()
-        event.riskScore = [
-            nil, 0, -0.0, 0.1, .leastNonzeroMagnitude, .greatestFiniteMagnitude, -.greatestFiniteMagnitude,
-        ].randomElement(using: &self.generator) ?? nil
+        event.riskScore =
+            [
+                nil, 0, -0.0, 0.1, .leastNonzeroMagnitude, .greatestFiniteMagnitude, -.greatestFiniteMagnitude,
+            ].randomElement(using: &self.generator) ?? nil
         event.sessionID = self.text()
         event.requestID = self.text()
         event.agentID = self.text()
@@ -59,7 +63,9 @@ struct RandomEvents {
         self.isAbsent ? nil : [0, 1, Int64(Int32.max) + 1, Int64.max].randomElement(using: &self.generator)
     }
 
-    private mutating func jsonText() -> String? { self.isAbsent ? nil : Self.json.randomElement(using: &self.generator) }
+    private mutating func jsonText() -> String? {
+        self.isAbsent ? nil : Self.json.randomElement(using: &self.generator)
+    }
 
     private mutating func time() -> Timestamp {
         let range = Timestamp.earliest.microsecondsSinceEpoch...Timestamp.latest.microsecondsSinceEpoch

@@ -77,7 +77,8 @@ struct TestDatabase: Sendable {
     }
 
     func settings(_ role: String) -> ConnectionSettings {
-        ConnectionSettings(conninfo: self.cluster.conninfo(role: role, database: self.name), applicationName: "docket-test")
+        ConnectionSettings(
+            conninfo: self.cluster.conninfo(role: role, database: self.name), applicationName: "docket-test")
     }
 
     func connect(_ role: String = DevCluster.superuser) throws -> PostgresConnection {
@@ -118,10 +119,12 @@ struct BatchMaker {
     func batch(_ sequence: Int64, _ events: [Event], id: Int64? = nil) throws -> EncodedBatch {
         var request = EventEncoder.publishRequestPrefix(tenant: "", producerID: self.producer, sequence: sequence)
         for event in events { EventEncoder.append(event, to: &request) }
-        let id = id ?? Self.lastID.withLock { last in
-            last += 1
-            return last
-        }
+        let id =
+            id
+            ?? Self.lastID.withLock { last in
+                last += 1
+                return last
+            }
         let decoder = BatchDecoder(limits: Limits())
         return try decoder.encode(
             decoder.decode(request),
@@ -130,7 +133,8 @@ struct BatchMaker {
         ) { event in
             guard event.typeName != "unknown" else {
                 return .reject(
-                    EventRefusal(field: "type", code: .unknownEventType, reason: #"no type 'un\known' — register it"#))
+                    EventRefusal(
+                        field: "type", code: .unknownEventType, reason: #"no type 'un\known' — register it"#))
             }
             return .accept(typeID: self.typeID)
         }
@@ -200,10 +204,13 @@ final class Answers: Sendable {
     }
 
     /// All answers, once they are there. `eachTime` is told how many there are, whenever one has come.
-    func all(_ eachTime: (Int) throws -> Void = { _ in }) async rethrows -> [Result<StoreOutcome, StoreError>] {
+    func all(_ eachTime: (Int) throws -> Void) async rethrows -> [Result<StoreOutcome, StoreError>] {
         for await count in self.arrivals { try eachTime(count) }
         return self.results.withLock { $0.compactMap { $0 } }
     }
+
+    /// All answers, once they are there.
+    func all() async -> [Result<StoreOutcome, StoreError>] { await self.all { _ in } }
 }
 
 extension Result<StoreOutcome, StoreError> {

@@ -63,7 +63,8 @@ struct CallTests {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for index in 0..<200 {
                     group.addTask {
-                        let answer = try await client.unary(TestServer.count, [UInt8](repeating: 1, count: 1_000 + index))
+                        let answer = try await client.unary(
+                            TestServer.count, [UInt8](repeating: 1, count: 1_000 + index))
                         #expect(answer == Array("\(1_000 + index)".utf8))
                     }
                 }

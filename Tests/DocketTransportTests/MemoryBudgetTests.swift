@@ -20,7 +20,8 @@ struct SeededGenerator: RandomNumberGenerator {
     /// The seed of `DOCKET_TEST_SEED`, or a new one; printed, so that a failure can be replayed.
     static func fromEnvironment(_ name: String) -> SeededGenerator {
         let seed =
-            ProcessInfo.processInfo.environment["DOCKET_TEST_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0 ... .max)
+            ProcessInfo.processInfo.environment["DOCKET_TEST_SEED"].flatMap(UInt64.init)
+            ?? UInt64.random(in: 0 ... .max)
         print("\(name): DOCKET_TEST_SEED=\(seed)")
         return SeededGenerator(seed: seed)
     }
@@ -194,7 +195,8 @@ struct MemoryBudgetTests {
                     let owner = budget.makeOwner()
                     for index in 1...500 {
                         let reservation = await withCheckedContinuation { continuation in
-                            switch budget.reserve(index, owner: owner, granted: { continuation.resume(returning: $0) }) {
+                            switch budget.reserve(index, owner: owner, granted: { continuation.resume(returning: $0) })
+                            {
                             case .granted(let reservation): continuation.resume(returning: reservation)
                             case .waiting: break
                             case .overLimit: Issue.record("\(index) bytes are over the limit")

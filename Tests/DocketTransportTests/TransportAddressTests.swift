@@ -16,7 +16,9 @@ struct TransportAddressTests {
         #expect(address.description == text)
     }
 
-    @Test("that are none are refused", arguments: ["", "host", "host:", ":1", "host:65536", "::1:50051", "unix:", "a:-1", "[]:1"])
+    @Test(
+        "that are none are refused",
+        arguments: ["", "host", "host:", ":1", "host:65536", "::1:50051", "unix:", "a:-1", "[]:1"])
     func refused(text: String) {
         #expect(TransportAddress(parsing: text) == nil)
     }

@@ -31,8 +31,8 @@ class Collector:
         ready_file.unlink(missing_ok=True)
         with self._log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "dev", "--data-directory", self.folder / "data", "--listen", "127.0.0.1:0", "--no-import",
-                 "--ready-file", ready_file, *flags],
+                [BINARY, "dev", "--data-directory", self.folder / "data", "--listen", "127.0.0.1:0",
+                 "--http-listen", "127.0.0.1:0", "--ready-file", ready_file, *flags],
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.ready = self._wait_for(ready_file)
