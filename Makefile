@@ -3,6 +3,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test build release generate generate-check format lint bench clean-data
 
+# What `make run` imports: the whole of the sample's source when it lies beside the repository.
+SAMPLE ?= $(firstword $(wildcard ../shared/data/kubernetes-audit.csv) Tests/Samples/kubernetes-audit-sample.csv)
+
 # More arguments for the command behind a target, for example: make run ARGS=--reset
 ARGS ?=
 
@@ -12,7 +15,7 @@ help: ## list the targets
 run: ## install what is missing, build, start a private PostgreSQL and the collector, import a sample
 	@scripts/bootstrap run
 	@swift build -c release --product docket
-	@exec .build/release/docket dev $(ARGS)
+	@exec .build/release/docket dev --import $(SAMPLE) $(ARGS)
 
 test: ## install what is missing, run all tests, end with the counts
 	@scripts/bootstrap test
@@ -42,6 +45,7 @@ lint: ## fail when a Swift source isn't formatted, or breaks a rule of .swift-fo
 
 bench: ## measure a release build: events per second, CPU per event, latencies
 	@scripts/bootstrap run
+	@swift build -c release --product copy-loader
 	@swift build -c release --product docket
 	@exec .build/release/docket bench $(ARGS)
 

@@ -102,7 +102,9 @@ let package = Package(
             swiftSettings: houseSettings),
         .target(
             name: "DocketPostgres",
-            dependencies: ["CLibpq", "DocketCodec", "DocketModel", "DocketRegistry", "DocketStore", crypto, logging, metrics],
+            dependencies: [
+                "CLibpq", "DocketCodec", "DocketModel", "DocketRegistry", "DocketStore", coreMetrics, crypto, logging,
+            ],
             resources: [.embedInCode("Migrations")],
             swiftSettings: bridgeSettings),
 
@@ -174,7 +176,9 @@ let package = Package(
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketPostgresTests",
-            dependencies: ["DevCluster", "DocketCodec", "DocketModel", "DocketPostgres", "DocketRegistry", "DocketStore"],
+            dependencies: [
+                "DevCluster", "DocketCodec", "DocketModel", "DocketPostgres", "DocketRegistry", "DocketStore", logging,
+            ],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketRPCTests",

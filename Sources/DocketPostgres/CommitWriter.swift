@@ -6,10 +6,10 @@ import Logging
 /// Whom a writer tells what became of a batch.
 typealias BatchCompletion = @Sendable (Result<StoreOutcome, StoreError>) -> Void
 
-/// One writer: a connection, and the loop of a thread that commits one group after the other (DESIGN section 5). While
+/// One writer: a connection, and the loop of a thread that commits one group after the other. While
 /// a commit is under way the next group grows, so groups are as large as the load asks for, and no timer is needed.
 ///
-/// Exactly once (DESIGN section 6): the unique key of `docket.batches` commits with the events. Whatever goes wrong,
+/// Exactly once: the unique key of `docket.batches` commits with the events. Whatever goes wrong,
 /// the group is sent again; if it was stored after all, the key says so, and the stored batch id tells whether by this
 /// submission or by an earlier one.
 final class CommitWriter {

@@ -1,4 +1,4 @@
-/// The roles that Docket works with (DESIGN section 6). They belong to the whole server, not to one database.
+/// The roles that Docket works with. They belong to the whole server, not to one database.
 package enum Roles {
     /// Owns the tables, and changes the registry.
     package static let maintainer = "docket_maintainer"

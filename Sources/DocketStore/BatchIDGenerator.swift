@@ -2,7 +2,7 @@ package import DocketModel
 
 import DocketCodec
 
-/// Makes batch ids that rise strictly, whatever the clock does (DESIGN section 6, "Order"). A value: the caller keeps
+/// Makes batch ids that rise strictly, whatever the clock does. A value: the caller keeps
 /// one behind its own lock.
 package struct BatchIDGenerator: Sendable {
     private let node: Int64

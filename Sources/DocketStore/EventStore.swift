@@ -4,7 +4,7 @@ package import DocketModel
 /// Where encoded batches go: PostgreSQL, or one of the stores that need no server.
 ///
 /// A batch is stored whole or not at all, and exactly once for its key (tenant, producer, sequence), however often it
-/// is submitted (DESIGN section 1.2).
+/// is submitted.
 package protocol EventStore: Sendable {
     /// Hands a batch over. Never blocks; `completion` is called exactly once, on any thread, perhaps before this
     /// returns.

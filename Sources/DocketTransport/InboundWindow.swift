@@ -1,6 +1,6 @@
 /// The flow control of one stream's inbound side: which bytes are given back, and how much more may come.
 ///
-/// The rule (DESIGN.md section 5): the peer may send the base window, and beyond it exactly the messages that have a
+/// The rule: the peer may send the base window, and beyond it exactly the messages that have a
 /// reservation. So a stream without one holds at most the base window, and a granted message arrives whole without
 /// further round trips. Bytes of granted messages are given back as they come, since memory for them is reserved; bytes
 /// of later messages are held until their own grant.

@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// One budget, in bytes, for every message in flight (DESIGN.md section 5, "Back-pressure").
+/// One budget, in bytes, for every message in flight.
 ///
 /// A message reserves its whole size before its window opens. Who must wait, waits in a fair order: the owners (the
 /// connections) take turns, and the requests of one owner keep their order. Nobody overtakes the request whose turn it

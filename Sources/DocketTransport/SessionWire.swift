@@ -40,7 +40,8 @@ final class SessionWire {
         }
         guard !self.isResuming else { return }
         self.isResuming = true
-        self.context.eventLoop.assumeIsolated().execute {
+        // Not by `execute`: a loop runs tasks that tasks have added before it looks at any socket.
+        self.context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(1)) {
             self.isResuming = false
             later()
         }

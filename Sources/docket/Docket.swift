@@ -14,7 +14,7 @@ struct Docket: AsyncParsableCommand {
         version: DocketVersion.text,
         subcommands: [
             DevCommand.self, ServeCommand.self, MigrateCommand.self, EmitCommand.self, ImportCommand.self,
-            QueryCommand.self, BenchCommand.self, VersionCommand.self,
+            QueryCommand.self, TokenCommand.self, EventTypeCommand.self, BenchCommand.self, VersionCommand.self,
         ])
 
     static func main() async {

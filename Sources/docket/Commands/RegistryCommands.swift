@@ -1,0 +1,123 @@
+import ArgumentParser
+import DocketPostgres
+import DocketRegistry
+
+/// The connection that the administrative commands work on.
+struct MaintainerOptions: ParsableArguments {
+    @Option(help: ArgumentHelp(
+        "libpq connection string of docket_maintainer; DOCKET_POSTGRES_MAINTAINER otherwise.", valueName: "conninfo"))
+    var postgres: String?
+
+    /// Does something over the maintainer's connection.
+    func administer<Result>(_ body: (Administration) async throws(PostgresError) -> Result) async throws -> Result {
+        guard let conninfo = self.postgres ?? Console.environment("DOCKET_POSTGRES_MAINTAINER") else {
+            throw CommandError(
+                .usage, "no database is named: pass --postgres 'host=db user=docket_maintainer dbname=docket'")
+        }
+        do {
+            let administration = try Administration(
+                settings: ConnectionSettings(conninfo: conninfo, applicationName: "docket-admin"))
+            defer { administration.close() }
+            return try await body(administration)
+        } catch let error as PostgresError {
+            throw CommandError(error)
+        }
+    }
+}
+
+struct TokenCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "token", abstract: "Makes credentials.", subcommands: [Add.self])
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Makes a token and prints it, once: only its hash is stored.",
+            discussion: """
+                Example:
+                  docket token add --tenant default --scope publish --label 'checkout service' > token
+                """)
+
+        @OptionGroup var maintainer: MaintainerOptions
+        @OptionGroup var verbose: VerboseOption
+
+        @Option(help: "A tenant that the token covers; may be given several times. One that doesn't exist is made.")
+        var tenant: [String] = ["default"]
+
+        @Option(help: "What it may do: publish, query, export or admin; may be given several times.")
+        var scope: [String] = ["publish"]
+
+        @Option(help: "Whom it is given to.")
+        var label = ""
+
+        func validate() throws {
+            for name in self.scope where CredentialScopes(named: name) == nil {
+                throw ValidationError("--scope is '\(name)'; it must be one of publish, query, export, admin")
+            }
+        }
+
+        func run() async throws {
+            let scopes = self.scope.compactMap { CredentialScopes(named: $0) }.reduce(into: CredentialScopes()) {
+                $0.formUnion($1)
+            }
+            var generator = SystemRandomNumberGenerator()
+            let token = AccessToken(using: &generator)
+            try await self.maintainer.administer { administration throws(PostgresError) in
+                var tenantIDs: [Int32] = []
+                for slug in self.tenant { tenantIDs.append(try await administration.ensureTenant(slug)) }
+                _ = try await administration.addCredential(
+                    tokenHash: token.hash, tenantIDs: tenantIDs, scopes: scopes, label: self.label)
+            }
+            Console.line(token.secret)
+        }
+    }
+}
+
+struct EventTypeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "event-type", abstract: "Registers event types.", subcommands: [Add.self])
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Registers event types, for every tenant unless --tenant names one.",
+            discussion: """
+                Example:
+                  docket event-type add authz.decision audit.event
+                """)
+
+        @OptionGroup var maintainer: MaintainerOptions
+        @OptionGroup var verbose: VerboseOption
+
+        @Option(help: "The tenant that the types belong to.")
+        var tenant: String?
+
+        @Argument(help: "The names: lower case letters, digits and '_', in parts separated by dots.")
+        var names: [String]
+
+        func validate() throws {
+            for name in self.names where !Self.isWellFormed(name) {
+                throw ValidationError(
+                    "the event type is '\(name)'; it must be lower case letters, digits and '_', in parts separated by dots")
+            }
+        }
+
+        func run() async throws {
+            try await self.maintainer.administer { administration throws(PostgresError) in
+                var tenantID: Int32?
+                if let slug = self.tenant { tenantID = try await administration.ensureTenant(slug) }
+                _ = try await administration.ensureEventTypes(self.names, tenant: tenantID)
+            }
+        }
+
+        static func isWellFormed(_ name: String) -> Bool {
+            let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+            return name.utf8.count <= 128
+                && parts.allSatisfy { part in
+                    !part.isEmpty
+                        && part.utf8.allSatisfy { byte in
+                            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "_")
+                        }
+                }
+        }
+    }
+}
