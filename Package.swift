@@ -89,7 +89,9 @@ let package = Package(
         // Floor 3: I/O and the shape of a store.
         .target(
             name: "DocketTransport",
-            dependencies: ["DocketGRPC", "DocketHTTP2", "DocketHeaders", logging, nioCore, nioPosix, nioSSL, nioTLS],
+            dependencies: [
+                "DocketGRPC", "DocketHTTP2", "DocketHeaders", logging, metrics, nioCore, nioPosix, nioSSL, nioTLS,
+            ],
             swiftSettings: houseSettings),
         .target(
             name: "DocketStore", dependencies: ["DocketCodec", "DocketModel", "DocketRegistry"],
@@ -98,7 +100,7 @@ let package = Package(
         // Floor 4: remote calls and PostgreSQL.
         .target(
             name: "DocketRPC",
-            dependencies: ["DocketGRPC", "DocketHeaders", "DocketTransport", logging, metrics, nioCore, nioPosix, nioSSL],
+            dependencies: ["DocketGRPC", "DocketHeaders", "DocketTransport", logging, nioCore],
             swiftSettings: houseSettings),
         .target(
             name: "DocketPostgres",
@@ -123,8 +125,8 @@ let package = Package(
         .target(
             name: "DocketClient",
             dependencies: [
-                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel", "DocketRPC", logging, metrics,
-                nioCore,
+                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel", "DocketRPC", "DocketTransport", logging,
+                metrics, nioCore, nioPosix,
             ],
             swiftSettings: houseSettings),
 
@@ -144,32 +146,34 @@ let package = Package(
         .executableTarget(name: "copy-loader", dependencies: ["CLibpq"], path: "Benchmarks/CopyLoader"),
 
         // The tests mirror the targets.
+        .target(
+            name: "DocketTestSupport", dependencies: ["DocketModel"], path: "Tests/Support", swiftSettings: houseSettings),
         .testTarget(name: "DevClusterTests", dependencies: ["DevCluster"], swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketClientTests", dependencies: ["DocketClient", "DocketCodec", "DocketModel"],
+            name: "DocketClientTests", dependencies: ["DocketTestSupport", "DocketClient", "DocketCodec", "DocketModel"],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketCodecTests",
-            dependencies: ["CDocketProtos", "CProtobufC", "DocketCodec", "DocketMerkle", "DocketModel"],
+            dependencies: ["DocketTestSupport", "CDocketProtos", "CProtobufC", "DocketCodec", "DocketMerkle", "DocketModel"],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketCollectorTests", dependencies: ["DocketCodec", "DocketCollector", "DocketModel"],
             swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketCompressionTests", dependencies: ["DocketCompression"], swiftSettings: houseSettings),
+            name: "DocketCompressionTests", dependencies: ["DocketTestSupport", "DocketCompression"], swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketGRPCTests", dependencies: ["DocketCompression", "DocketGRPC", "DocketHeaders"],
+            name: "DocketGRPCTests", dependencies: ["DocketTestSupport", "DocketCompression", "DocketGRPC", "DocketHeaders"],
             swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketHTTP2Tests", dependencies: ["DocketHTTP2", "DocketHeaders"], swiftSettings: houseSettings),
+            name: "DocketHTTP2Tests", dependencies: ["DocketTestSupport", "DocketHTTP2", "DocketHeaders"], swiftSettings: houseSettings),
         .testTarget(name: "DocketHeadersTests", dependencies: ["DocketHeaders"], swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketImportTests", dependencies: ["DocketImport", "DocketModel"], swiftSettings: houseSettings),
+            name: "DocketImportTests", dependencies: ["DocketTestSupport", "DocketImport", "DocketModel"], swiftSettings: houseSettings),
         .testTarget(name: "DocketMerkleTests", dependencies: ["DocketMerkle", crypto], swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketMessagesTests", dependencies: ["CDocketProtos", "CProtobufC", "DocketMessages", "DocketModel"],
+            name: "DocketMessagesTests", dependencies: ["DocketTestSupport", "CDocketProtos", "CProtobufC", "DocketMessages", "DocketModel"],
             swiftSettings: houseSettings),
-        .testTarget(name: "DocketModelTests", dependencies: ["DocketModel"], swiftSettings: houseSettings),
+        .testTarget(name: "DocketModelTests", dependencies: ["DocketTestSupport", "DocketModel"], swiftSettings: houseSettings),
         .testTarget(
             name: "DocketOperationsTests",
             dependencies: ["DocketModel", "DocketOperations", configuration, coreMetrics, logging],
@@ -177,12 +181,14 @@ let package = Package(
         .testTarget(
             name: "DocketPostgresTests",
             dependencies: [
-                "DevCluster", "DocketCodec", "DocketModel", "DocketPostgres", "DocketRegistry", "DocketStore", logging,
+                "DocketTestSupport", "DevCluster", "DocketCodec", "DocketModel", "DocketPostgres", "DocketRegistry", "DocketStore", logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketRPCTests",
-            dependencies: ["DocketGRPC", "DocketHeaders", "DocketRPC", "DocketTransport", logging, nioCore, nioPosix],
+            dependencies: [
+                "DocketGRPC", "DocketHTTP2", "DocketHeaders", "DocketRPC", "DocketTransport", logging, nioCore, nioPosix,
+            ],
             swiftSettings: houseSettings),
         .testTarget(name: "DocketRegistryTests", dependencies: ["DocketRegistry"], swiftSettings: houseSettings),
         .testTarget(
@@ -192,7 +198,7 @@ let package = Package(
         .testTarget(name: "DocketTests", dependencies: ["DocketModel", "docket"], swiftSettings: houseSettings),
         .testTarget(
             name: "DocketTransportTests",
-            dependencies: ["DocketGRPC", "DocketHeaders", "DocketTransport", logging, nioCore, nioPosix, nioSSL],
+            dependencies: ["DocketTestSupport", "DocketGRPC", "DocketHeaders", "DocketTransport", logging, nioCore, nioEmbedded, nioPosix],
             swiftSettings: houseSettings),
     ]
 )

@@ -1,5 +1,6 @@
 import DocketCodec
 import DocketModel
+import DocketTestSupport
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
 import DocketCodec
+import DocketTestSupport
 import Foundation
 import Testing
 

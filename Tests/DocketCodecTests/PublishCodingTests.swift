@@ -2,6 +2,7 @@ import CDocketProtos
 import CProtobufC
 import DocketCodec
 import DocketModel
+import DocketTestSupport
 import Testing
 
 @Suite("Responses and verdicts")

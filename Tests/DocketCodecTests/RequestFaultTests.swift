@@ -1,5 +1,6 @@
 import DocketCodec
 import DocketModel
+import DocketTestSupport
 import Testing
 
 @Suite("Faults of a whole request")

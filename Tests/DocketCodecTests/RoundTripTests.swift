@@ -1,6 +1,7 @@
 import DocketCodec
 import DocketMerkle
 import DocketModel
+import DocketTestSupport
 import Testing
 
 @Suite("An event's way through the codec")

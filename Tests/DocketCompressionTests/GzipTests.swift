@@ -1,4 +1,5 @@
 import DocketCompression
+import DocketTestSupport
 import Testing
 
 @Suite("gzip")
@@ -16,7 +17,7 @@ struct GzipTests {
 
     @Test("bytes of any kind come back as they were", arguments: [0, 1, 2, 511, 512, 513, 65_536, 1_000_003])
     func roundTrip(count: Int) throws {
-        var generator = SeededGenerator.fromEnvironment("gzip round trip of \(count)")
+        var generator = SeededGenerator.ofRun("gzip round trip of \(count)")
         let noise = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
         let repetition = (0..<count).map { UInt8(truncatingIfNeeded: $0 / 7) }
         for bytes in [noise, repetition, [UInt8](repeating: 0, count: count)] {
@@ -94,7 +95,7 @@ struct GzipTests {
 
     @Test("random bytes never trap")
     func randomInput() {
-        var generator = SeededGenerator.fromEnvironment("random gzip input")
+        var generator = SeededGenerator.ofRun("random gzip input")
         for _ in 0..<2_000 {
             var bytes = self.docketByGzip
             for _ in 0..<Int.random(in: 1...4, using: &generator) {

@@ -1,5 +1,6 @@
 import DocketGRPC
 import DocketHeaders
+import DocketTestSupport
 import Testing
 
 /// Client and server, wired back to back, with the bytes between them cut at random.
@@ -7,7 +8,7 @@ import Testing
 struct CallPairTests {
     @Test("a server that echoes: every message comes back in order, then the status, however the bytes are cut")
     func echo() throws {
-        var generator = SeededGenerator.fromEnvironment("call pairs")
+        var generator = SeededGenerator.ofRun("call pairs")
         for round in 0..<200 {
             let gzip = Bool.random(using: &generator)
             let messages = (0..<Int.random(in: 0...8, using: &generator)).map { _ in

@@ -1,5 +1,6 @@
 import DocketGRPC
 import DocketHeaders
+import DocketTestSupport
 import Testing
 
 @Suite("grpc-message percent-encoding")
@@ -28,7 +29,7 @@ struct PercentEncodingTests {
 
     @Test("any text comes back as it was")
     func roundTrip() {
-        var generator = SeededGenerator.fromEnvironment("percent-encoding")
+        var generator = SeededGenerator.ofRun("percent-encoding")
         for _ in 0..<500 {
             let scalars = (0..<Int.random(in: 0...30, using: &generator)).compactMap { _ in
                 Unicode.Scalar(UInt32.random(in: 0...0x10FFFF, using: &generator))
@@ -65,7 +66,7 @@ struct BinaryMetadataTests {
 
     @Test("any bytes come back as they were, in a header too, also joined with a comma")
     func roundTrip() {
-        var generator = SeededGenerator.fromEnvironment("base64")
+        var generator = SeededGenerator.ofRun("base64")
         for count in 0..<200 {
             let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
             var headers = HeaderList()
@@ -115,7 +116,7 @@ struct GRPCTimeoutTests {
 
     @Test("what is sent is never shorter than what was meant, and at most a hundred-thousandth longer")
     func roundTrip() throws {
-        var generator = SeededGenerator.fromEnvironment("grpc-timeout")
+        var generator = SeededGenerator.ofRun("grpc-timeout")
         for _ in 0..<2_000 {
             let bits = Int.random(in: 0...52, using: &generator)
             let meant = Duration.nanoseconds(Int64.random(in: 1...(1 << bits), using: &generator))

@@ -1,5 +1,6 @@
 import DocketCompression
 import DocketGRPC
+import DocketTestSupport
 import Testing
 
 @Suite("message framing")
@@ -77,7 +78,7 @@ struct MessageDeframerTests {
 
     @Test("messages come out whole from random splits with grants at random times")
     func randomSplits() {
-        var generator = SeededGenerator.fromEnvironment("random splits")
+        var generator = SeededGenerator.ofRun("random splits")
         for round in 0..<400 {
             let messages = (0..<Int.random(in: 1...12, using: &generator)).map { _ in
                 pattern(Int.random(in: 0...Int.random(in: 1...3000, using: &generator), using: &generator), seed: round)
@@ -228,7 +229,7 @@ struct MessageDeframerTests {
 
     @Test("random bytes never trap and never yield a message over the limit")
     func randomInput() {
-        var generator = SeededGenerator.fromEnvironment("random frames")
+        var generator = SeededGenerator.ofRun("random frames")
         for _ in 0..<2_000 {
             let bytes = (0..<40).map { _ in
                 Bool.random(using: &generator) ? 0 : UInt8.random(in: 0...255, using: &generator)

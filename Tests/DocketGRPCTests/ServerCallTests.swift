@@ -1,6 +1,7 @@
 import DocketCompression
 import DocketGRPC
 import DocketHeaders
+import DocketTestSupport
 import Testing
 
 @Suite("server call: request headers")
@@ -135,7 +136,7 @@ struct ServerCallHeadersTests {
 
     @Test("random blocks never trap")
     func randomBlocks() {
-        var generator = SeededGenerator.fromEnvironment("random request blocks")
+        var generator = SeededGenerator.ofRun("random request blocks")
         let names = [
             ":method", ":path", "te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding", "x-bin",
             "",

@@ -1,5 +1,6 @@
 import DocketHeaders
 import DocketHTTP2
+import DocketTestSupport
 import Testing
 
 @Suite("Calls between two sessions")

@@ -1,5 +1,6 @@
 import DocketHeaders
 import DocketHTTP2
+import DocketTestSupport
 import Testing
 
 @Suite("Flow control by hand")

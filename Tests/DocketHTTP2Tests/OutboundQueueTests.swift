@@ -1,3 +1,4 @@
+import DocketTestSupport
 import Testing
 
 @testable import DocketHTTP2

@@ -1,4 +1,5 @@
 import DocketImport
+import DocketTestSupport
 import Testing
 
 @Suite("CSV records")
@@ -72,7 +73,7 @@ struct CSVReaderTests {
 
     @Test("what is quoted reads back: random records in random chunks")
     func roundTrips() throws {
-        var random = TestRandom()
+        var random = SeededGenerator.ofRun()
         for _ in 0..<300 {
             let rows = (0..<Int.random(in: 1...5, using: &random)).map { _ in
                 (0..<Int.random(in: 1...5, using: &random)).map { _ in random.text() }
@@ -89,7 +90,7 @@ struct CSVReaderTests {
 
     @Test("random bytes give records or errors whose lines rise, never a trap, alike in any chunks")
     func noise() {
-        var random = TestRandom()
+        var random = SeededGenerator.ofRun()
         let alphabet = Array("a,\"\n\r".utf8)
         for _ in 0..<1000 {
             let bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in

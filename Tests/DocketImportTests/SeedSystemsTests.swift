@@ -1,5 +1,6 @@
 import DocketImport
 import DocketModel
+import DocketTestSupport
 import Foundation
 import Testing
 
@@ -115,7 +116,7 @@ struct ImportFormatTests {
 
     @Test("random bytes give records or errors, never a trap, alike in any chunks", arguments: ImportFormat.allCases)
     func noise(format: ImportFormat) throws {
-        var random = TestRandom()
+        var random = SeededGenerator.ofRun()
         let file = try sample(format == .kubernetesAuditCSV ? "kubernetes-audit-sample.csv" : "cloudtrail-sample.jsonl")
         for _ in 0..<40 {
             var bytes = Array(file[..<Int.random(in: 0...8000, using: &random)])

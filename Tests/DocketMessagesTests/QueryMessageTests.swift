@@ -2,6 +2,7 @@ import CDocketProtos
 import CProtobufC
 import DocketMessages
 import DocketModel
+import DocketTestSupport
 import Testing
 
 @Suite("QueryRequest")
@@ -83,7 +84,7 @@ struct QueryRequestMessageTests {
 
     @Test("damaged bytes never trap")
     func damaged() {
-        var generator = SeededGenerator.fromEnvironment("damaged query requests")
+        var generator = SeededGenerator.ofRun("damaged query requests")
         let good = Self.full.serialized()
         for _ in 0..<5_000 {
             var bytes = good
@@ -180,7 +181,7 @@ struct QueryResponseMessageTests {
 
     @Test("damaged bytes never trap")
     func damaged() {
-        var generator = SeededGenerator.fromEnvironment("damaged query responses")
+        var generator = SeededGenerator.ofRun("damaged query responses")
         let good = Self.full.serialized()
         for _ in 0..<5_000 {
             var bytes = good

@@ -1,4 +1,5 @@
 import DocketMessages
+import DocketTestSupport
 import Testing
 
 @Suite("google.rpc.Status")
@@ -93,7 +94,7 @@ struct StatusMessageTests {
 
     @Test("damaged bytes never trap")
     func damaged() {
-        var generator = SeededGenerator.fromEnvironment("damaged statuses")
+        var generator = SeededGenerator.ofRun("damaged statuses")
         let good = Self.full.serialized()
         for _ in 0..<5_000 {
             var bytes = good

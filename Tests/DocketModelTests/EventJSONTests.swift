@@ -1,4 +1,5 @@
 import DocketModel
+import DocketTestSupport
 import Testing
 
 @Suite("The JSON of an event")
@@ -47,7 +48,7 @@ struct EventJSONTests {
 
     @Test("every event reads back as itself, in one line: random events")
     func roundTrips() throws {
-        var random = TestRandom()
+        var random = SeededGenerator.ofRun()
         for _ in 0..<500 {
             let event = EventSamples.random(using: &random)
             let json = event.json

@@ -1,4 +1,5 @@
 import DocketModel
+import DocketTestSupport
 
 /// Events for tests.
 enum EventSamples {
@@ -37,8 +38,8 @@ enum EventSamples {
     }
 
     /// An event with any fields and any text.
-    static func random(using random: inout TestRandom) -> Event {
-        func some<Value>(_ value: (inout TestRandom) -> Value) -> Value? { random.oneIn(3) ? nil : value(&random) }
+    static func random(using random: inout SeededGenerator) -> Event {
+        func some<Value>(_ value: (inout SeededGenerator) -> Value) -> Value? { random.oneIn(3) ? nil : value(&random) }
         func text() -> String? { some { $0.text() } }
         func json() -> String {
             var writer = JSONWriter()

@@ -1,4 +1,5 @@
 import DocketModel
+import DocketTestSupport
 import Foundation
 import Testing
 
@@ -24,7 +25,7 @@ struct EventSchemaTests {
         #expect(try self.faults(EventSamples.full.json) == [])
         #expect(try self.faults(EventSamples.full.event.json) == [])
         #expect(try self.faults(EventSamples.minimal.json) == [])
-        var random = TestRandom()
+        var random = SeededGenerator.ofRun()
         for _ in 0..<200 {
             var event = EventSamples.random(using: &random)
             event.type = "a.b"

@@ -1,4 +1,5 @@
 import DocketModel
+import DocketTestSupport
 import Testing
 
 @Suite("Identifiers")
@@ -47,7 +48,7 @@ struct IdentifierTests {
 
     @Test("ids order like their bytes")
     func order() {
-        var random = TestRandom()
+        var random = SeededGenerator.ofRun()
         for _ in 0..<500 {
             let (left, right) = (ProducerID.random(using: &random), ProducerID.random(using: &random))
             #expect((left < right) == left.bytes.lexicographicallyPrecedes(right.bytes))
@@ -59,7 +60,7 @@ struct IdentifierTests {
 
     @Test("a UUIDv7 carries its millisecond, version and variant (RFC 9562 section 5.7)")
     func version7() {
-        var random = TestRandom()
+        var random = SeededGenerator.ofRun()
         for _ in 0..<200 {
             let milliseconds = Int64.random(in: 0..<1 << 48, using: &random)
             let id = EventID.version7(at: Timestamp(microsecondsSinceEpoch: milliseconds * 1000 + 999), using: &random)
@@ -71,14 +72,14 @@ struct IdentifierTests {
 
     @Test("UUIDv7s of later milliseconds order later")
     func version7Order() {
-        var random = TestRandom()
+        var random = SeededGenerator.ofRun()
         let ids = (0..<100).map { EventID.version7(at: Timestamp(microsecondsSinceEpoch: $0 * 1000), using: &random) }
         #expect(ids == ids.sorted())
     }
 
     @Test("a UUIDv7 of a time before 1970 doesn't trap")
     func version7BeforeTheEpoch() {
-        var random = TestRandom()
+        var random = SeededGenerator.ofRun()
         for time in [
             Timestamp.earliest, Timestamp(microsecondsSinceEpoch: .min), Timestamp(microsecondsSinceEpoch: .max),
         ] {

@@ -1,4 +1,5 @@
 import DocketModel
+import DocketTestSupport
 import Testing
 
 @Suite("JSON reading")
@@ -144,7 +145,7 @@ struct JSONValueTests {
 
     @Test("what the writer writes reads back: random values")
     func roundTrips() throws {
-        var random = TestRandom()
+        var random = SeededGenerator.ofRun()
         for _ in 0..<500 {
             let value = RandomJSON.value(depth: 4, using: &random)
             var writer = JSONWriter()
@@ -157,7 +158,7 @@ struct JSONValueTests {
 
     @Test("random damage gives a value or an error, never a trap")
     func damage() {
-        var random = TestRandom()
+        var random = SeededGenerator.ofRun()
         for _ in 0..<3000 {
             var writer = JSONWriter()
             RandomJSON.value(depth: 3, using: &random).write(to: &writer)
@@ -187,7 +188,7 @@ indirect enum RandomJSON: Equatable {
     case array([RandomJSON])
     case object([String], [RandomJSON])
 
-    static func value(depth: Int, using random: inout TestRandom) -> RandomJSON {
+    static func value(depth: Int, using random: inout SeededGenerator) -> RandomJSON {
         switch Int.random(in: 0..<(depth > 0 ? 7 : 5), using: &random) {
         case 0: .null
         case 1: .bool(random.oneIn(2))
@@ -202,7 +203,7 @@ indirect enum RandomJSON: Equatable {
         }
     }
 
-    private static func object(using random: inout TestRandom, depth: Int) -> RandomJSON {
+    private static func object(using random: inout SeededGenerator, depth: Int) -> RandomJSON {
         let names = (0..<Int.random(in: 0...4, using: &random)).map { "\($0)\(random.text(maxLength: 4))" }
         return .object(names, names.map { _ in self.value(depth: depth - 1, using: &random) })
     }

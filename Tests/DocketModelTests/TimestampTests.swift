@@ -1,4 +1,5 @@
 import DocketModel
+import DocketTestSupport
 import Foundation
 import Testing
 
@@ -115,7 +116,7 @@ struct TimestampTests {
 
     @Test("reads back what it writes, for random times, and agrees with Foundation on the date")
     func roundTrips() throws {
-        var random = TestRandom()
+        var random = SeededGenerator.ofRun()
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = try #require(TimeZone(identifier: "UTC"))
         for _ in 0..<2000 {

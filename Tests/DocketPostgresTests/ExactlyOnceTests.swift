@@ -1,6 +1,7 @@
 import DocketCodec
 import DocketModel
 import DocketStore
+import DocketTestSupport
 import Synchronization
 import Testing
 

@@ -10,28 +10,7 @@ import Testing
 
 @testable import DocketPostgres
 
-/// The seed of a randomised test: `DOCKET_TEST_SEED` where it is set, to repeat a failure; else a new one.
-func testSeed(_ test: String = #function) -> UInt64 {
-    let given = ProcessInfo.processInfo.environment["DOCKET_TEST_SEED"].flatMap { UInt64($0) }
-    let seed = given ?? UInt64.random(in: 0...UInt64.max)
-    print("\(test): DOCKET_TEST_SEED=\(seed)")
-    return seed
-}
 
-/// Random numbers that a seed repeats (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { self.state = seed }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = self.state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 /// A database of its own in the cluster that all tests share.
 struct TestDatabase: Sendable {

@@ -1,3 +1,4 @@
+import DocketTestSupport
 import Testing
 
 @testable import DocketTransport
@@ -33,7 +34,7 @@ struct InboundWindowTests {
 
     @Test("whatever the order, no more is given back than was granted, and in the end all of it")
     func random() {
-        var random = SeededGenerator.fromEnvironment("InboundWindowTests.random")
+        var random = SeededGenerator.ofRun("InboundWindowTests.random")
         for _ in 0..<200 {
             var window = InboundWindow()
             var (received, granted, consumed) = (0, 0, 0)

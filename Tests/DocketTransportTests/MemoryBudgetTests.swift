@@ -1,31 +1,9 @@
+import DocketTestSupport
 import DocketTransport
 import Foundation
 import Synchronization
 import Testing
 
-/// A generator that a seed replays (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { self.state = seed }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var value = self.state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-
-    /// The seed of `DOCKET_TEST_SEED`, or a new one; printed, so that a failure can be replayed.
-    static func fromEnvironment(_ name: String) -> SeededGenerator {
-        let seed =
-            ProcessInfo.processInfo.environment["DOCKET_TEST_SEED"].flatMap(UInt64.init)
-            ?? UInt64.random(in: 0 ... .max)
-        print("\(name): DOCKET_TEST_SEED=\(seed)")
-        return SeededGenerator(seed: seed)
-    }
-}
 
 /// What a test has been granted, by the order of the grants.
 private final class Grants: Sendable {
@@ -146,7 +124,7 @@ struct MemoryBudgetTests {
 
     @Test("random traffic never exceeds the limit, grants everything in the end, and gives everything back")
     func random() {
-        var random = SeededGenerator.fromEnvironment("MemoryBudgetTests.random")
+        var random = SeededGenerator.ofRun("MemoryBudgetTests.random")
         for _ in 0..<50 {
             let limit = Int.random(in: 1...1_000, using: &random)
             let budget = MemoryBudget(limitBytes: limit)

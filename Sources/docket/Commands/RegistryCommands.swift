@@ -14,12 +14,12 @@ struct MaintainerOptions: ParsableArguments {
             throw CommandError(
                 .usage, "no database is named: pass --postgres 'host=db user=docket_maintainer dbname=docket'")
         }
-        do {
+        do throws(PostgresError) {
             let administration = try Administration(
                 settings: ConnectionSettings(conninfo: conninfo, applicationName: "docket-admin"))
             defer { administration.close() }
             return try await body(administration)
-        } catch let error as PostgresError {
+        } catch {
             throw CommandError(error)
         }
     }

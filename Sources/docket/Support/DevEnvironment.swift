@@ -41,7 +41,7 @@ struct DevEnvironment {
 
     /// Registers the event types and a new token for everything; returns the token.
     func addToken() async throws -> AccessToken {
-        do {
+        do throws(PostgresError) {
             let administration = try Administration(
                 settings: ConnectionSettings(conninfo: self.conninfo(role: Roles.maintainer), applicationName: "docket-dev"))
             defer { administration.close() }
@@ -52,7 +52,7 @@ struct DevEnvironment {
             _ = try await administration.addCredential(
                 tokenHash: token.hash, tenantIDs: [tenantID], scopes: [.publish, .query, .export, .admin], label: "docket dev")
             return token
-        } catch let error as PostgresError {
+        } catch {
             throw CommandError(error)
         }
     }

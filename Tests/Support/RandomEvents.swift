@@ -1,19 +1,10 @@
-import DocketModel
-import Foundation
-
-/// The seed of a randomised test: `DOCKET_TEST_SEED` where it is set, to repeat a failure; else a new one.
-func testSeed(_ test: String = #function) -> UInt64 {
-    let given = ProcessInfo.processInfo.environment["DOCKET_TEST_SEED"].flatMap { UInt64($0) }
-    let seed = given ?? UInt64.random(in: 0...UInt64.max)
-    print("\(test): DOCKET_TEST_SEED=\(seed)")
-    return seed
-}
+package import DocketModel
 
 /// Makes valid events full of what breaks text formats, parsers and number conversions.
-struct RandomEvents {
-    var generator: SeededGenerator
+package struct RandomEvents {
+    package var generator: SeededGenerator
 
-    init(seed: UInt64) { self.generator = SeededGenerator(seed: seed) }
+    package init(seed: UInt64) { self.generator = SeededGenerator(seed: seed) }
 
     private static let pieces = [
         "a", "Z", "0", " ", "\t", "\n", "\r\n", "\\", "\\N", "\\.", "\"", "'", "$$", ";--", "%s", "\u{1}", "\u{1F}",
@@ -27,7 +18,8 @@ struct RandomEvents {
         -.greatestFiniteMagnitude, .ulpOfOne,
     ]
 
-    mutating func event(type: String) -> Event {
+    /// Any valid event of that type.
+    package mutating func event(type: String) -> Event {
         var event = Event(
             eventID: EventID(high: self.generator.next(), low: self.generator.next()), type: type,
             occurredAt: self.time())
@@ -59,11 +51,11 @@ struct RandomEvents {
         return event
     }
 
-    mutating func maybe<Value>(_ make: (inout RandomEvents) -> Value) -> Value? {
+    package mutating func maybe<Value>(_ make: (inout RandomEvents) -> Value) -> Value? {
         self.generator.next() % 3 == 0 ? nil : make(&self)
     }
 
-    mutating func number() -> Int64 {
+    package mutating func number() -> Int64 {
         Bool.random(using: &self.generator)
             ? Self.numbers.randomElement(using: &self.generator) ?? 0
             : Int64.random(in: 0...Int64.max, using: &self.generator)
@@ -83,7 +75,7 @@ struct RandomEvents {
     }
 
     /// Text of at most that many bytes; now and then empty, and now and then of exactly the most.
-    mutating func text(maxBytes: Int = 512) -> String {
+    package mutating func text(maxBytes: Int = 512) -> String {
         switch self.generator.next() % 16 {
         case 0: return ""
         case 1: return String(repeating: "x", count: maxBytes)
@@ -98,7 +90,7 @@ struct RandomEvents {
     }
 
     /// Any JSON value, with white space and escapes as emitters write them.
-    mutating func json(depth: Int) -> String {
+    package mutating func json(depth: Int) -> String {
         switch self.generator.next() % (depth > 0 ? 10 : 6) {
         case 0: return "null"
         case 1: return "true"
