@@ -114,7 +114,8 @@ let package = Package(
         .target(
             name: "DocketCollector",
             dependencies: [
-                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel", "DocketRPC", "DocketRegistry",
+                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel", "DocketRPC",
+                "DocketRegistry",
                 "DocketStore", "DocketTransport", logging, metrics, serviceLifecycle,
             ],
             swiftSettings: houseSettings),
@@ -125,7 +126,8 @@ let package = Package(
         .target(
             name: "DocketClient",
             dependencies: [
-                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel", "DocketRPC", "DocketTransport", logging,
+                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel", "DocketRPC",
+                "DocketTransport", logging,
                 metrics, nioCore, nioPosix,
             ],
             swiftSettings: houseSettings),
@@ -135,9 +137,11 @@ let package = Package(
         .executableTarget(
             name: "docket",
             dependencies: [
-                "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketGRPC", "DocketHeaders", "DocketImport",
+                "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketGRPC", "DocketHeaders",
+                "DocketImport",
                 "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC", "DocketRegistry",
-                "DocketStore", "DocketTerminal", "DocketTransport", argumentParser, configuration, histogram, logging, metrics, nioPosix,
+                "DocketStore", "DocketTerminal", "DocketTransport", argumentParser, configuration, histogram, logging,
+                metrics, nioPosix,
                 serviceLifecycle, unixSignals,
             ],
             swiftSettings: houseSettings),
@@ -147,33 +151,43 @@ let package = Package(
 
         // The tests mirror the targets.
         .target(
-            name: "DocketTestSupport", dependencies: ["DocketModel"], path: "Tests/Support", swiftSettings: houseSettings),
+            name: "DocketTestSupport", dependencies: ["DocketModel"], path: "Tests/Support",
+            swiftSettings: houseSettings),
         .testTarget(name: "DevClusterTests", dependencies: ["DevCluster"], swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketClientTests", dependencies: ["DocketTestSupport", "DocketClient", "DocketCodec", "DocketModel"],
+            name: "DocketClientTests",
+            dependencies: ["DocketTestSupport", "DocketClient", "DocketCodec", "DocketModel"],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketCodecTests",
-            dependencies: ["DocketTestSupport", "CDocketProtos", "CProtobufC", "DocketCodec", "DocketMerkle", "DocketModel"],
+            dependencies: [
+                "DocketTestSupport", "CDocketProtos", "CProtobufC", "DocketCodec", "DocketMerkle", "DocketModel",
+            ],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketCollectorTests", dependencies: ["DocketCodec", "DocketCollector", "DocketModel"],
             swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketCompressionTests", dependencies: ["DocketTestSupport", "DocketCompression"], swiftSettings: houseSettings),
-        .testTarget(
-            name: "DocketGRPCTests", dependencies: ["DocketTestSupport", "DocketCompression", "DocketGRPC", "DocketHeaders"],
+            name: "DocketCompressionTests", dependencies: ["DocketTestSupport", "DocketCompression"],
             swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketHTTP2Tests", dependencies: ["DocketTestSupport", "DocketHTTP2", "DocketHeaders"], swiftSettings: houseSettings),
+            name: "DocketGRPCTests",
+            dependencies: ["DocketTestSupport", "DocketCompression", "DocketGRPC", "DocketHeaders"],
+            swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketHTTP2Tests", dependencies: ["DocketTestSupport", "DocketHTTP2", "DocketHeaders"],
+            swiftSettings: houseSettings),
         .testTarget(name: "DocketHeadersTests", dependencies: ["DocketHeaders"], swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketImportTests", dependencies: ["DocketTestSupport", "DocketImport", "DocketModel"], swiftSettings: houseSettings),
+            name: "DocketImportTests", dependencies: ["DocketTestSupport", "DocketImport", "DocketModel"],
+            swiftSettings: houseSettings),
         .testTarget(name: "DocketMerkleTests", dependencies: ["DocketMerkle", crypto], swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketMessagesTests", dependencies: ["DocketTestSupport", "CDocketProtos", "CProtobufC", "DocketMessages", "DocketModel"],
+            name: "DocketMessagesTests",
+            dependencies: ["DocketTestSupport", "CDocketProtos", "CProtobufC", "DocketMessages", "DocketModel"],
             swiftSettings: houseSettings),
-        .testTarget(name: "DocketModelTests", dependencies: ["DocketTestSupport", "DocketModel"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketModelTests", dependencies: ["DocketTestSupport", "DocketModel"], swiftSettings: houseSettings),
         .testTarget(
             name: "DocketOperationsTests",
             dependencies: ["DocketModel", "DocketOperations", configuration, coreMetrics, logging],
@@ -181,13 +195,15 @@ let package = Package(
         .testTarget(
             name: "DocketPostgresTests",
             dependencies: [
-                "DocketTestSupport", "DevCluster", "DocketCodec", "DocketModel", "DocketPostgres", "DocketRegistry", "DocketStore", logging,
+                "DocketTestSupport", "DevCluster", "DocketCodec", "DocketModel", "DocketPostgres", "DocketRegistry",
+                "DocketStore", logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketRPCTests",
             dependencies: [
-                "DocketGRPC", "DocketHTTP2", "DocketHeaders", "DocketRPC", "DocketTransport", logging, nioCore, nioPosix,
+                "DocketGRPC", "DocketHTTP2", "DocketHeaders", "DocketRPC", "DocketTransport", logging, nioCore,
+                nioPosix,
             ],
             swiftSettings: houseSettings),
         .testTarget(name: "DocketRegistryTests", dependencies: ["DocketRegistry"], swiftSettings: houseSettings),
@@ -198,7 +214,10 @@ let package = Package(
         .testTarget(name: "DocketTests", dependencies: ["DocketModel", "docket"], swiftSettings: houseSettings),
         .testTarget(
             name: "DocketTransportTests",
-            dependencies: ["DocketTestSupport", "DocketGRPC", "DocketHeaders", "DocketTransport", logging, nioCore, nioEmbedded, nioPosix],
+            dependencies: [
+                "DocketTestSupport", "DocketGRPC", "DocketHeaders", "DocketTransport", logging, nioCore, nioEmbedded,
+                nioPosix,
+            ],
             swiftSettings: houseSettings),
     ]
 )

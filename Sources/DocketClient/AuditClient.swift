@@ -106,7 +106,9 @@ public final class AuditClient: Sendable {
             state.nextWaiter += 1
             return state.nextWaiter
         }
-        let timer = self.timers.scheduleTask(in: TimeAmount(timeout)) { [weak self] in self?.giveUpWaiting(number, timeout) }
+        let timer = self.timers.scheduleTask(in: TimeAmount(timeout)) { [weak self] in
+            self?.giveUpWaiting(number, timeout)
+        }
         defer { timer.cancel() }
         let result = await withCheckedContinuation { continuation in
             let settled: Result<Void, ClientError>? = self.state.withLock { state in

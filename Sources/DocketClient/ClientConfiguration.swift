@@ -68,7 +68,8 @@ extension AuditClient {
             try check("maxQueueBytes", self.maxQueueBytes, self.maxBatchBytes...(1 << 40))
             try check("maxInFlightBatches", self.maxInFlightBatches, 1...1000)
             try check("initialBackoffMilliseconds", self.initialBackoffMilliseconds, 1...60_000)
-            try check("maxBackoffMilliseconds", self.maxBackoffMilliseconds, self.initialBackoffMilliseconds...3_600_000)
+            try check(
+                "maxBackoffMilliseconds", self.maxBackoffMilliseconds, self.initialBackoffMilliseconds...3_600_000)
         }
     }
 }

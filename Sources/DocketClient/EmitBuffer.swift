@@ -13,7 +13,8 @@ struct SealedBatch: Sendable, Equatable {
     ///
     /// - Parameter tenant: the tenant's slug; empty to leave it to the credential.
     init(events: [Event], tenant: String, producerID: ProducerID, sequence: Int64) {
-        var frame = Self.begin(tenant: tenant, producerID: producerID, sequence: sequence, reservingBytes: 512 * events.count)
+        var frame = Self.begin(
+            tenant: tenant, producerID: producerID, sequence: sequence, reservingBytes: 512 * events.count)
         for event in events { EventEncoder.append(event, to: &frame) }
         self.init(sequence: sequence, unfinishedFrame: frame, eventCount: events.count)
     }

@@ -161,7 +161,8 @@ package struct PublishMachine: Sendable {
 
     /// Gives every batch up.
     package mutating func abandon(_ error: ClientError) -> [Action] {
-        let left = self.waiting[self.waitingHead...].map(\.sequence) + self.inFlight.keys + self.delayed.map(\.batch.sequence)
+        let left =
+            self.waiting[self.waitingHead...].map(\.sequence) + self.inFlight.keys + self.delayed.map(\.batch.sequence)
         self.waiting.removeAll()
         self.waitingHead = 0
         self.inFlight.removeAll()

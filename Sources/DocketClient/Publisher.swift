@@ -148,7 +148,8 @@ final class Publisher: Sendable {
             }
             await self.start(on: connection, streamNumber: streamNumber)
         } catch {
-            self.lost(streamNumber: streamNumber, ClientError(code: .unavailable, message: "\(error)"), isPermanent: false)
+            self.lost(
+                streamNumber: streamNumber, ClientError(code: .unavailable, message: "\(error)"), isPermanent: false)
         }
     }
 

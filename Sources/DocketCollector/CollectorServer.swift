@@ -31,7 +31,8 @@ package struct CollectorServer: Service {
         self.logger = logger
         self.onBound = onBound
         self.server = RPCServer(
-            configuration: configuration, budget: MemoryBudget(limitBytes: memoryLimitBytes), group: group, logger: logger
+            configuration: configuration, budget: MemoryBudget(limitBytes: memoryLimitBytes), group: group,
+            logger: logger
         ) { methods in
             methods.register(CollectorMethods.service, "Publish") { call throws(GRPCStatus) in
                 try PublishHandler.make(pipeline: pipeline, call: call)

@@ -16,7 +16,9 @@ enum PageToken {
 
     /// The place that a token names; `nil` when it isn't one of ours, or is of a query in another order.
     static func decode(_ token: [UInt8], order: EventOrder) -> PageCursor? {
-        guard token.count == Self.length, token[0] == Self.version, Int32(token[1]) == order.rawValue else { return nil }
+        guard token.count == Self.length, token[0] == Self.version, Int32(token[1]) == order.rawValue else {
+            return nil
+        }
         return PageCursor(
             occurredAt: Timestamp(microsecondsSinceEpoch: Int64(bitPattern: bigEndian(token[2..<10]))),
             batchID: Int64(bitPattern: bigEndian(token[10..<18])),

@@ -101,7 +101,8 @@ final class PublishStreamHandler: ServerCallHandler {
         let (reference, reservation) = (call.reference, message.reservation)
         // The answer comes back by way of the call's loop, where alone the handler may be touched.
         let handler = NIOLoopBound(self, eventLoop: call.connection.eventLoop)
-        self.pipeline.publish(message.bytes, token: self.token, decoder: call.decoder(limits: self.pipeline.limits)) { answer in
+        self.pipeline.publish(message.bytes, token: self.token, decoder: call.decoder(limits: self.pipeline.limits)) {
+            answer in
             reservation.release()
             reference.execute { call in handler.value.answer(answer, call: call) }
         }

@@ -104,6 +104,8 @@ package struct PublishPipeline: Sendable {
     private static func unknownType(_ name: String) -> EventRefusal {
         EventRefusal(
             field: "type", code: .unknownEventType,
-            reason: "the event type '\(name.prefix(128))' is not registered for the tenant; register it, or correct the name")
+            reason:
+                "the event type '\(name.prefix(128))' is not registered for the tenant; register it, or correct the name"
+        )
     }
 }

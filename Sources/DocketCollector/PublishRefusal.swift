@@ -27,7 +27,8 @@ package struct PublishRefusal: Error, Sendable, Equatable {
     static let unknownToken = PublishRefusal(
         .unauthenticated, "the token is unknown, revoked or expired; ask the operator for a new one")
     static let leaseLost = PublishRefusal(
-        .unavailable, "the collector's node lease has run out, since PostgreSQL can't be reached; try again, or another collector",
+        .unavailable,
+        "the collector's node lease has run out, since PostgreSQL can't be reached; try again, or another collector",
         retryAfterMilliseconds: 1000)
 
     /// Another batch is stored under the same key.

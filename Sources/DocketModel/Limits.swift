@@ -41,7 +41,9 @@ public struct Limits: Sendable, Equatable {
             guard bound.range.contains(value) else {
                 throw ModelError(
                     code: .limitOutOfBounds,
-                    message: "\(bound.name) is \(value); it must be from \(bound.range.lowerBound) to \(bound.range.upperBound)")
+                    message:
+                        "\(bound.name) is \(value); it must be from \(bound.range.lowerBound) to \(bound.range.upperBound)"
+                )
             }
         }
     }

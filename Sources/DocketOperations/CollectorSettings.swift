@@ -48,7 +48,9 @@ package struct CollectorSettings: Sendable {
         self.drainTimeoutMilliseconds =
             try reader.int("drain_timeout_ms", 0...600_000) ?? self.drainTimeoutMilliseconds
         for bound in Limits.bounds {
-            if let value = try reader.int("limits.\(bound.name)", bound.range) { self.limits[keyPath: bound.path] = value }
+            if let value = try reader.int("limits.\(bound.name)", bound.range) {
+                self.limits[keyPath: bound.path] = value
+            }
         }
         self.logLevel = try reader.choice("log.level", of: Logger.Level.allCases) ?? self.logLevel
         self.logFormat = try reader.choice("log.format", of: LogFormat.allCases) ?? self.logFormat
@@ -84,7 +86,9 @@ package struct HostPort: Sendable, Equatable, CustomStringConvertible {
 
     /// `HOST:PORT` or `[IPV6]:PORT`; `nil` for anything else.
     package init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            return nil
+        }
         var host = text[..<colon]
         if host.hasPrefix("["), host.hasSuffix("]") {
             host = host.dropFirst().dropLast()

@@ -135,7 +135,8 @@ package final class PrometheusRegistry: MetricsFactory, Sendable {
             value.render(key, into: &text)
         }
         if overflow > 0 {
-            text += "# TYPE docket_metric_series_dropped_total counter\ndocket_metric_series_dropped_total \(overflow)\n"
+            text +=
+                "# TYPE docket_metric_series_dropped_total counter\ndocket_metric_series_dropped_total \(overflow)\n"
         }
         return text
     }

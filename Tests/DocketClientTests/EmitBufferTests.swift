@@ -14,13 +14,15 @@ struct EmitBufferTests {
 
     private func event(_ number: UInt64, reasonBytes: Int = 0) -> Event {
         var event = Event(
-            eventID: EventID(high: 1, low: number), type: "audit.event", occurredAt: Timestamp(microsecondsSinceEpoch: 5))
+            eventID: EventID(high: 1, low: number), type: "audit.event",
+            occurredAt: Timestamp(microsecondsSinceEpoch: 5))
         if reasonBytes > 0 { event.reason = String(repeating: "r", count: reasonBytes) }
         return event
     }
 
     /// What a batch's frame says.
-    private func decode(_ batch: SealedBatch) throws -> (prefixLength: Int, request: PublishRequestView, ids: [EventID]) {
+    private func decode(_ batch: SealedBatch) throws -> (prefixLength: Int, request: PublishRequestView, ids: [EventID])
+    {
         let length = batch.frame[1...4].reduce(0) { $0 << 8 | Int($1) }
         let request = try BatchDecoder(limits: Limits()).decode(Array(batch.frame[5...]))
         let ids = try (0..<request.eventCount).map { try decodeEvent(Array(request.eventBytes(at: $0))).eventID }
@@ -30,7 +32,10 @@ struct EmitBufferTests {
     @Test("seals a batch at the bound on events, as a framed request with tenant, producer and sequence")
     func sealsByCount() throws {
         var buffer = self.buffer()
-        #expect((1...7).map { buffer.append(self.event($0)) } == [.opened, .added, .sealed, .opened, .added, .added, .opened])
+        #expect(
+            (1...7).map { buffer.append(self.event($0)) } == [
+                .opened, .added, .sealed, .opened, .added, .added, .opened,
+            ])
         let batches = buffer.takeSealed(includingOpen: false)
         #expect(batches.map(\.sequence) == [0, 1])
         #expect(batches.map(\.eventCount) == [3, 3])

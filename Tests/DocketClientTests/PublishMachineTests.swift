@@ -10,7 +10,8 @@ struct PublishMachineTests {
     private let verdict = Verdict(
         acceptedCount: 1, rejections: [],
         receipt: Receipt(
-            batchID: 1, root: [], durability: .committed, receivedAt: Timestamp(microsecondsSinceEpoch: 0), contentHash: []))
+            batchID: 1, root: [], durability: .committed, receivedAt: Timestamp(microsecondsSinceEpoch: 0),
+            contentHash: []))
 
     private func machine(window: Int = 2, maxAttempts: Int? = nil) -> PublishMachine {
         var policy = PublishMachine.RetryPolicy()
@@ -69,7 +70,8 @@ struct PublishMachineTests {
         }
         #expect(pauses == [100, 200, 400, 400])
         let policy = PublishMachine.RetryPolicy()
-        #expect(policy.backoffNanoseconds(attempt: 1, jitter: 0) * 2 == policy.backoffNanoseconds(attempt: 1, jitter: 1))
+        #expect(
+            policy.backoffNanoseconds(attempt: 1, jitter: 0) * 2 == policy.backoffNanoseconds(attempt: 1, jitter: 1))
     }
 
     @Test("starts the back-off anew once a batch has been accepted")
@@ -113,7 +115,10 @@ struct PublishMachineTests {
     func boundedAttempts() {
         var machine = self.machine(maxAttempts: 2)
         _ = machine.enqueue(0, now: 0)
-        #expect(machine.streamLost(self.fault, isPermanent: false, now: 0, jitter: 1) == [.wake(atNanoseconds: self.millisecond(100))])
+        #expect(
+            machine.streamLost(self.fault, isPermanent: false, now: 0, jitter: 1) == [
+                .wake(atNanoseconds: self.millisecond(100))
+            ])
         #expect(machine.wake(now: self.millisecond(100)) == [.openStream])
         #expect(
             machine.streamLost(self.fault, isPermanent: false, now: 0, jitter: 1)
@@ -136,7 +141,8 @@ struct PublishMachineTests {
         _ = machine.enqueue(0, now: 0)
         _ = machine.streamOpened(now: 0)
         #expect(machine.accepted(77, self.verdict, now: 0) == [])
-        #expect(machine.refused(77, self.fault, isPermanent: true, retryAfterMilliseconds: nil, now: 0, jitter: 0) == [])
+        #expect(
+            machine.refused(77, self.fault, isPermanent: true, retryAfterMilliseconds: nil, now: 0, jitter: 0) == [])
         _ = machine.accepted(0, self.verdict, now: 0)
         #expect(machine.accepted(0, self.verdict, now: 0) == [])
     }
@@ -190,11 +196,14 @@ struct PublishMachineTests {
                 sent.remove(sequence)
                 switch random.next() % 4 {
                 case 0:
-                    perform(machine.refused(
-                        sequence, self.fault, isPermanent: false, retryAfterMilliseconds: 3, now: now, jitter: 0.1))
+                    perform(
+                        machine.refused(
+                            sequence, self.fault, isPermanent: false, retryAfterMilliseconds: 3, now: now, jitter: 0.1))
                 case 1:
-                    perform(machine.refused(
-                        sequence, self.fault, isPermanent: true, retryAfterMilliseconds: nil, now: now, jitter: 0.1))
+                    perform(
+                        machine.refused(
+                            sequence, self.fault, isPermanent: true, retryAfterMilliseconds: nil, now: now, jitter: 0.1)
+                    )
                 default: perform(machine.accepted(sequence, self.verdict, now: now))
                 }
             }
@@ -207,4 +216,3 @@ struct PublishMachineTests {
         #expect(completions.values.allSatisfy { $0 == 1 }, "seed \(seed)")
     }
 }
-

@@ -2,7 +2,6 @@ import DocketCodec
 import DocketModel
 import Testing
 
-
 /// A protobuf message written by hand: what no well-meaning emitter would send.
 struct RawMessage {
     private(set) var bytes: [UInt8] = []

@@ -52,16 +52,24 @@ struct AbuseTests {
         ("DATA on stream 0", Raw.data(stream: 0, [1]), .protocolError),
         ("DATA on an idle stream", Raw.data(stream: 5, [1]), .protocolError),
         ("HEADERS on an even stream", Raw.headers(stream: 2, Heads.request), .protocolError),
-        ("a header block that is no HPACK", Raw.frame(1, flags: 5, stream: 1, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
-            .compressionError),
+        (
+            "a header block that is no HPACK", Raw.frame(1, flags: 5, stream: 1, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            .compressionError
+        ),
         ("SETTINGS of five bytes", Raw.frame(4, [0, 0, 0, 0, 0]), .frameSizeError),
         ("a window above its maximum", Raw.settings([(4, 0x8000_0000)]), .flowControlError),
         ("a PING of seven bytes", Raw.frame(6, [0, 0, 0, 0, 0, 0, 0]), .frameSizeError),
         ("CONTINUATION out of the blue", Raw.frame(9, flags: 4, stream: 1, []), .protocolError),
-        ("DATA inside a header block", Raw.headers(stream: 1, Heads.request, endsBlock: false)
-            + Raw.data(stream: 1, [1]), .protocolError),
-        ("padding longer than the frame", Raw.headers(stream: 1, Heads.request)
-            + Raw.frame(0, flags: 8, stream: 1, [200, 1, 2]), .protocolError),
+        (
+            "DATA inside a header block",
+            Raw.headers(stream: 1, Heads.request, endsBlock: false)
+                + Raw.data(stream: 1, [1]), .protocolError
+        ),
+        (
+            "padding longer than the frame",
+            Raw.headers(stream: 1, Heads.request)
+                + Raw.frame(0, flags: 8, stream: 1, [200, 1, 2]), .protocolError
+        ),
         ("PUSH_PROMISE from a client", Raw.frame(5, flags: 4, stream: 1, Raw.big(2)), .protocolError),
     ]
 

@@ -16,7 +16,8 @@ struct PrometheusRegistryTests {
         registry.makeCounter(label: "docket_events_total", dimensions: [("tenant", "a\"b\\c\nd")]).increment(by: 4)
         registry.makeMeter(label: "docket_queue_bytes", dimensions: []).set(12.5)
         let text = registry.exposition()
-        #expect(text.contains("# TYPE docket_events_total counter\ndocket_events_total{tenant=\"a\\\"b\\\\c\\nd\"} 7\n"))
+        #expect(
+            text.contains("# TYPE docket_events_total counter\ndocket_events_total{tenant=\"a\\\"b\\\\c\\nd\"} 7\n"))
         #expect(text.contains("# TYPE docket_queue_bytes gauge\ndocket_queue_bytes 12.5\n"))
         #expect(text.contains("docket_commit_seconds_bucket{le=\"0.001\"} 0\n"))
         #expect(text.contains("docket_commit_seconds_bucket{le=\"0.0025\"} 1\n"))
@@ -118,9 +119,12 @@ struct CollectorSettingsTests {
         #expect(throws: OperationsError.self) { try self.settings(["tls.key_file": "key.pem"]) }
     }
 
-    @Test("read addresses of both families", arguments: [
-        ("127.0.0.1:0", "127.0.0.1", 0), ("[::1]:7480", "::1", 7480), ("collector.example:443", "collector.example", 443),
-    ])
+    @Test(
+        "read addresses of both families",
+        arguments: [
+            ("127.0.0.1:0", "127.0.0.1", 0), ("[::1]:7480", "::1", 7480),
+            ("collector.example:443", "collector.example", 443),
+        ])
     func addresses(_ text: String, _ host: String, _ port: Int) {
         #expect(HostPort(text) == HostPort(host: host, port: port))
     }

@@ -10,8 +10,6 @@ import Testing
 
 @testable import DocketPostgres
 
-
-
 /// A database of its own in the cluster that all tests share.
 struct TestDatabase: Sendable {
     let cluster: DevCluster

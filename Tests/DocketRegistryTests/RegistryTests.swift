@@ -27,10 +27,12 @@ struct AccessTokenTests {
         }
     }
 
-    @Test("is refused when it is cut, empty, of another prefix or not hexadecimal", arguments: [
-        "", "dkt_", "abc_" + String(repeating: "0", count: 72), "dkt_" + String(repeating: "0", count: 71),
-        "dkt_" + String(repeating: "g", count: 72), "dkt_" + String(repeating: "é", count: 36),
-    ])
+    @Test(
+        "is refused when it is cut, empty, of another prefix or not hexadecimal",
+        arguments: [
+            "", "dkt_", "abc_" + String(repeating: "0", count: 72), "dkt_" + String(repeating: "0", count: 71),
+            "dkt_" + String(repeating: "g", count: 72), "dkt_" + String(repeating: "é", count: 36),
+        ])
     func malformed(_ secret: String) {
         #expect(throws: RegistryError.self) { try AccessToken(secret) }
     }

@@ -4,7 +4,6 @@ import Foundation
 import Synchronization
 import Testing
 
-
 /// What a test has been granted, by the order of the grants.
 private final class Grants: Sendable {
     private let state = Mutex<[(name: Int, reservation: MessageReservation)]>([])

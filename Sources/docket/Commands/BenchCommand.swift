@@ -51,7 +51,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    @Option(help: ArgumentHelp("Write the synthetic events to a file for 'docket import', and do nothing else.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Write the synthetic events to a file for 'docket import', and do nothing else.", valueName: "file"))
     var writeJsonl: String?
 
     func validate() throws {
@@ -82,7 +84,8 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     private func writeEvents(to path: String) throws {
-        guard FileManager.default.createFile(atPath: path, contents: nil), let file = FileHandle(forWritingAtPath: path) else {
+        guard FileManager.default.createFile(atPath: path, contents: nil), let file = FileHandle(forWritingAtPath: path)
+        else {
             throw CommandError(.cannotCreate, "cannot write '\(path)'")
         }
         var generator = SyntheticEvents(seed: self.seed)

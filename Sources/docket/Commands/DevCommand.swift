@@ -34,7 +34,9 @@ struct DevCommand: AsyncParsableCommand {
     @Flag(help: "Remove the environment's data first.")
     var reset = false
 
-    @Option(name: .customLong("import"), help: ArgumentHelp("Import this file once the collector is up.", valueName: "file"))
+    @Option(
+        name: .customLong("import"), help: ArgumentHelp("Import this file once the collector is up.", valueName: "file")
+    )
     var importFile: String?
 
     @Option(help: "The format of the file: \(ImportFormat.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -58,7 +60,8 @@ struct DevCommand: AsyncParsableCommand {
         settings.readerConninfo = environment.conninfo(role: Roles.reader)
         let (token, isNew) = try await self.token(in: environment)
         let (metrics, logger) = CollectorRuntime.bootstrap(settings)
-        let session = DevSession(command: self, environment: environment, token: token, isNewToken: isNew, settings: settings)
+        let session = DevSession(
+            command: self, environment: environment, token: token, isNewToken: isNew, settings: settings)
         try await CollectorRuntime(settings: settings, metrics: metrics, logger: logger)
             .run(companions: [session]) { session.ready($0) }
         Console.error("stopped")
@@ -95,7 +98,8 @@ private struct DevLock {
         }
         guard flock(self.descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw CommandError(
-                .temporaryFailure, "another 'docket dev' uses the folder '\(folder)'; stop it, or pass --data-directory")
+                .temporaryFailure, "another 'docket dev' uses the folder '\(folder)'; stop it, or pass --data-directory"
+            )
         }
     }
 
@@ -109,7 +113,8 @@ private struct DevSession: Service {
     let token: String
     let isNewToken: Bool
     let settings: CollectorSettings
-    private let addresses = AsyncStream.makeStream(of: CollectorRuntime.Addresses.self, bufferingPolicy: .bufferingNewest(1))
+    private let addresses = AsyncStream.makeStream(
+        of: CollectorRuntime.Addresses.self, bufferingPolicy: .bufferingNewest(1))
 
     init(
         command: DevCommand, environment: DevEnvironment, token: String, isNewToken: Bool, settings: CollectorSettings
@@ -193,7 +198,8 @@ private struct DevSession: Service {
         Console.line("  gRPC      \(addresses.grpc)")
         Console.line("  pages     http://\(addresses.http)/metrics  http://\(addresses.http)/readyz")
         let shown = self.isNewToken ? self.token : "in \(self.command.profilePath)"
-        Console.line("  token     \(shown)" + (self.isNewToken ? "  (shown once; kept in \(self.command.profilePath))" : ""))
+        Console.line(
+            "  token     \(shown)" + (self.isNewToken ? "  (shown once; kept in \(self.command.profilePath))" : ""))
         Console.line()
         Console.line(style.bold("Try") + " in another terminal, in this folder:")
         Console.line("  \(program) query --decision deny --limit 10")

@@ -33,8 +33,10 @@ struct MigrateCommand: AsyncParsableCommand {
 
     static func migrate(_ conninfo: String) async throws -> Migrator.Report {
         do {
-            return try await Migrator(settings: ConnectionSettings(conninfo: conninfo, applicationName: "docket-migrate"))
-                .migrate()
+            return try await Migrator(
+                settings: ConnectionSettings(conninfo: conninfo, applicationName: "docket-migrate")
+            )
+            .migrate()
         } catch {
             throw CommandError(error)
         }

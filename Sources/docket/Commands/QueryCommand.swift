@@ -44,8 +44,10 @@ struct QueryCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only the event with this id.", valueName: "uuid"))
     var eventID: String?
 
-    @Option(help: ArgumentHelp(
-        "Only events from this time on: RFC 3339, a date, or a span before now (90s, 15m, 2h, 7d).", valueName: "time"))
+    @Option(
+        help: ArgumentHelp(
+            "Only events from this time on: RFC 3339, a date, or a span before now (90s, 15m, 2h, 7d).",
+            valueName: "time"))
     var from: TimeArgument?
 
     @Option(help: ArgumentHelp("The same as --from.", valueName: "time"))
@@ -74,7 +76,8 @@ struct QueryCommand: AsyncParsableCommand {
         let reader = try await AuditLogReader(try self.connection.resolve())
         var rows: [StoredEvent] = []
         try await reader.forEach(
-            self.filter, order: self.oldestFirst ? .oldestFirst : .newestFirst, limit: self.limit == 0 ? nil : self.limit
+            self.filter, order: self.oldestFirst ? .oldestFirst : .newestFirst,
+            limit: self.limit == 0 ? nil : self.limit
         ) { event in
             if self.json { Console.line(event.json) } else { rows.append(event) }
             // A table needs all its rows to know its widths; a long one is printed in parts.

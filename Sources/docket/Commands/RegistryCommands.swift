@@ -4,8 +4,10 @@ import DocketRegistry
 
 /// The connection that the administrative commands work on.
 struct MaintainerOptions: ParsableArguments {
-    @Option(help: ArgumentHelp(
-        "libpq connection string of docket_maintainer; DOCKET_POSTGRES_MAINTAINER otherwise.", valueName: "conninfo"))
+    @Option(
+        help: ArgumentHelp(
+            "libpq connection string of docket_maintainer; DOCKET_POSTGRES_MAINTAINER otherwise.", valueName: "conninfo"
+        ))
     var postgres: String?
 
     /// Does something over the maintainer's connection.
@@ -96,7 +98,8 @@ struct EventTypeCommand: AsyncParsableCommand {
         func validate() throws {
             for name in self.names where !Self.isWellFormed(name) {
                 throw ValidationError(
-                    "the event type is '\(name)'; it must be lower case letters, digits and '_', in parts separated by dots")
+                    "the event type is '\(name)'; it must be lower case letters, digits and '_', in parts separated by dots"
+                )
             }
         }
 

@@ -19,7 +19,8 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var options: CollectorOptions
     @OptionGroup var verbose: VerboseOption
 
-    @Option(help: ArgumentHelp("Write the addresses to this file as JSON once the collector is ready.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Write the addresses to this file as JSON once the collector is ready.", valueName: "file"))
     var readyFile: String?
 
     func run() async throws {
@@ -32,7 +33,8 @@ struct ServeCommand: AsyncParsableCommand {
             do {
                 try ReadyFile(grpc: addresses.grpc, http: addresses.http, pid: getpid()).write(to: readyFile)
             } catch {
-                logger.error("the ready file can't be written", metadata: ["file": "\(readyFile)", "error": "\(error)"])
+                logger.error(
+                    "the ready file can't be written", metadata: ["file": "\(readyFile)", "error": "\(error)"])
             }
         }
     }

@@ -17,7 +17,8 @@ struct AuditLogReader {
     /// Connects to the profile's collector.
     init(_ profile: Profile) async throws {
         guard let address = TransportAddress(parsing: profile.address) else {
-            throw CommandError(.usage, "the address is '\(profile.address)'; it must be HOST:PORT, such as 127.0.0.1:7480")
+            throw CommandError(
+                .usage, "the address is '\(profile.address)'; it must be HOST:PORT, such as 127.0.0.1:7480")
         }
         self.profile = profile
         do {
@@ -45,7 +46,8 @@ struct AuditLogReader {
         } catch let status as GRPCStatus {
             throw CommandError(ClientError(status: status))
         } catch {
-            throw CommandError(.software, "the collector's answer can't be read; is it of another version?", cause: error)
+            throw CommandError(
+                .software, "the collector's answer can't be read; is it of another version?", cause: error)
         }
     }
 

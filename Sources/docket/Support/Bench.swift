@@ -23,7 +23,8 @@ struct Bench {
         let environment = try await DevEnvironment.start(folder: "\(folder)/postgres")
         defer { try? environment.cluster.remove() }
         let token = try await environment.addToken().secret
-        let loader = try BenchLoader(environment: environment, batches: self.batches, folder: folder, connections: self.writers)
+        let loader = try BenchLoader(
+            environment: environment, batches: self.batches, folder: folder, connections: self.writers)
 
         var report = BenchReport(
             connections: self.connections, eventsPerBatch: self.batches.first?.count ?? 0, inFlight: self.inFlight,
@@ -57,10 +58,15 @@ struct Bench {
             clients: Array(repeating: configuration, count: self.connections), batches: self.batches,
             inFlightPerConnection: self.inFlight, batchesPerSecond: batchesPerSecond)
         let postgres = environment.cluster.serverProcessID ?? 0
-        let before = (collector.cpuSeconds, ProcessCPU.secondsOfTree(postgres) ?? 0, ProcessCPU.seconds(of: getpid()) ?? 0)
+        let before = (
+            collector.cpuSeconds, ProcessCPU.secondsOfTree(postgres) ?? 0, ProcessCPU.seconds(of: getpid()) ?? 0
+        )
         let result = try await load.run()
-        let after = (collector.cpuSeconds, ProcessCPU.secondsOfTree(postgres) ?? 0, ProcessCPU.seconds(of: getpid()) ?? 0)
-        let stored = try environment.cluster.execute("SELECT count(*) FROM docket.events", database: DevEnvironment.database)
+        let after = (
+            collector.cpuSeconds, ProcessCPU.secondsOfTree(postgres) ?? 0, ProcessCPU.seconds(of: getpid()) ?? 0
+        )
+        let stored = try environment.cluster.execute(
+            "SELECT count(*) FROM docket.events", database: DevEnvironment.database)
         guard stored == "\(result.eventCount)" else {
             throw CommandError(.software, "\(stored) events are stored; \(result.eventCount) were acknowledged")
         }
@@ -112,7 +118,9 @@ private final class BenchCollector {
     /// The most memory that it has had, in MiB.
     var peakMebibytes: Double {
         let path = "/proc/\(self.process.processIdentifier)/status"
-        let line = (try? String(contentsOfFile: path, encoding: .utf8))?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        let line = (try? String(contentsOfFile: path, encoding: .utf8))?.split(separator: "\n").first {
+            $0.hasPrefix("VmHWM:")
+        }
         let kibibytes = line?.split(whereSeparator: { $0.isWhitespace }).dropFirst().first.flatMap { Double($0) }
         return (kibibytes ?? 0) / 1024
     }

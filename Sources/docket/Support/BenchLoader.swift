@@ -19,7 +19,8 @@ struct BenchLoader {
         let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         self.program = own.deletingLastPathComponent().appendingPathComponent("copy-loader").path
         guard FileManager.default.isExecutableFile(atPath: self.program) else {
-            Console.error("copy-loader is not built; build it for the comparison: swift build -c release --product copy-loader")
+            Console.error(
+                "copy-loader is not built; build it for the comparison: swift build -c release --product copy-loader")
             return nil
         }
         self.environment = environment
@@ -30,7 +31,9 @@ struct BenchLoader {
 
     /// Writes the COPY tuples of all events, encoded as the collector encodes them.
     private static func encode(_ batches: [[Event]], to path: String) throws {
-        guard FileManager.default.createFile(atPath: path, contents: nil), let output = FileHandle(forWritingAtPath: path) else {
+        guard FileManager.default.createFile(atPath: path, contents: nil),
+            let output = FileHandle(forWritingAtPath: path)
+        else {
             throw CommandError(.cannotCreate, "cannot write '\(path)'")
         }
         let decoder = BatchDecoder(limits: Limits())
@@ -54,7 +57,8 @@ struct BenchLoader {
     /// Loads all rows once.
     func run() throws -> BenchReport.LoaderRun {
         let table = try self.environment.cluster.execute(
-            "SELECT 'docket.' || table_name FROM docket.segments WHERE state = 'hot'", database: DevEnvironment.database)
+            "SELECT 'docket.' || table_name FROM docket.segments WHERE state = 'hot'", database: DevEnvironment.database
+        )
         let postgres = self.environment.cluster.serverProcessID ?? 0
         let before = ProcessCPU.secondsOfTree(postgres) ?? 0
         let process = Process()

@@ -52,7 +52,8 @@ struct BenchReport: Encodable {
             + "; median (min–max) of \(self.collector.count) runs\n\n"
         var table = TextTable(columns: [.fixed(""), .number("DOCKET"), .number("BARE LOADER")])
         table.addRow([
-            "events/s", Self.spread(self.collector.map(\.eventsPerSecond), 0), Self.spread(self.loader.map(\.eventsPerSecond), 0),
+            "events/s", Self.spread(self.collector.map(\.eventsPerSecond), 0),
+            Self.spread(self.loader.map(\.eventsPerSecond), 0),
         ])
         table.addRow([
             "collector (loader) CPU, µs/event", Self.spread(self.collector.map(\.collectorMicroseconds), 2),
@@ -69,7 +70,8 @@ struct BenchReport: Encodable {
         table.addRow(["collector peak memory, MiB", Self.spread(self.collector.map(\.collectorPeakMebibytes), 1), ""])
         text += table.rendered(width: nil, style: style)
         if !self.loader.isEmpty {
-            let ratio = Self.median(self.collector.map(\.eventsPerSecond)) / Self.median(self.loader.map(\.eventsPerSecond))
+            let ratio =
+                Self.median(self.collector.map(\.eventsPerSecond)) / Self.median(self.loader.map(\.eventsPerSecond))
             text += "\nDocket reaches \(Self.number(ratio * 100, 0)) % of the bare loader's events/s\n"
         }
         return text

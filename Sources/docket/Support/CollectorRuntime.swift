@@ -68,14 +68,16 @@ struct CollectorRuntime {
                     host: self.settings.httpListen.host, port: self.settings.httpListen.port, metrics: self.metrics,
                     logger: self.logger,
                     readiness: {
-                        registry.fault.map { .init(isReady: false, reason: $0) } ?? .init(isReady: true, reason: "ready")
+                        registry.fault.map { .init(isReady: false, reason: $0) }
+                            ?? .init(isReady: true, reason: "ready")
                     },
                     onBound: { port in
                         ready.set(http: HostPort(host: self.settings.httpListen.host, port: port).description)
                     }),
                 CollectorServer(
                     configuration: self.serverConfiguration, memoryLimitBytes: self.settings.memoryLimitBytes,
-                    eventLoopCount: self.settings.eventLoopCount, pipeline: pipeline, registry: registry, reader: database.reader,
+                    eventLoopCount: self.settings.eventLoopCount, pipeline: pipeline, registry: registry,
+                    reader: database.reader,
                     logger: self.logger, onBound: { ready.set(grpc: $0.description) }),
             ] + companions
         let group = ServiceGroup(
@@ -139,7 +141,8 @@ private struct Database: Service {
             reader: try PostgresReader(settings: reader, connections: settings.readerCount),
             registry: try PostgresRegistry(settings: writer),
             lease: try await NodeLease.acquire(
-                settings: writer, description: "\(ProcessInfo.processInfo.hostName) process \(getpid())", logger: logger))
+                settings: writer, description: "\(ProcessInfo.processInfo.hostName) process \(getpid())", logger: logger
+            ))
     }
 
     /// Keeps the lease until graceful shutdown, then lets the store commit what it holds.

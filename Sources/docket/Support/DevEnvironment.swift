@@ -12,7 +12,8 @@ struct DevEnvironment {
     static let tenant = "default"
     /// The event types that are registered at first: those of the importers, and one for each system of docs/import.md.
     static let eventTypes = [
-        "audit.event", "authz.decision", "aws.cloudtrail", "fact.write", "gate.check", "governance.decision", "guard.action",
+        "audit.event", "authz.decision", "aws.cloudtrail", "fact.write", "gate.check", "governance.decision",
+        "guard.action",
         "kubernetes.audit", "tool.call",
     ]
 
@@ -43,14 +44,16 @@ struct DevEnvironment {
     func addToken() async throws -> AccessToken {
         do throws(PostgresError) {
             let administration = try Administration(
-                settings: ConnectionSettings(conninfo: self.conninfo(role: Roles.maintainer), applicationName: "docket-dev"))
+                settings: ConnectionSettings(
+                    conninfo: self.conninfo(role: Roles.maintainer), applicationName: "docket-dev"))
             defer { administration.close() }
             let tenantID = try await administration.ensureTenant(Self.tenant)
             _ = try await administration.ensureEventTypes(Self.eventTypes, tenant: nil)
             var generator = SystemRandomNumberGenerator()
             let token = AccessToken(using: &generator)
             _ = try await administration.addCredential(
-                tokenHash: token.hash, tenantIDs: [tenantID], scopes: [.publish, .query, .export, .admin], label: "docket dev")
+                tokenHash: token.hash, tenantIDs: [tenantID], scopes: [.publish, .query, .export, .admin],
+                label: "docket dev")
             return token
         } catch {
             throw CommandError(error)

@@ -59,14 +59,16 @@ struct ImportRun {
 
     private func identify() throws -> ImportIdentity {
         let file = try self.open()
-        return try ImportIdentity.read(format: self.format) { try file.read(upToCount: Self.chunkBytes).map { Array($0) } }
+        return try ImportIdentity.read(format: self.format) {
+            try file.read(upToCount: Self.chunkBytes).map { Array($0) }
+        }
     }
 
     private func publish(byteCount: Int, client: AuditClient) async throws -> Totals {
         var totals = Totals()
         try await withThrowingTaskGroup(of: Totals.self) { group in
             var underWay = 0
-            for try batch in try BatchSequence(self, byteCount: byteCount) {
+            for trybatch in try BatchSequence(self, byteCount: byteCount) {
                 totals.recordCount += batch.recordCount
                 totals.unreadableCount += batch.errors.count
                 for error in batch.errors { self.onFault(Fault(line: error.line, message: error.message)) }
@@ -96,7 +98,11 @@ struct ImportRun {
         }
         var totals = Totals()
         totals.rejectedCount = verdict.rejections.count
-        if verdict.replayed { totals.replayedCount = verdict.acceptedCount } else { totals.acceptedCount = verdict.acceptedCount }
+        if verdict.replayed {
+            totals.replayedCount = verdict.acceptedCount
+        } else {
+            totals.acceptedCount = verdict.acceptedCount
+        }
         return totals
     }
 

@@ -18,7 +18,8 @@ struct LoadRun {
     private final class Shared: Sendable {
         /// The next batch that nobody has taken.
         let cursor = Atomic<Int>(0)
-        let histogram = Mutex(Histogram<UInt64>(highestTrackableValue: 600_000_000, numberOfSignificantValueDigits: .three))
+        let histogram = Mutex(
+            Histogram<UInt64>(highestTrackableValue: 600_000_000, numberOfSignificantValueDigits: .three))
     }
 
     let clients: [AuditClient.Configuration]

@@ -27,7 +27,9 @@ struct Profile: Codable {
             let data = try Data(contentsOf: URL(fileURLWithPath: path))
             self = try JSONDecoder().decode(Profile.self, from: data)
         } catch {
-            throw CommandError(.configuration, "cannot read the profile '\(path)'; write it anew, or name another with --profile", cause: error)
+            throw CommandError(
+                .configuration, "cannot read the profile '\(path)'; write it anew, or name another with --profile",
+                cause: error)
         }
     }
 
@@ -90,9 +92,10 @@ struct ConnectionOptions: ParsableArguments {
     @Flag(help: "Connect with TLS and trust the system's certificates.")
     var tls = false
 
-    @Option(help: ArgumentHelp(
-        "A profile file. Default: DOCKET_PROFILE, .docket/profile.json, then the user's configuration folder.",
-        valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "A profile file. Default: DOCKET_PROFILE, .docket/profile.json, then the user's configuration folder.",
+            valueName: "file"))
     var profile: String?
 
     /// The profile with the flags and the environment over it.
@@ -100,7 +103,8 @@ struct ConnectionOptions: ParsableArguments {
         let found = try self.profile.map { try Profile(contentsOf: $0) } ?? Profile.discover()
         guard var resolved = found ?? self.address.map({ Profile(address: $0, token: nil, tenant: nil) }) else {
             throw CommandError(
-                .configuration, "no collector is named: pass --address HOST:PORT, or run 'docket dev', which writes a profile")
+                .configuration,
+                "no collector is named: pass --address HOST:PORT, or run 'docket dev', which writes a profile")
         }
         if let address = self.address { resolved.address = address }
         if let tenant = self.tenant { resolved.tenant = tenant }

@@ -29,7 +29,9 @@ struct SyntheticEvents: Sendable {
             action: self.pick(Self.actions),
             resource: Resource(type: self.pick(Self.resourceTypes), id: "res-\(self.random.next() % 100_000)"),
             decision: self.random.next() % 20 == 0 ? .deny : .allow, outcome: .success,
-            attributes: #"{"ip":"10.\#(user % 256).\#(user % 7).1","client":"web/2.14","mfa":true,"rows":\#(self.count % 977)}"#)
+            attributes:
+                #"{"ip":"10.\#(user % 256).\#(user % 7).1","client":"web/2.14","mfa":true,"rows":\#(self.count % 977)}"#
+        )
         event.scope = "workspace-\(user % 50)"
         event.policy = self.pick(Self.policies)
         event.reason = "the role 'editor' grants the action on this resource"
