@@ -40,7 +40,8 @@ generate-check: ## fail when Generated/ isn't what Protos/ gives
 format: ## format all Swift sources in place
 	swift format --in-place --parallel --recursive Package.swift Sources Tests
 
-lint: ## fail when a Swift source isn't formatted, or breaks a rule of .swift-format
+lint: ## fail when a Swift source isn't formatted, breaks a rule of .swift-format, or imports upwards
+	scripts/check-floors
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests
 
 bench: ## measure a release build: events per second, CPU per event, latencies

@@ -121,7 +121,10 @@ let package = Package(
             swiftSettings: houseSettings),
         .target(
             name: "DocketOperations",
-            dependencies: ["DocketModel", configuration, coreMetrics, hummingbird, logging, serviceLifecycle],
+            dependencies: [
+                "DocketModel", "DocketTerminal", "DocketTransport", configuration, coreMetrics, hummingbird, logging,
+                nioCore, serviceLifecycle,
+            ],
             swiftSettings: houseSettings),
         .target(
             name: "DocketClient",
@@ -132,8 +135,10 @@ let package = Package(
             ],
             swiftSettings: houseSettings),
 
-        // Floor 6: the command, and a private PostgreSQL for development, tests and benchmarks.
-        .target(name: "DevCluster", dependencies: [], swiftSettings: houseSettings),
+        // A private PostgreSQL for development, tests and benchmarks.
+        .target(name: "DevCluster", swiftSettings: houseSettings),
+
+        // Floor 6: the command.
         .executableTarget(
             name: "docket",
             dependencies: [
@@ -156,7 +161,10 @@ let package = Package(
         .testTarget(name: "DevClusterTests", dependencies: ["DevCluster"], swiftSettings: houseSettings),
         .testTarget(
             name: "DocketClientTests",
-            dependencies: ["DocketTestSupport", "DocketClient", "DocketCodec", "DocketModel"],
+            dependencies: [
+                "DocketTestSupport", "DocketClient", "DocketCodec", "DocketGRPC", "DocketMessages", "DocketModel",
+                "DocketRPC", "DocketTransport", logging, nioCore, nioPosix,
+            ],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketCodecTests",
@@ -190,7 +198,9 @@ let package = Package(
             name: "DocketModelTests", dependencies: ["DocketTestSupport", "DocketModel"], swiftSettings: houseSettings),
         .testTarget(
             name: "DocketOperationsTests",
-            dependencies: ["DocketModel", "DocketOperations", configuration, coreMetrics, logging],
+            dependencies: [
+                "DocketModel", "DocketOperations", "DocketTransport", configuration, coreMetrics, logging,
+            ],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketPostgresTests",
@@ -202,7 +212,8 @@ let package = Package(
         .testTarget(
             name: "DocketRPCTests",
             dependencies: [
-                "DocketGRPC", "DocketHTTP2", "DocketHeaders", "DocketRPC", "DocketTransport", logging, nioCore,
+                "DocketTestSupport", "DocketGRPC", "DocketHTTP2", "DocketHeaders", "DocketRPC", "DocketTransport",
+                logging, nioCore,
                 nioPosix,
             ],
             swiftSettings: houseSettings),
@@ -211,7 +222,12 @@ let package = Package(
             name: "DocketStoreTests", dependencies: ["DocketCodec", "DocketModel", "DocketStore"],
             swiftSettings: houseSettings),
         .testTarget(name: "DocketTerminalTests", dependencies: ["DocketTerminal"], swiftSettings: houseSettings),
-        .testTarget(name: "DocketTests", dependencies: ["DocketModel", "docket"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketTests",
+            dependencies: [
+                "DocketImport", "DocketModel", "DocketOperations", "DocketTerminal", "docket", argumentParser, logging,
+            ],
+            swiftSettings: houseSettings),
         .testTarget(
             name: "DocketTransportTests",
             dependencies: [

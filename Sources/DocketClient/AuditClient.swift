@@ -17,21 +17,10 @@ internal import Synchronization
 /// await client.shutdown()
 /// ```
 public final class AuditClient: Sendable {
-    private struct Waiter {
-        /// The waiter is content once every batch below this number is answered.
-        let endSequence: Int64
-        let continuation: CheckedContinuation<Result<Void, ClientError>, Never>
-    }
-
     private struct State {
         var buffer: EmitBuffer
-        /// Batches that were taken from the buffer and aren't answered.
-        var unanswered: Set<Int64> = []
-        var failure: ClientError?
-        var waiters: [UInt64: Waiter] = [:]
-        var nextWaiter: UInt64 = 0
-        var droppedCount = 0
-        var unreportedDrops = 0
+        var flushes = FlushLedger()
+        var drops = DropTally()
     }
 
     private let configuration: Configuration
@@ -62,8 +51,23 @@ public final class AuditClient: Sendable {
             State(buffer: EmitBuffer(bounds: bounds, tenant: configuration.tenant ?? "", producerID: producerID)))
     }
 
-    /// How many events were dropped because the queue was full, the client shut down, or the event too large.
-    public var droppedCount: Int { self.state.withLock { $0.droppedCount } }
+    /// A client that is released without ``shutdown(timeout:)`` loses the events of the batch that it was filling, and
+    /// says so. It isn't released before the batches that it has sent are answered.
+    deinit {
+        let report = self.state.withLock { state in
+            let lost = state.buffer.untakenEventCount
+            if lost > 0 {
+                _ = state.drops.add(.abandoned, count: lost)
+                self.dropped.increment(by: lost)
+            }
+            return state.drops.takeReport()
+        }
+        self.log(report)
+    }
+
+    /// How many events were lost: dropped because the queue was full, the client shut down or the event too large, or
+    /// in a batch that was given up.
+    public var droppedCount: Int { self.state.withLock { $0.drops.totalCount } }
 
     /// Why the newest attempt to send failed; `nil` while all is well.
     public var lastError: ClientError? { self.publisher.lastError }
@@ -72,13 +76,10 @@ public final class AuditClient: Sendable {
 
     /// Hands an event over. Never blocks for I/O and never throws: when the queue is full the event is dropped and counted.
     public func emit(_ event: Event) {
-        let outcome = self.state.withLock { state in
+        let (outcome, mustReport) = self.state.withLock { state in
             let outcome = state.buffer.append(event)
-            if outcome == .dropped || outcome == .tooLarge {
-                state.droppedCount += 1
-                state.unreportedDrops += 1
-            }
-            return outcome
+            let mustReport = outcome.dropReason.map { state.drops.add($0) } ?? false
+            return (outcome, mustReport)
         }
         switch outcome {
         case .added:
@@ -89,62 +90,82 @@ public final class AuditClient: Sendable {
             }
         case .sealed:
             self.send(includingOpen: false)
-        case .dropped, .tooLarge:
-            self.reportDrop()
+        case .dropped, .closed, .tooLarge:
+            self.dropped.increment()
+            if mustReport { self.reportDropsSoon() }
             return
         }
         self.emitted.increment()
     }
 
-    /// Sends what has been emitted so far and waits until the collector has answered all of it.
+    /// Sends what has been emitted so far and waits until the collector has answered all of it, and `onRejection` has
+    /// been told.
     ///
-    /// - Throws: ``ClientError`` when a batch was refused for good, or nothing came within the time allowed; what was
-    ///   sent may still be stored.
+    /// Cancelling the task ends the waiting, not the sending.
+    ///
+    /// - Throws: ``ClientError`` when a batch was refused for good, nothing came within the time allowed, or the task was
+    ///   cancelled; what was sent may still be stored.
     public func flush(timeout: Duration = .seconds(30)) async throws(ClientError) {
-        self.send(includingOpen: true)
-        let number = self.state.withLock { state in
-            state.nextWaiter += 1
-            return state.nextWaiter
-        }
-        let timer = self.timers.scheduleTask(in: TimeAmount(timeout)) { [weak self] in
-            self?.giveUpWaiting(number, timeout)
-        }
-        defer { timer.cancel() }
-        let result = await withCheckedContinuation { continuation in
-            let settled: Result<Void, ClientError>? = self.state.withLock { state in
-                guard !state.unanswered.isEmpty else {
-                    defer { state.failure = nil }
-                    return state.failure.map { .failure($0) } ?? .success(())
-                }
-                state.waiters[number] = Waiter(endSequence: state.buffer.nextSequence, continuation: continuation)
-                return nil
-            }
-            if let settled { continuation.resume(returning: settled) }
+        let (number, answer) = self.beginFlush()
+        let result = await withTaskCancellationHandler {
+            await self.wait(for: answer, number, timeout)
+        } onCancel: {
+            self.endFlush(number, .cancelled)
         }
         try result.get()
     }
 
     /// Sends what is left, waits for the answers as ``flush(timeout:)`` does, and closes the connection. Events emitted
-    /// afterwards are dropped and counted.
+    /// afterwards are dropped and counted. A cancelled task waits as well: cleaning up is what it does last.
+    ///
+    /// - Parameter timeout: how long to wait for answers; closing takes a second more at the most.
     public func shutdown(timeout: Duration = .seconds(10)) async {
         self.state.withLock { $0.buffer.close() }
-        do {
-            try await self.flush(timeout: timeout)
-        } catch {
+        let (number, answer) = self.beginFlush()
+        if case .failure(let error) = await self.wait(for: answer, number, timeout) {
             self.configuration.logger.error("shut down with events unanswered", metadata: ["error": "\(error)"])
         }
         await self.publisher.shutDown()
+    }
+
+    private func beginFlush() -> (number: UInt64, answer: FlushLedger.Answer) {
+        self.send(includingOpen: true)
+        return self.state.withLock { $0.flushes.begin(endSequence: $0.buffer.nextSequence) }
+    }
+
+    private func endFlush(_ number: UInt64, _ error: ClientError) {
+        self.state.withLock { $0.flushes.end(number, error) }?.settle()
+    }
+
+    private func wait(
+        for answer: FlushLedger.Answer, _ number: UInt64, _ timeout: Duration
+    ) async -> Result<Void, ClientError> {
+        let timer = self.timers.scheduleTask(in: TimeAmount(timeout)) { [weak self] in
+            guard let self else { return }
+            let why = self.lastError.map { ": \($0.message)" } ?? ""
+            self.endFlush(number, ClientError(code: .timedOut, message: "no answer within \(timeout)\(why)"))
+        }
+        defer { timer.cancel() }
+        return await answer.value()
     }
 
     // MARK: Numbered batches
 
     /// Publishes a batch under a number of the caller's own and returns its verdict: for processes that cut batches
     /// themselves, such as importers. Not to be mixed with ``emit(_:)`` on one client, which numbers batches itself.
+    ///
+    /// Cancelling the task ends the waiting at once; the batch may still be stored.
+    ///
+    /// - Throws: ``ClientError`` when the batch was given up, or the task was cancelled.
     package func publish(_ events: [Event], sequence: Int64) async throws(ClientError) -> Verdict {
         let batch = SealedBatch(
             events: events, tenant: self.configuration.tenant ?? "", producerID: self.producerID, sequence: sequence)
-        let result = await withCheckedContinuation { continuation in
-            self.publisher.submit(batch) { _, result in continuation.resume(returning: result) }
+        let answer = OneAnswer<Result<Verdict, ClientError>>()
+        let result = await withTaskCancellationHandler {
+            if !Task.isCancelled { self.publisher.submit(batch) { _, result in answer.settle(result) } }
+            return await answer.value()
+        } onCancel: {
+            answer.settle(.failure(.cancelled))
         }
         return try result.get()
     }
@@ -154,7 +175,7 @@ public final class AuditClient: Sendable {
     private func send(includingOpen: Bool) {
         let batches = self.state.withLock { state in
             let batches = state.buffer.takeSealed(includingOpen: includingOpen)
-            state.unanswered.formUnion(batches.map(\.sequence))
+            state.flushes.sent(batches.lazy.map(\.sequence))
             return batches
         }
         for batch in batches {
@@ -163,53 +184,51 @@ public final class AuditClient: Sendable {
     }
 
     private func answered(_ batch: SealedBatch, _ result: Result<Verdict, ClientError>) {
-        let content = self.state.withLock { state -> [(Waiter, Result<Void, ClientError>)] in
-            state.buffer.answered(batch)
-            state.unanswered.remove(batch.sequence)
-            if case .failure(let error) = result {
-                state.failure = error
-                state.droppedCount += batch.eventCount
-            }
-            let oldest = state.unanswered.min() ?? Int64.max
-            let content = state.waiters.filter { $0.value.endSequence <= oldest }
-            for key in content.keys { state.waiters[key] = nil }
-            let outcome: Result<Void, ClientError> = state.failure.map { .failure($0) } ?? .success(())
-            if !content.isEmpty { state.failure = nil }
-            return content.values.map { ($0, outcome) }
-        }
-        for (waiter, outcome) in content { waiter.continuation.resume(returning: outcome) }
+        var failure: ClientError?
+        // First of all, so that whoever waits for the answer finds everything told.
         switch result {
         case .success(let verdict):
             self.acknowledged.increment()
             for rejection in verdict.rejections { self.configuration.onRejection?(rejection) }
         case .failure(let error):
+            failure = error
             self.dropped.increment(by: batch.eventCount)
             self.configuration.logger.error(
                 "a batch was given up", metadata: ["events": "\(batch.eventCount)", "error": "\(error)"])
         }
+        let settlements = self.state.withLock { state in
+            state.buffer.answered(batch)
+            if failure != nil { state.drops.addReported(batch.eventCount) }
+            return state.flushes.answered(batch.sequence, failure: failure)
+        }
+        for settlement in settlements { settlement.settle() }
     }
 
-    private func giveUpWaiting(_ number: UInt64, _ timeout: Duration) {
-        guard let waiter = self.state.withLock({ $0.waiters.removeValue(forKey: number) }) else { return }
-        let why = self.lastError.map { ": \($0.message)" } ?? ""
-        waiter.continuation.resume(
-            returning: .failure(ClientError(code: .timedOut, message: "no answer within \(timeout)\(why)")))
-    }
+    // MARK: Lost events
 
     /// Says that events are being lost, at most once a second.
-    private func reportDrop() {
-        self.dropped.increment()
-        let isFirst = self.state.withLock { $0.unreportedDrops == 1 }
-        guard isFirst else { return }
+    private func reportDropsSoon() {
         self.timers.scheduleTask(in: .seconds(1)) { [weak self] in
             guard let self else { return }
-            let count = self.state.withLock { state in
-                defer { state.unreportedDrops = 0 }
-                return state.unreportedDrops
-            }
-            self.configuration.logger.error(
-                "events were dropped: the queue is full, or they are too large",
-                metadata: ["events": "\(count)", "max_queue_bytes": "\(self.configuration.maxQueueBytes)"])
+            self.log(self.state.withLock { $0.drops.takeReport() })
+        }
+    }
+
+    private func log(_ report: [(reason: DropTally.Reason, count: Int)]) {
+        for (reason, count) in report {
+            self.configuration.logger.error("\(reason.text)", metadata: ["events": "\(count)"])
+        }
+    }
+}
+
+extension EmitBuffer.Outcome {
+    /// Why the event was dropped; `nil` when it wasn't.
+    fileprivate var dropReason: DropTally.Reason? {
+        switch self {
+        case .opened, .added, .sealed: nil
+        case .dropped: .queueFull
+        case .closed: .shutDown
+        case .tooLarge: .tooLarge
         }
     }
 }

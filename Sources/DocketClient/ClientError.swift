@@ -4,7 +4,7 @@ public struct ClientError: Error, Sendable, Equatable, CustomStringConvertible {
     public enum Code: Sendable, Equatable {
         /// The configuration can't work; the message names the setting.
         case invalidConfiguration
-        /// The collector can't be reached, or the connection broke.
+        /// The collector can't be reached, is overloaded, or the connection broke.
         case unavailable
         /// The collector doesn't accept the credential, or it may not write to the tenant.
         case unauthorized
@@ -12,7 +12,7 @@ public struct ClientError: Error, Sendable, Equatable, CustomStringConvertible {
         case refused
         /// An event or a batch is larger than a limit.
         case tooLarge
-        /// The client has been shut down.
+        /// The client has been shut down, or the waiting task cancelled; what was sent may still be stored.
         case shutDown
         /// The time allowed ran out; what was sent may still be stored.
         case timedOut
@@ -28,4 +28,7 @@ public struct ClientError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     public var description: String { self.message }
+
+    static let cancelled = ClientError(
+        code: .shutDown, message: "the waiting task was cancelled; what was sent may still be stored")
 }

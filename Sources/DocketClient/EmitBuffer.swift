@@ -16,19 +16,18 @@ struct SealedBatch: Sendable, Equatable {
         var frame = Self.begin(
             tenant: tenant, producerID: producerID, sequence: sequence, reservingBytes: 512 * events.count)
         for event in events { EventEncoder.append(event, to: &frame) }
-        self.init(sequence: sequence, unfinishedFrame: frame, eventCount: events.count)
+        MessageFraming.writePrefix(into: &frame)
+        self.init(sequence: sequence, frame: frame, eventCount: events.count)
     }
 
-    /// A batch whose frame lacks only the prefix's content.
-    init(sequence: Int64, unfinishedFrame frame: [UInt8], eventCount: Int) {
-        var frame = frame
-        MessageFraming.writePrefix(into: &frame)
+    /// A batch whose frame is complete.
+    init(sequence: Int64, frame: [UInt8], eventCount: Int) {
         self.sequence = sequence
         self.frame = frame
         self.eventCount = eventCount
     }
 
-    /// A frame to which events can be appended.
+    /// A frame to which events can be appended; its prefix is written once the last one is in it.
     static func begin(tenant: String, producerID: ProducerID, sequence: Int64, reservingBytes: Int) -> [UInt8] {
         var frame: [UInt8] = []
         frame.reserveCapacity(reservingBytes + 64)
@@ -56,8 +55,10 @@ struct EmitBuffer: Sendable {
         case added
         /// A batch is ready to be taken.
         case sealed
-        /// The queue is full, or closed.
+        /// The queue is full.
         case dropped
+        /// The buffer takes no more events.
+        case closed
         /// The event alone is larger than a batch may be.
         case tooLarge
     }
@@ -82,11 +83,15 @@ struct EmitBuffer: Sendable {
     /// What is held in memory: the batch being filled, and all that aren't answered, in bytes.
     var heldBytes: Int { self.open.count + self.unansweredBytes }
 
+    /// How many events are in no batch that has been taken.
+    var untakenEventCount: Int { self.sealed.reduce(self.openCount) { $0 + $1.eventCount } }
+
     /// Adds an event.
     mutating func append(_ event: Event) -> Outcome {
+        guard !self.isClosed else { return .closed }
         let size = EventEncoder.sizeBytes(of: event)
         guard size + 128 + self.tenant.utf8.count <= self.bounds.maxBatchBytes else { return .tooLarge }
-        guard !self.isClosed, self.heldBytes + size <= self.bounds.maxQueueBytes else { return .dropped }
+        guard self.heldBytes + size <= self.bounds.maxQueueBytes else { return .dropped }
         let hadSealed = !self.sealed.isEmpty
         if self.openCount > 0, self.open.count + size + 8 > self.bounds.maxBatchBytes { self.seal() }
         if self.openCount == 0 {
@@ -118,7 +123,9 @@ struct EmitBuffer: Sendable {
 
     private mutating func seal() {
         guard self.openCount > 0 else { return }
-        let batch = SealedBatch(sequence: self.nextSequence, unfinishedFrame: self.open, eventCount: self.openCount)
+        // In place, before a second reference to the bytes exists: a copy here would be made under the client's lock.
+        MessageFraming.writePrefix(into: &self.open)
+        let batch = SealedBatch(sequence: self.nextSequence, frame: self.open, eventCount: self.openCount)
         self.sealed.append(batch)
         self.unansweredBytes += batch.frame.count
         self.nextSequence += 1

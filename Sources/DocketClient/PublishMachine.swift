@@ -7,6 +7,9 @@ package import DocketModel
 /// puts everything in flight back to the front, in sequence order: the collector knows a batch that it has already
 /// stored by its sequence and answers with the first verdict. Time comes in as nanoseconds of a monotonic clock; the
 /// random part of a back-off comes in as a number from 0 to 1.
+///
+/// A stream that ends because of a batch doesn't say which. What was in flight is then *suspect* and goes one at a time
+/// until each has been answered: the one that is alone when the stream ends again is at fault, and leaves as a failure.
 package struct PublishMachine: Sendable {
     /// What the I/O around the machine is to do, in order.
     package enum Action: Equatable, Sendable {
@@ -22,26 +25,6 @@ package struct PublishMachine: Sendable {
         case closeStream
     }
 
-    /// How an attempt is followed by the next.
-    package struct RetryPolicy: Sendable, Equatable {
-        /// The pause after the first failure.
-        package var initialBackoffMilliseconds: Int64 = 50
-        /// The longest pause.
-        package var maxBackoffMilliseconds: Int64 = 10_000
-        /// How often a batch that must not wait for ever is tried in all; `nil` for no bound.
-        package var maxAttempts: Int?
-
-        package init() {}
-
-        /// The pause before attempt number `attempt` (the first retry is 1): exponential, with full jitter over its
-        /// upper half.
-        func backoffNanoseconds(attempt: Int, jitter: Double) -> Int64 {
-            let exponent = min(max(attempt - 1, 0), 20)
-            let full = min(self.initialBackoffMilliseconds << Int64(exponent), self.maxBackoffMilliseconds)
-            return Int64(Double(full) * 1_000_000 * (0.5 + 0.5 * jitter))
-        }
-    }
-
     private enum Stream: Equatable {
         case closed
         case opening
@@ -52,6 +35,7 @@ package struct PublishMachine: Sendable {
     private struct Batch: Sendable {
         var sequence: Int64
         var attempts = 0
+        var doubtfulAttempts = 0
     }
 
     private let maxInFlightBatches: Int
@@ -62,7 +46,8 @@ package struct PublishMachine: Sendable {
     private var inFlight: [Int64: Batch] = [:]
     private var delayed: [(dueNanoseconds: Int64, batch: Batch)] = []
     private var consecutiveFailures = 0
-    private var isClosing = false
+    /// The batches of which one may have ended the stream.
+    private var suspects: Set<Int64> = []
 
     package init(maxInFlightBatches: Int, policy: RetryPolicy) {
         self.maxInFlightBatches = max(1, maxInFlightBatches)
@@ -77,6 +62,9 @@ package struct PublishMachine: Sendable {
 
     /// How many batches have been sent and not been answered.
     package var inFlightCount: Int { self.inFlight.count }
+
+    /// Whether a stream has been asked for and hasn't been opened or lost.
+    package var isOpening: Bool { self.stream == .opening }
 
     private var waitingCount: Int { self.waiting.count - self.waitingHead }
 
@@ -95,20 +83,34 @@ package struct PublishMachine: Sendable {
         return self.proceed(now: now)
     }
 
-    /// The stream, or the attempt to open one, has ended. `error` says why; `isPermanent` that another attempt will end in the
-    /// same way until somebody mends something.
+    /// The stream, or the attempt to open one, has ended.
+    ///
+    /// - Parameters:
+    ///   - error: why.
+    ///   - isPermanent: another attempt will end in the same way until somebody mends something.
+    ///   - blamesBatch: one of the batches in flight is why; none of the others is to suffer for it.
     package mutating func streamLost(
-        _ error: ClientError, isPermanent: Bool, now: Int64, jitter: Double
+        _ error: ClientError, isPermanent: Bool, blamesBatch: Bool = false, now: Int64, jitter: Double
     ) -> [Action] {
         guard self.stream == .open || self.stream == .opening else { return [] }
+        var actions: [Action] = []
         let returning = self.inFlight.values.sorted { $0.sequence < $1.sequence }
         self.inFlight.removeAll(keepingCapacity: true)
-        self.waiting = returning + self.waiting[self.waitingHead...]
-        self.waitingHead = 0
-        self.consecutiveFailures += 1
         self.stream = .closed
-
-        var actions = self.giveUpAfterFailure(error, isPermanent: isPermanent)
+        if blamesBatch, let first = returning.first {
+            // Each such end brings the culprit nearer, so the pause needn't grow.
+            self.consecutiveFailures = 1
+            if returning.count == 1 {
+                actions.append(self.complete(first.sequence, .failure(error)))
+            } else {
+                self.suspects.formUnion(returning.map(\.sequence))
+                self.putInFront(returning)
+            }
+        } else {
+            self.consecutiveFailures += 1
+            self.putInFront(returning)
+            actions += self.giveUpAfterFailure(error, isPermanent: isPermanent)
+        }
         guard !self.isIdle else { return actions }
         let pause = self.policy.backoffNanoseconds(attempt: self.consecutiveFailures, jitter: jitter)
         self.stream = .backingOff(untilNanoseconds: now + pause)
@@ -120,21 +122,30 @@ package struct PublishMachine: Sendable {
     package mutating func accepted(_ sequence: Int64, _ verdict: Verdict, now: Int64) -> [Action] {
         guard self.inFlight.removeValue(forKey: sequence) != nil else { return [] }
         self.consecutiveFailures = 0
-        return [.complete(sequence: sequence, .success(verdict))] + self.proceed(now: now)
+        return [self.complete(sequence, .success(verdict))] + self.proceed(now: now)
     }
 
-    /// The collector refused the batch. A refusal that may pass is followed by another attempt under the same sequence,
-    /// not before `retryAfterMilliseconds` when the collector named a time.
+    /// The collector refused the batch. A refusal that may pass is followed by another attempt under the same sequence.
+    ///
+    /// - Parameters:
+    ///   - isPermanent: another attempt would end in the same way.
+    ///   - isDoubtful: the collector failed; that may pass, or be the batch's doing.
+    ///   - retryAfterMilliseconds: before which the collector doesn't want the batch again.
     package mutating func refused(
-        _ sequence: Int64, _ error: ClientError, isPermanent: Bool, retryAfterMilliseconds: Int64?, now: Int64,
-        jitter: Double
+        _ sequence: Int64, _ error: ClientError, isPermanent: Bool, isDoubtful: Bool = false,
+        retryAfterMilliseconds: Int64?, now: Int64, jitter: Double
     ) -> [Action] {
         guard var batch = self.inFlight.removeValue(forKey: sequence) else { return [] }
         batch.attempts += 1
-        let isExhausted = self.policy.maxAttempts.map { batch.attempts >= $0 } ?? false
+        if isDoubtful { batch.doubtfulAttempts += 1 }
+        let isExhausted =
+            batch.doubtfulAttempts >= self.policy.maxDoubtfulAttempts
+            || self.policy.maxAttempts.map { batch.attempts >= $0 } ?? false
         guard !isPermanent, !isExhausted else {
-            return [.complete(sequence: sequence, .failure(error))] + self.proceed(now: now)
+            return [self.complete(sequence, .failure(error))] + self.proceed(now: now)
         }
+        // The collector has read it, so it isn't what ended the stream.
+        self.suspects.remove(sequence)
         let backoff = self.policy.backoffNanoseconds(attempt: batch.attempts, jitter: jitter)
         let due = now + max(backoff, (retryAfterMilliseconds ?? 0) * 1_000_000)
         self.delayed.append((due, batch))
@@ -147,19 +158,12 @@ package struct PublishMachine: Sendable {
         let due = self.delayed.filter { $0.dueNanoseconds <= now }.map(\.batch)
         if !due.isEmpty {
             self.delayed.removeAll { $0.dueNanoseconds <= now }
-            self.waiting = due.sorted { $0.sequence < $1.sequence } + self.waiting[self.waitingHead...]
-            self.waitingHead = 0
+            self.putInFront(due.sorted { $0.sequence < $1.sequence })
         }
         return self.proceed(now: now)
     }
 
-    /// Nothing more will be enqueued: once the last batch is done the stream is closed.
-    package mutating func finish(now: Int64) -> [Action] {
-        self.isClosing = true
-        return self.proceed(now: now)
-    }
-
-    /// Gives every batch up.
+    /// Gives every batch up and ends the stream; nothing may be enqueued afterwards.
     package mutating func abandon(_ error: ClientError) -> [Action] {
         let left =
             self.waiting[self.waitingHead...].map(\.sequence) + self.inFlight.keys + self.delayed.map(\.batch.sequence)
@@ -167,7 +171,7 @@ package struct PublishMachine: Sendable {
         self.waitingHead = 0
         self.inFlight.removeAll()
         self.delayed.removeAll()
-        self.isClosing = true
+        self.suspects.removeAll()
         let wasOpen = self.stream == .open
         self.stream = .closed
         return left.sorted().map { .complete(sequence: $0, .failure(error)) } + (wasOpen ? [.closeStream] : [])
@@ -191,7 +195,8 @@ package struct PublishMachine: Sendable {
 
     private mutating func sendWaiting() -> [Action] {
         var actions: [Action] = []
-        while self.waitingCount > 0, self.inFlight.count < self.maxInFlightBatches {
+        let window = self.suspects.isEmpty ? self.maxInFlightBatches : 1
+        while self.waitingCount > 0, self.inFlight.count < window {
             let batch = self.waiting[self.waitingHead]
             self.waitingHead += 1
             self.inFlight[batch.sequence] = batch
@@ -201,11 +206,17 @@ package struct PublishMachine: Sendable {
             self.waiting.removeFirst(self.waitingHead)
             self.waitingHead = 0
         }
-        if self.isClosing, self.isIdle {
-            self.stream = .closed
-            actions.append(.closeStream)
-        }
         return actions
+    }
+
+    private mutating func putInFront(_ batches: [Batch]) {
+        self.waiting = batches + self.waiting[self.waitingHead...]
+        self.waitingHead = 0
+    }
+
+    private mutating func complete(_ sequence: Int64, _ result: Result<Verdict, ClientError>) -> Action {
+        self.suspects.remove(sequence)
+        return .complete(sequence: sequence, result)
     }
 
     /// With a bound on attempts, a failure of the stream counts as an attempt of each batch that was waiting for it.
@@ -216,7 +227,7 @@ package struct PublishMachine: Sendable {
         for var batch in self.waiting[self.waitingHead...] {
             batch.attempts += 1
             if isPermanent || batch.attempts >= maxAttempts {
-                actions.append(.complete(sequence: batch.sequence, .failure(error)))
+                actions.append(self.complete(batch.sequence, .failure(error)))
             } else {
                 kept.append(batch)
             }

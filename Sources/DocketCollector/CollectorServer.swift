@@ -40,7 +40,9 @@ package struct CollectorServer: Service {
             methods.register(CollectorMethods.service, "PublishStream") { call throws(GRPCStatus) in
                 try PublishStreamHandler.make(pipeline: pipeline, call: call)
             }
-            methods.registerUnary(AuditLogMethods.service, "Query") { head, message throws(GRPCStatus) in
+            methods.registerUnary(
+                AuditLogMethods.service, "Query", authorize: { call throws(GRPCStatus) in try queries.authorize(call) }
+            ) { head, message throws(GRPCStatus) in
                 try await queries.query(message, headers: head.headers)
             }
         }

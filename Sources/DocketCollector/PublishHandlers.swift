@@ -60,6 +60,7 @@ enum PublishHandler {
         pipeline: PublishPipeline, call: ServerCallContext
     ) throws(GRPCStatus) -> any ServerCallHandler {
         let token = try call.token()
+        try pipeline.admit(token)
         return UnaryHandler { message, call in
             let (reference, reservation) = (call.reference, message.reservation)
             pipeline.publish(message.bytes, token: token, decoder: call.decoder(limits: pipeline.limits)) { answer in
@@ -82,6 +83,8 @@ final class PublishStreamHandler: ServerCallHandler {
     private let token: AccessToken
     private var unanswered = 0
     private var hasEnded = false
+    /// What ends the stream before its client does, once the batches that came earlier are answered.
+    private var fault: GRPCStatus?
 
     private init(pipeline: PublishPipeline, token: AccessToken) {
         self.pipeline = pipeline
@@ -91,12 +94,15 @@ final class PublishStreamHandler: ServerCallHandler {
     static func make(
         pipeline: PublishPipeline, call: ServerCallContext
     ) throws(GRPCStatus) -> any ServerCallHandler {
-        let handler = PublishStreamHandler(pipeline: pipeline, token: try call.token())
+        let token = try call.token()
+        try pipeline.admit(token)
+        let handler = PublishStreamHandler(pipeline: pipeline, token: token)
         call.sendHeaders()
         return handler
     }
 
     func receive(_ message: InboundMessage, call: ServerCallContext) {
+        guard self.fault == nil else { return message.reservation.release() }
         self.unanswered += 1
         let (reference, reservation) = (call.reference, message.reservation)
         // The answer comes back by way of the call's loop, where alone the handler may be touched.
@@ -123,15 +129,15 @@ final class PublishStreamHandler: ServerCallHandler {
         case .refused(let sequence?, let refusal) where refusal.code != .unauthenticated:
             call.send(encodePublishResponse(sequence: sequence, status: refusal.serializedStatus))
         case .refused(_, let refusal):
-            // Without a sequence nobody could tell which batch is meant; without a credential nothing more may come.
-            call.finish(refusal.status)
-            return
+            // Without a sequence nobody could tell which batch is meant; without a credential nothing more may come. What
+            // came before may be committed by now, and its answer is owed.
+            self.fault = self.fault ?? refusal.status
         }
         self.finishIfDone(call)
     }
 
     private func finishIfDone(_ call: ServerCallContext) {
-        guard self.hasEnded, self.unanswered == 0 else { return }
-        call.finish(.ok)
+        guard self.unanswered == 0, self.hasEnded || self.fault != nil else { return }
+        call.finish(self.fault ?? .ok)
     }
 }

@@ -1,5 +1,5 @@
 package import DocketCodec
-internal import DocketGRPC
+package import DocketGRPC
 package import DocketModel
 package import DocketRegistry
 package import DocketStore
@@ -29,6 +29,12 @@ package struct PublishPipeline: Sendable {
         self.store = store
         self.batchIDs = batchIDs
         self.limits = limits
+    }
+
+    /// Refuses a caller whose token is unknown, before any message of its call is read: nobody without a credential may
+    /// hold memory.
+    package func admit(_ token: AccessToken) throws(GRPCStatus) {
+        guard self.registry.snapshot.authenticate(token) != nil else { throw PublishRefusal.unknownToken.status }
     }
 
     /// Takes one request.

@@ -5,6 +5,7 @@ internal import DocketMessages
 internal import DocketModel
 internal import DocketRegistry
 internal import DocketStore
+internal import DocketTransport
 
 /// `docket.v1.AuditLogService/Query`: one page of a tenant's log.
 struct QueryService: Sendable {
@@ -14,6 +15,12 @@ struct QueryService: Sendable {
     init(registry: RegistryHolder, reader: any EventReader) {
         self.registry = registry
         self.reader = reader
+    }
+
+    /// Refuses a caller whose token is unknown, before its message is read.
+    func authorize(_ call: ServerCallContext) throws(GRPCStatus) {
+        let token = try call.token()
+        guard self.registry.snapshot.authenticate(token) != nil else { throw PublishRefusal.unknownToken.status }
     }
 
     func query(_ message: [UInt8], headers: HeaderList) async throws(GRPCStatus) -> [UInt8] {

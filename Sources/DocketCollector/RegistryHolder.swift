@@ -65,6 +65,7 @@ package struct RegistryRefresher: Service {
     /// Looks until graceful shutdown.
     package func run() async throws {
         let gauge = Gauge(label: "docket_registry_version")
+        gauge.record(self.holder.snapshot.version)
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 await self.look(gauge)

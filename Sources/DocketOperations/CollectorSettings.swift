@@ -1,13 +1,14 @@
 package import Configuration
 package import DocketModel
+package import DocketTransport
 package import Logging
 
 /// Everything that a collector is told at start-up, from flags, the environment and one configuration file, in this
 /// order of precedence. `docs/configuration.md` lists each setting.
 package struct CollectorSettings: Sendable {
-    /// Where gRPC is served: `HOST:PORT`; port 0 lets the system choose.
-    package var grpcListen = HostPort(host: "127.0.0.1", port: 7480)
-    /// Where the operator's pages are served.
+    /// Where gRPC is served; port 0 lets the system choose.
+    package var grpcListen = TransportAddress.tcp(host: "127.0.0.1", port: 7480)
+    /// Where the operator's pages are served; port 0 lets the system choose.
     package var httpListen = HostPort(host: "127.0.0.1", port: 7481)
     /// PEM files of the certificate chain and its key; both or none.
     package var tlsCertificateFile: String?
@@ -35,7 +36,7 @@ package struct CollectorSettings: Sendable {
     /// Reads the settings. A value that doesn't parse, or lies outside its bounds, is an error that names it.
     package init(_ config: ConfigReader) throws(OperationsError) {
         let reader = SettingReader(config)
-        self.grpcListen = try reader.hostPort("grpc.listen") ?? self.grpcListen
+        self.grpcListen = try reader.address("grpc.listen") ?? self.grpcListen
         self.httpListen = try reader.hostPort("http.listen") ?? self.httpListen
         self.tlsCertificateFile = reader.string("tls.certificate_file")
         self.tlsKeyFile = reader.string("tls.key_file")
@@ -64,16 +65,19 @@ package struct CollectorSettings: Sendable {
                 code: .invalidConfiguration,
                 message: "tls.certificate_file and tls.key_file go together; only one of them is set")
         }
-        guard self.limits.maxBatchBytes <= self.memoryLimitBytes else {
+        let (memory, batch) = (self.memoryLimitBytes, self.limits.maxBatchBytes)
+        guard memory / 2 >= batch else {
             throw OperationsError(
                 code: .invalidConfiguration,
-                message: "memory_limit_bytes is \(self.memoryLimitBytes), less than limits.max_batch_bytes "
-                    + "(\(self.limits.maxBatchBytes)): no batch of that size could ever be read; raise it")
+                message:
+                    "memory_limit_bytes is \(memory); it must be at least twice limits.max_batch_bytes (\(batch)), "
+                    + "the room of one batch while it is decompressed: raise the one to \(2 * batch), or lower the other"
+            )
         }
     }
 }
 
-/// A host and a port.
+/// Where HTTP is served: a host and a port, unlike a ``TransportAddress`` never a Unix-domain socket.
 package struct HostPort: Sendable, Equatable, CustomStringConvertible {
     package var host: String
     /// From 0 to 65535.
@@ -86,22 +90,11 @@ package struct HostPort: Sendable, Equatable, CustomStringConvertible {
 
     /// `HOST:PORT` or `[IPV6]:PORT`; `nil` for anything else.
     package init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
-            return nil
-        }
-        var host = text[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") {
-            host = host.dropFirst().dropLast()
-        } else if host.contains(":") {
-            return nil
-        }
-        guard !host.isEmpty else { return nil }
-        self.init(host: String(host), port: Int(port))
+        guard case .tcp(let host, let port) = TransportAddress(parsing: text) else { return nil }
+        self.init(host: host, port: port)
     }
 
-    package var description: String {
-        self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
-    }
+    package var description: String { TransportAddress.tcp(host: self.host, port: self.port).description }
 }
 
 /// An error of the operator's side: configuration and pages.
@@ -109,6 +102,8 @@ package struct OperationsError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable, Equatable {
         /// A setting is malformed, out of bounds, or in conflict with another.
         case invalidConfiguration
+        /// The pages can't be served where a setting says.
+        case bind
     }
 
     package let code: Code
@@ -147,10 +142,18 @@ private struct SettingReader {
         return value
     }
 
+    func address(_ name: String) throws(OperationsError) -> TransportAddress? {
+        guard let text = self.string(name) else { return nil }
+        guard let value = TransportAddress(parsing: text) else {
+            throw self.invalid(name, text, "must be HOST:PORT, such as 127.0.0.1:7480 or [::1]:7480, or unix:PATH")
+        }
+        return value
+    }
+
     func hostPort(_ name: String) throws(OperationsError) -> HostPort? {
         guard let text = self.string(name) else { return nil }
         guard let value = HostPort(text) else {
-            throw self.invalid(name, text, "must be HOST:PORT, such as 127.0.0.1:7480 or [::1]:7480")
+            throw self.invalid(name, text, "must be HOST:PORT, such as 127.0.0.1:7481 or [::1]:7481")
         }
         return value
     }

@@ -1,4 +1,5 @@
 internal import DocketModel
+internal import DocketTerminal
 package import Logging
 internal import Synchronization
 
@@ -56,22 +57,23 @@ package struct LineLogHandler: LogHandler {
             self.sink(self.jsonLine(now, event, fields))
         case .text:
             let tail = fields.map { " \($0.0)=\($0.1)" }.joined()
-            self.sink("\(now) \(event.level) \(event.message)\(tail)")
+            // Messages hold text of peers, which must neither act on a terminal nor begin a line of its own.
+            self.sink(TerminalText.escaped("\(now) \(event.level) \(event.message)\(tail)"))
         }
     }
 
     private func jsonLine(_ now: String, _ event: LogEvent, _ fields: [(String, String)]) -> String {
-        var line = "{\"time\":\"\(now)\",\"level\":\"\(event.level)\",\"logger\":"
-        appendJSONString(self.label, to: &line)
-        line += ",\"message\":"
-        appendJSONString("\(event.message)", to: &line)
-        for (key, value) in fields {
-            line += ","
-            appendJSONString(key, to: &line)
-            line += ":"
-            appendJSONString(value, to: &line)
+        var writer = JSONWriter()
+        let known = [
+            ("time", now), ("level", "\(event.level)"), ("logger", self.label), ("message", "\(event.message)"),
+        ]
+        writer.beginObject()
+        for (key, value) in known + fields {
+            writer.key(key)
+            writer.string(value)
         }
-        return line + "}"
+        writer.endObject()
+        return writer.text
     }
 
     @Sendable package static func writeToStandardError(_ line: String) {
@@ -80,28 +82,10 @@ package struct LineLogHandler: LogHandler {
             var start = 0
             while start < bytes.count {
                 let written = bytes[start...].withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+                if written < 0, errno == EINTR { continue }
                 guard written > 0 else { return }
                 start += written
             }
         }
     }
-}
-
-/// Appends text as a JSON string (RFC 8259 section 7).
-private func appendJSONString(_ text: String, to line: inout String) {
-    line += "\""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": line += "\\\""
-        case "\\": line += "\\\\"
-        case "\n": line += "\\n"
-        case "\r": line += "\\r"
-        case "\t": line += "\\t"
-        case _ where scalar.value < 0x20:
-            let digits = String(scalar.value, radix: 16)
-            line += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: line.unicodeScalars.append(scalar)
-        }
-    }
-    line += "\""
 }

@@ -1,6 +1,14 @@
 internal import Hummingbird
 package import Logging
+internal import NIOCore
 internal import ServiceLifecycle
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
 
 /// The HTTP/1.1 pages that an operator and an orchestrator ask for.
 ///
@@ -42,16 +50,37 @@ package struct OperationsServer: Service {
     }
 
     /// Serves until graceful shutdown.
+    ///
+    /// - Throws: ``OperationsError`` when the address can't be bound.
     package func run() async throws {
         let onBound = self.onBound
+        let bound = BoundFlag()
         var quiet = self.logger
         quiet.logLevel = max(quiet.logLevel, .warning)
         let application = Application(
             router: self.router(),
             configuration: .init(address: .hostname(self.host, port: self.port), serverName: "docket"),
-            onServerRunning: { channel in onBound(channel.localAddress?.port ?? 0) },
+            onServerRunning: { channel in
+                bound.set()
+                onBound(channel.localAddress?.port ?? 0)
+            },
             logger: quiet)
-        try await application.run()
+        do {
+            try await application.run()
+        } catch  where !bound.isSet && !(error is CancellationError) {
+            let address = HostPort(host: self.host, port: self.port)
+            throw OperationsError(
+                code: .bind,
+                message: "http.listen is '\(address)', which can't be listened on: \(Self.reason(error)); "
+                    + "stop what uses it, or choose another (--http-listen)",
+                cause: error)
+        }
+    }
+
+    /// What the system says about an error, without the name of the call.
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return String(cString: strerror(error.errnoCode))
     }
 
     private func router() -> Router<BasicRequestContext> {
@@ -75,4 +104,13 @@ package struct OperationsServer: Service {
             status: status, headers: [.contentType: type, .cacheControl: "no-store"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
     }
+}
+
+/// Whether the listener has been bound: what fails before is an error of the address.
+private final class BoundFlag: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    var isSet: Bool { self.flag.load(ordering: .acquiring) }
+
+    func set() { self.flag.store(true, ordering: .releasing) }
 }

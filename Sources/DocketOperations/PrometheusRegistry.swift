@@ -3,9 +3,9 @@ internal import Synchronization
 
 /// A swift-metrics backend that renders what it holds in Prometheus' text exposition format 0.0.4.
 ///
-/// Counters become `counter`, meters and non-aggregating recorders `gauge`, timers (in seconds) and aggregating recorders
-/// `histogram`. The number of series is bounded: past it, new series share one handler that is never rendered and a
-/// counter tells how often that happened.
+/// Counters become `counter`, meters and non-aggregating recorders `gauge`, timers (in seconds) and aggregating
+/// recorders `histogram`. The number of series is bounded: past it, new series share one handler that is never rendered
+/// and a counter tells how often that happened.
 package final class PrometheusRegistry: MetricsFactory, Sendable {
     /// The upper bounds of timers' buckets, in seconds: 100 µs to 60 s.
     package static let defaultTimerBoundsSeconds: [Double] = [

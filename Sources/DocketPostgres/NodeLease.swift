@@ -82,11 +82,16 @@ package final class NodeLease: Sendable {
     ///
     /// - Throws: `unfit` when the number has been given to another collector; only a new start gets another one.
     package func keep() async throws(PostgresError) {
-        while (try? await Task.sleep(for: .seconds(Int64(self.seconds)) / 3)) != nil {
+        let third = Duration.seconds(Int64(self.seconds)) / 3
+        var pause = third
+        while (try? await Task.sleep(for: pause)) != nil {
             let isOurs: Bool
             do {
                 isOurs = try await self.renew()
+                pause = third
             } catch {
+                // Once PostgreSQL is back, batches should be numbered again at once.
+                pause = min(third, .seconds(1))
                 self.logger.warning("the node lease can't be renewed", metadata: ["error": "\(error)"])
                 continue
             }

@@ -8,6 +8,10 @@ package final class PostgresReader: EventReader {
     private let pool: ConnectionPool
     private let statementTimeoutMilliseconds: Int
 
+    /// A page ends with the event that reaches this many encoded bytes, so that a page of large events stays under the 4 MiB
+    /// that gRPC clients take by default.
+    private static let maxPageBytes = 2 * 1024 * 1024
+
     /// Starts the threads; connects when something is to be read.
     ///
     /// - Parameters:
@@ -89,8 +93,13 @@ package final class PostgresReader: EventReader {
     private static func page(_ rows: PostgresRows, limit: Int) throws(PostgresError) -> EventPage {
         var events: [StoredEvent] = []
         events.reserveCapacity(min(rows.count, limit))
-        for row in 0..<min(rows.count, limit) { events.append(try self.event(rows, row)) }
-        guard rows.count > limit, let last = events.last else { return EventPage(events: events, next: nil) }
+        var bytes = 0
+        for row in 0..<min(rows.count, limit) where bytes < self.maxPageBytes {
+            let event = try self.event(rows, row)
+            bytes += EventEncoder.sizeBytes(of: event.event)
+            events.append(event)
+        }
+        guard rows.count > events.count, let last = events.last else { return EventPage(events: events, next: nil) }
         let next = PageCursor(occurredAt: last.event.occurredAt, batchID: last.batchID, position: last.position)
         return EventPage(events: events, next: next)
     }

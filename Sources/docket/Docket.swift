@@ -1,4 +1,6 @@
 import ArgumentParser
+import DocketOperations
+import Foundation
 
 /// The command `docket`: the collector, its development environment, and the tools around the log.
 @main
@@ -7,9 +9,9 @@ struct Docket: AsyncParsableCommand {
         commandName: "docket",
         abstract: "Collects audit events over gRPC, stores them in PostgreSQL, and proves that nobody altered them.",
         discussion: """
-            Try it:   docket dev                                    a private PostgreSQL and a collector, with sample data
-            Run it:   docket migrate, docket serve --config FILE    against your own PostgreSQL
-            Use it:   docket emit, docket import, docket query
+            Try it:   docket dev                        a private PostgreSQL, a collector
+            Run it:   docket migrate, docket serve      against your own PostgreSQL
+            Use it:   docket emit, import and query
             """,
         version: DocketVersion.text,
         subcommands: [
@@ -18,6 +20,8 @@ struct Docket: AsyncParsableCommand {
         ])
 
     static func main() async {
+        // A closed pipe is an error of the write to it, not the end of a process that has a PostgreSQL to stop.
+        signal(SIGPIPE, SIG_IGN)
         do {
             var command = try Self.parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -25,12 +29,20 @@ struct Docket: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+        } catch is OutputClosed {
+            return
         } catch let error as CommandError {
-            error.report()
-            Self.exit(withError: ExitCode(error.exitCode.rawValue))
+            Self.end(with: error)
+        } catch let error as OperationsError {
+            Self.end(with: CommandError(error))
         } catch {
             Self.exit(withError: error)
         }
+    }
+
+    private static func end(with error: CommandError) -> Never {
+        error.report()
+        Self.exit(withError: ExitCode(error.exitCode.rawValue))
     }
 }
 
@@ -45,7 +57,7 @@ struct VersionCommand: ParsableCommand {
         commandName: "version", abstract: "Prints the version.",
         discussion: "Example:\n  docket version")
 
-    func run() {
-        print("docket \(DocketVersion.text)")
+    func run() throws {
+        try Console.line("docket \(DocketVersion.text)")
     }
 }

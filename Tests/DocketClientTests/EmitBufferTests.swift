@@ -93,8 +93,11 @@ struct EmitBufferTests {
         var buffer = self.buffer()
         _ = buffer.append(self.event(1))
         buffer.close()
-        #expect(buffer.append(self.event(2)) == .dropped)
+        #expect(buffer.append(self.event(2)) == .closed)
+        #expect(buffer.append(self.event(3, reasonBytes: 5000)) == .closed)
+        #expect(buffer.untakenEventCount == 1)
         #expect(buffer.takeSealed(includingOpen: true).map(\.eventCount) == [1])
         #expect(buffer.takeSealed(includingOpen: true).isEmpty)
+        #expect(buffer.untakenEventCount == 0)
     }
 }

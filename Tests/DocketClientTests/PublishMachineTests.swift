@@ -147,15 +147,16 @@ struct PublishMachineTests {
         #expect(machine.accepted(0, self.verdict, now: 0) == [])
     }
 
-    @Test("closes the stream once it has been told to finish and the last answer has come")
-    func finish() {
-        var machine = self.machine()
-        _ = machine.enqueue(0, now: 0)
+    @Test("gives everything up and closes the stream when it is told to")
+    func abandon() {
+        var machine = self.machine(window: 1)
+        for sequence in 0..<3 as Range<Int64> { _ = machine.enqueue(sequence, now: 0) }
         _ = machine.streamOpened(now: 0)
-        #expect(machine.finish(now: 0) == [])
-        #expect(
-            machine.accepted(0, self.verdict, now: 0)
-                == [.complete(sequence: 0, .success(self.verdict)), .closeStream])
+        _ = machine.refused(0, self.fault, isPermanent: false, retryAfterMilliseconds: 9, now: 0, jitter: 0)
+        let actions = machine.abandon(self.fault)
+        let completions = (0..<3).map { PublishMachine.Action.complete(sequence: $0, .failure(self.fault)) }
+        #expect(actions == completions + [.closeStream])
+        #expect(machine.isIdle)
     }
 
     @Test("completes every batch exactly once, whatever happens", arguments: [1, 2, 3, 4, 5] as [UInt64])

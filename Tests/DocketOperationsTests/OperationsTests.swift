@@ -2,6 +2,7 @@ import Configuration
 import CoreMetrics
 import DocketModel
 import DocketOperations
+import DocketTransport
 import Logging
 import Synchronization
 import Testing
@@ -68,6 +69,17 @@ struct LineLogHandlerTests {
         #expect(line.hasSuffix(#","bytes":"12","tenant":"acme"}"#))
     }
 
+    @Test("escapes in text what a terminal would act on, and what would begin a line of its own")
+    func escapedText() {
+        let lines = Lines()
+        let logger = Logger(label: "t") { label in
+            LineLogHandler(label: label, format: .text, level: .info, sink: { lines.append($0) })
+        }
+        logger.info("a \u{1B}[2Jb", metadata: ["peer": "x\n2026 info forged"])
+        #expect(lines.all.count == 1)
+        #expect(lines.all.first?.hasSuffix(" info a \\u{1B}[2Jb peer=x\\n2026 info forged") == true)
+    }
+
     @Test("writes text for people when asked")
     func text() {
         let lines = Lines()
@@ -88,7 +100,7 @@ struct CollectorSettingsTests {
     @Test("have the documented defaults")
     func defaults() throws {
         let settings = try self.settings([:])
-        #expect(settings.grpcListen == HostPort(host: "127.0.0.1", port: 7480))
+        #expect(settings.grpcListen == .tcp(host: "127.0.0.1", port: 7480))
         #expect(settings.httpListen == HostPort(host: "127.0.0.1", port: 7481))
         #expect(settings.writerCount == 2)
         #expect(settings.limits.maxBatchBytes == 4 * 1024 * 1024)
@@ -119,6 +131,23 @@ struct CollectorSettingsTests {
         #expect(throws: OperationsError.self) { try self.settings(["tls.key_file": "key.pem"]) }
     }
 
+    @Test("demand room for a batch as it came and decompressed, and name both settings")
+    func memoryForOneBatch() throws {
+        let error = try #require(throws: OperationsError.self) {
+            try self.settings(["memory_limit_bytes": 8_388_607])
+        }
+        #expect(error.message.contains("memory_limit_bytes is 8388607"))
+        #expect(error.message.contains("limits.max_batch_bytes (4194304)"))
+        #expect(try self.settings(["memory_limit_bytes": 8_388_608]).memoryLimitBytes == 8_388_608)
+    }
+
+    @Test("serve gRPC on a Unix-domain socket, but not the pages")
+    func unixSockets() throws {
+        #expect(try self.settings(["grpc.listen": "unix:/run/docket"]).grpcListen == .unix(path: "/run/docket"))
+        let error = try #require(throws: OperationsError.self) { try self.settings(["http.listen": "unix:/run/d"]) }
+        #expect(error.message.hasPrefix("http.listen is 'unix:/run/d'; it must be HOST:PORT"))
+    }
+
     @Test(
         "read addresses of both families",
         arguments: [
@@ -132,5 +161,32 @@ struct CollectorSettingsTests {
     @Test("refuse what is no address", arguments: ["", "host", ":80", "::1:80", "host:70000", "host:-1"])
     func noAddress(_ text: String) {
         #expect(HostPort(text) == nil)
+    }
+}
+
+@Suite("The operator's pages")
+struct OperationsServerTests {
+    private func server(port: Int, onBound: @escaping @Sendable (Int) -> Void = { _ in }) -> OperationsServer {
+        var logger = Logger(label: "t")
+        logger.logLevel = .critical
+        return OperationsServer(
+            host: "127.0.0.1", port: port, metrics: PrometheusRegistry(), logger: logger,
+            readiness: { .init(isReady: true, reason: "ready") }, onBound: onBound)
+    }
+
+    @Test("say which address is taken, and which setting names it")
+    func takenPort() async throws {
+        let bound = AsyncStream.makeStream(of: Int.self)
+        let first = self.server(port: 0) { bound.continuation.yield($0) }
+        let serving = Task { try await first.run() }
+        var ports = bound.stream.makeAsyncIterator()
+        let port = try #require(await ports.next())
+        let error = await #expect(throws: OperationsError.self) { try await self.server(port: port).run() }
+        #expect(error?.code == .bind)
+        #expect(
+            error?.message.hasPrefix(
+                "http.listen is '127.0.0.1:\(port)', which can't be listened on: Address already in use; ") == true)
+        serving.cancel()
+        _ = await serving.result
     }
 }

@@ -1,15 +1,11 @@
 import DocketGRPC
 import DocketHeaders
 import DocketRPC
+import DocketTestSupport
 import DocketTransport
 import NIOCore
 import Synchronization
 import Testing
-
-/// Waits for a condition that another thread brings about.
-func until(_ condition: () -> Bool) async {
-    while !condition() { await Task.yield() }
-}
 
 @Suite("Back-pressure by reservation", .timeLimit(.minutes(2)))
 struct FlowControlTests {
@@ -78,7 +74,8 @@ struct FlowControlTests {
             budgetBytes: 2 * size,
             adjust: {
                 $0.limits.maxMessageBytes = size
-                $0.limits.messageTimeout = .milliseconds(300)
+                // Long enough that a busy machine sees all fifty wait before the first two give up.
+                $0.limits.messageTimeout = .seconds(3)
             }
         ) { test in
             let greedy = try await test.connect()

@@ -2,6 +2,7 @@ import DocketGRPC
 import DocketHTTP2
 import DocketHeaders
 import DocketRPC
+import DocketTestSupport
 import DocketTransport
 import NIOCore
 import NIOPosix

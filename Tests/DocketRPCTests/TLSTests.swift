@@ -1,5 +1,6 @@
 import DocketGRPC
 import DocketRPC
+import DocketTestSupport
 import DocketTransport
 import Foundation
 import NIOCore

@@ -18,18 +18,21 @@ struct DevCommand: AsyncParsableCommand {
         discussion: """
             Examples:
               docket dev
-              docket dev --import audit.csv --import-format kubernetes-audit-csv
+              docket dev --import cloudtrail.jsonl --import-format cloudtrail
               docket dev --reset
 
             Everything lives in one folder and on loopback addresses; it stays up until Ctrl-C and keeps its data for the \
             next time.
             """)
 
+    /// Where the other commands look for the profile as well.
+    static let defaultDataDirectory = ".docket"
+
     @OptionGroup var options: CollectorOptions
     @OptionGroup var verbose: VerboseOption
 
     @Option(help: ArgumentHelp("Where everything of the environment lives.", valueName: "folder"))
-    var dataDirectory = ".docket"
+    var dataDirectory = Self.defaultDataDirectory
 
     @Flag(help: "Remove the environment's data first.")
     var reset = false
@@ -39,7 +42,7 @@ struct DevCommand: AsyncParsableCommand {
     )
     var importFile: String?
 
-    @Option(help: "The format of the file: \(ImportFormat.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: ArgumentHelp("The format of the file.", valueName: "format"))
     var importFormat = ImportFormat.kubernetesAuditCSV
 
     @Option(help: ArgumentHelp("Write addresses and token to this file as JSON once all is up.", valueName: "file"))
@@ -48,14 +51,12 @@ struct DevCommand: AsyncParsableCommand {
     func run() async throws {
         let lock = try DevLock(folder: self.dataDirectory)
         defer { lock.release() }
+        // A person watches: text, and only what is out of the ordinary.
+        var settings = try await self.options.settings(defaults: ["log.format": "text", "log.level": "warning"])
         if self.reset { try self.removeData() }
         Console.error("starting the private PostgreSQL …")
         let environment = try await DevEnvironment.start(folder: "\(self.dataDirectory)/postgres")
         defer { environment.stop() }
-
-        var settings = try await self.options.settings()
-        if self.options.logFormat == nil { settings.logFormat = .text }
-        if self.options.logLevel == nil { settings.logLevel = .warning }
         settings.writerConninfo = environment.conninfo(role: Roles.writer)
         settings.readerConninfo = environment.conninfo(role: Roles.reader)
         let (token, isNew) = try await self.token(in: environment)
@@ -71,18 +72,22 @@ struct DevCommand: AsyncParsableCommand {
     var profilePath: String { "\(self.dataDirectory)/profile.json" }
 
     private func removeData() throws {
-        do {
+        do throws(DevClusterError) {
             try DevCluster(folder: "\(self.dataDirectory)/postgres").remove()
         } catch {
-            throw CommandError(.osError, error.message, cause: error.cause)
+            throw CommandError(error)
         }
         unlink(self.profilePath)
     }
 
-    /// The token of the last time, as long as its profile is there; a new one otherwise.
+    /// The token of the last time, as long as its profile is there; a new one otherwise. The database may be another
+    /// than the profile's, so it is told of the token again.
     private func token(in environment: DevEnvironment) async throws -> (token: String, isNew: Bool) {
-        if let known = try? Profile(contentsOf: self.profilePath).token { return (known, false) }
-        return (try await environment.addToken().secret, true)
+        guard let secret = try? Profile(contentsOf: self.profilePath).token, let known = try? AccessToken(secret) else {
+            return (try await environment.addToken().secret, true)
+        }
+        try await environment.ensure(known)
+        return (secret, false)
     }
 }
 
@@ -91,10 +96,14 @@ private struct DevLock {
     private let descriptor: Int32
 
     init(folder: String) throws {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw CommandError(.cannotCreate, "cannot make the folder '\(folder)'", cause: error)
+        }
         self.descriptor = open("\(folder)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard self.descriptor >= 0 else {
-            throw CommandError(.cannotCreate, "cannot write into '\(folder)': \(String(cString: strerror(errno)))")
+            throw CommandError.ofSystem(.cannotCreate, "cannot write into '\(folder)'")
         }
         guard flock(self.descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw CommandError(
@@ -104,106 +113,4 @@ private struct DevLock {
     }
 
     func release() { close(self.descriptor) }
-}
-
-/// What `docket dev` does once the collector is up: writes the profile, imports, shows the first rows, says what to try.
-private struct DevSession: Service {
-    let command: DevCommand
-    let environment: DevEnvironment
-    let token: String
-    let isNewToken: Bool
-    let settings: CollectorSettings
-    private let addresses = AsyncStream.makeStream(
-        of: CollectorRuntime.Addresses.self, bufferingPolicy: .bufferingNewest(1))
-
-    init(
-        command: DevCommand, environment: DevEnvironment, token: String, isNewToken: Bool, settings: CollectorSettings
-    ) {
-        self.command = command
-        self.environment = environment
-        self.token = token
-        self.isNewToken = isNewToken
-        self.settings = settings
-    }
-
-    func ready(_ addresses: CollectorRuntime.Addresses) {
-        self.addresses.continuation.yield(addresses)
-    }
-
-    func run() async throws {
-        await cancelWhenGracefulShutdown {
-            for await addresses in self.addresses.stream {
-                do {
-                    try await self.present(addresses)
-                } catch let error as CommandError {
-                    error.report()
-                } catch {
-                    Console.error("docket: \(error)")
-                }
-            }
-        }
-    }
-
-    private func present(_ addresses: CollectorRuntime.Addresses) async throws {
-        var profile = Profile(address: addresses.grpc, token: self.token, tenant: DevEnvironment.tenant)
-        if let certificate = self.settings.tlsCertificateFile { profile.caFile = certificate }
-        try profile.write(to: self.command.profilePath)
-        if let file = self.command.importFile { try await self.importRecords(file, profile: profile) }
-        try self.writeReadyFile(addresses)
-        self.explain(addresses)
-    }
-
-    private func importRecords(_ file: String, profile: Profile) async throws {
-        Console.line("importing \(file)")
-        var configuration = try profile.clientConfiguration()
-        configuration.maxAttempts = 20
-        let progress = ProgressLine(unit: "bytes")
-        let reporter = FaultReporter(file: file, maxReports: 5, progress: progress)
-        let totals = try await ImportRun(
-            path: file, format: self.command.importFormat, recordsPerBatch: BatchCutter.defaultMaxRecords,
-            configuration: configuration, onFault: { reporter.report($0) },
-            onProgress: { progress.update(done: $0, total: $1) }
-        ).run()
-        progress.clear()
-        reporter.finish()
-        Console.line(totals.line)
-
-        let reader = try await AuditLogReader(profile)
-        let page = try await reader.page(EventFilter(), order: .oldestFirst, size: 8, token: [])
-        await reader.close()
-        Console.line()
-        Console.write(EventTable.render(page.events, width: Terminal.standardOutput.width, style: Console.style))
-    }
-
-    private func writeReadyFile(_ addresses: CollectorRuntime.Addresses) throws {
-        guard let path = self.command.readyFile else { return }
-        var file = ReadyFile(grpc: addresses.grpc, http: addresses.http, pid: getpid())
-        file.token = self.token
-        file.tenant = DevEnvironment.tenant
-        file.psql = self.environment.psqlLine
-        file.postgresPid = self.environment.cluster.serverProcessID
-        file.conninfo = [
-            "maintainer": self.environment.conninfo(role: Roles.maintainer),
-            "writer": self.environment.conninfo(role: Roles.writer),
-            "reader": self.environment.conninfo(role: Roles.reader),
-        ]
-        try file.write(to: path)
-    }
-
-    private func explain(_ addresses: CollectorRuntime.Addresses) {
-        let style = Console.style
-        let program = CommandLine.arguments.first ?? "docket"
-        Console.line()
-        Console.line(style.bold("Docket is up") + "; Ctrl-C stops it, the data stays.")
-        Console.line("  gRPC      \(addresses.grpc)")
-        Console.line("  pages     http://\(addresses.http)/metrics  http://\(addresses.http)/readyz")
-        let shown = self.isNewToken ? self.token : "in \(self.command.profilePath)"
-        Console.line(
-            "  token     \(shown)" + (self.isNewToken ? "  (shown once; kept in \(self.command.profilePath))" : ""))
-        Console.line()
-        Console.line(style.bold("Try") + " in another terminal, in this folder:")
-        Console.line("  \(program) query --decision deny --limit 10")
-        Console.line("  \(program) emit --type audit.event --actor alice --action login")
-        Console.line("  \(self.environment.psqlLine) -c 'SELECT count(*) FROM docket.audit_log'")
-    }
 }

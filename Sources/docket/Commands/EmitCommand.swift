@@ -1,6 +1,9 @@
 import ArgumentParser
 import DocketClient
+import DocketCodec
+import DocketImport
 import DocketModel
+import DocketTerminal
 import Foundation
 import Synchronization
 
@@ -10,13 +13,14 @@ struct EmitCommand: AsyncParsableCommand {
         abstract: "Writes events: one from flags, or one a line from standard input.",
         discussion: """
             Examples:
-              docket emit --type audit.event --actor alice --action delete --resource-type document --resource 42
-              docket emit --type authz.decision --actor alice --decision deny --reason 'not an owner' \\
-                  --attributes '{"tool":"shell"}'
+              docket emit --type audit.event --actor alice --action login
+              docket emit --type authz.decision --actor alice --decision deny \\
+                  --reason 'not an owner' --attributes '{"tool":"shell"}'
               docket query --json | docket emit --stdin
 
             With --stdin each line is a JSON object as docs/json.md describes; an event_id is made where it is \
-            missing. Ends with 0 only when every event is stored.
+            missing. Ends with 0 only when every event is stored, with 65 when one was rejected, \
+            too large or unreadable.
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -28,25 +32,25 @@ struct EmitCommand: AsyncParsableCommand {
     @Option(help: "The registered event type.")
     var type: String?
 
-    @Option(help: "The actor's id.")
+    @Option(help: ArgumentHelp("The actor's id.", valueName: "id"))
     var actor: String?
 
-    @Option(help: "What sort of actor: user, service, agent, …")
+    @Option(help: ArgumentHelp("What sort of actor: user, service, agent, …", valueName: "kind"))
     var actorKind: String?
 
     @Option(help: "What was done.")
     var action: String?
 
-    @Option(help: "What sort of resource.")
+    @Option(help: ArgumentHelp("What sort of resource.", valueName: "type"))
     var resourceType: String?
 
-    @Option(help: "The resource's id.")
+    @Option(help: ArgumentHelp("The resource's id.", valueName: "id"))
     var resource: String?
 
-    @Option(help: "How it was decided: \(Decision.allValueStrings.joined(separator: ", ")).")
+    @Option(help: "How it was decided.")
     var decision: Decision?
 
-    @Option(help: "How it ended: \(Outcome.allValueStrings.joined(separator: ", ")).")
+    @Option(help: "How it ended.")
     var outcome: Outcome?
 
     @Option(help: "Why.")
@@ -74,20 +78,40 @@ struct EmitCommand: AsyncParsableCommand {
         configuration.maxAttempts = 5
         configuration.onRejection = { rejection in rejections.withLock { $0.append(rejection) } }
         let client = try Self.client(configuration)
-        let (count, broken) = self.stdin ? try await self.emitLines(to: client) : (1, self.emitOne(to: client))
+        var totals = EmitTotals()
+        var failure: (any Error)?
         do {
-            try await client.flush()
+            if self.stdin {
+                try await self.emitLines(to: client, configuration, &totals)
+            } else {
+                client.emit(self.event)
+                totals.emitted = 1
+            }
+            try await Self.flush(client)
         } catch {
-            throw CommandError(error)
+            failure = error
         }
-        await client.shutdown()
+        await client.shutdown(timeout: failure == nil ? .seconds(10) : .zero)
         let rejected = rejections.withLock { $0 }
         for rejection in rejected.prefix(20) {
-            Console.error("rejected: \(rejection.field): \(rejection.reason)")
+            Console.error(TerminalText.escaped("rejected: \(rejection.field): \(rejection.reason)"))
         }
-        Console.error("\(count - rejected.count) stored, \(rejected.count) rejected, \(broken) unreadable")
-        guard rejected.isEmpty, broken == 0 else {
+        // How many of the others are stored isn't known after a failure.
+        if let failure { throw failure }
+        totals.rejected = rejected.count
+        totals.dropped = client.droppedCount
+        Console.error(totals.line)
+        guard totals.isComplete else {
             throw CommandError(.dataError, "not every event is stored; the lines above say why")
+        }
+    }
+
+    private static func flush(_ client: AuditClient) async throws {
+        do throws(ClientError) {
+            try await client.flush()
+        } catch {
+            try Task.checkCancellation()
+            throw CommandError(error)
         }
     }
 
@@ -99,7 +123,8 @@ struct EmitCommand: AsyncParsableCommand {
         }
     }
 
-    private func emitOne(to client: AuditClient) -> Int {
+    /// The event of the flags.
+    private var event: Event {
         var event = Event(
             eventID: .new(), type: self.type ?? "", occurredAt: .now, action: self.action, decision: self.decision,
             outcome: self.outcome, attributes: self.attributes)
@@ -110,28 +135,53 @@ struct EmitCommand: AsyncParsableCommand {
         event.reason = self.reason
         event.scope = self.scope
         event.sessionID = self.session
-        client.emit(event)
-        return 0
+        return event
     }
 
-    /// How many lines were read as events, and how many could not be.
-    private func emitLines(to client: AuditClient) async throws -> (Int, Int) {
-        var (count, broken, number) = (0, 0, 0)
-        while let line = readLine() {
-            number += 1
-            guard !line.isEmpty else { continue }
-            do {
-                client.emit(try Event(json: Array(line.utf8), eventIDIfAbsent: .new()))
-                count += 1
-            } catch {
-                broken += 1
-                Console.error("line \(number): \(error)")
-            }
-            // The queue is bounded: a fast pipe waits here instead of losing events.
-            if count % 10_000 == 0 {
-                do { try await client.flush() } catch { throw CommandError(error) }
+    private func emitLines(
+        to client: AuditClient, _ configuration: AuditClient.Configuration, _ totals: inout EmitTotals
+    ) async throws {
+        var lines = EventLines(ByteSource(descriptor: STDIN_FILENO, name: "standard input"))
+        var unflushedBytes = 0
+        while let line = try lines.next() {
+            switch line {
+            case .failure(let error):
+                totals.unreadable += 1
+                Console.error(TerminalText.escaped(error.description))
+            case .success(let event):
+                // The queue is bounded: a fast pipe waits here instead of losing events.
+                let bytes = EventEncoder.sizeBytes(of: event)
+                if unflushedBytes + bytes > configuration.maxQueueBytes / 4 {
+                    try await Self.flush(client)
+                    unflushedBytes = 0
+                }
+                unflushedBytes += bytes
+                client.emit(event)
+                totals.emitted += 1
             }
         }
-        return (count, broken)
+    }
+}
+
+/// What became of the events of one command.
+struct EmitTotals: Equatable {
+    /// Handed to the client.
+    var emitted = 0
+    /// In quarantine: the collector rejected them.
+    var rejected = 0
+    /// Never sent, or given up by the client.
+    var dropped = 0
+    /// Not read as events.
+    var unreadable = 0
+
+    /// Whether every event is stored.
+    var isComplete: Bool { self.rejected == 0 && self.dropped == 0 && self.unreadable == 0 }
+
+    /// The totals in one line.
+    var line: String {
+        let stored = max(0, self.emitted - self.rejected - self.dropped)
+        let line =
+            "\(grouped(stored)) stored, \(grouped(self.rejected)) rejected, \(grouped(self.unreadable)) unreadable"
+        return self.dropped == 0 ? line : line + ", \(grouped(self.dropped)) dropped (larger than a batch may be)"
     }
 }

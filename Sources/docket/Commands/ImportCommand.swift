@@ -12,7 +12,8 @@ struct ImportCommand: AsyncParsableCommand {
             Examples:
               docket import --format kubernetes-audit-csv audit.csv
               docket import --format cloudtrail cloudtrail.jsonl
-              docket query --limit 0 --json > all.jsonl; docket import --format jsonl all.jsonl
+              docket query --limit 0 --json > all.jsonl
+              docket import --format jsonl all.jsonl
 
             Batches, event ids and the producer's id are derived from the file's content: importing a file again stores \
             nothing twice and says so. A record that can't be read is reported with its line and doesn't stop the rest; the \
@@ -22,19 +23,25 @@ struct ImportCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var verbose: VerboseOption
 
-    @Option(help: "The file's format: \(ImportFormat.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "The file's format.")
     var format: ImportFormat
 
     @Argument(help: "The file.", completion: .file())
     var file: String
 
-    @Option(help: "Records a batch. Another number makes other batches: an import with it is no replay of one without.")
+    @Option(
+        help: ArgumentHelp(
+            "Records a batch. Another number makes other batches: an import with it is no replay of one without.",
+            valueName: "count"))
     var recordsPerBatch = BatchCutter.defaultMaxRecords
 
-    @Option(help: "How often a batch is tried while the collector can't be reached; the pauses grow to 10 s.")
+    @Option(
+        help: ArgumentHelp(
+            "How often a batch is tried while the collector can't be reached; the pauses grow to 10 s.",
+            valueName: "count"))
     var maxAttempts = 20
 
-    @Option(help: "How many faulty records are reported line by line.")
+    @Option(help: ArgumentHelp("How many faulty records are reported line by line.", valueName: "count"))
     var maxReports = 20
 
     @Flag(help: "Print the totals as one JSON object.")
@@ -54,6 +61,7 @@ struct ImportCommand: AsyncParsableCommand {
         var configuration = try profile.clientConfiguration()
         configuration.maxAttempts = self.maxAttempts
         let progress = ProgressLine(unit: "bytes")
+        defer { progress.clear() }
         let reporter = FaultReporter(file: self.file, maxReports: self.maxReports, progress: progress)
         let totals = try await ImportRun(
             path: self.file, format: self.format, recordsPerBatch: self.recordsPerBatch, configuration: configuration,
@@ -61,7 +69,7 @@ struct ImportCommand: AsyncParsableCommand {
         ).run()
         progress.clear()
         reporter.finish()
-        Console.line(self.json ? totals.json : totals.line)
+        try Console.line(self.json ? totals.json : totals.line)
         guard totals.rejectedCount == 0, totals.unreadableCount == 0 else {
             throw CommandError(.dataError, "\(self.file): not every record is stored; the lines above say why")
         }
@@ -90,12 +98,12 @@ final class FaultReporter: Sendable {
         }
         guard number <= self.maxReports else { return }
         self.progress.clear()
-        Console.error("\(self.file):\(fault.line): \(fault.message)")
+        Console.error(TerminalText.escaped("\(self.file):\(fault.line): \(fault.message)"))
     }
 
     /// Says how many weren't shown.
     func finish() {
         let hidden = self.count.withLock { $0 } - self.maxReports
-        if hidden > 0 { Console.error("… and \(grouped(hidden)) more; --max-reports shows them") }
+        if hidden > 0 { Console.error("… and \(grouped(hidden)) more; 'docket import --max-reports' shows them") }
     }
 }

@@ -26,9 +26,10 @@ struct MigrateCommand: AsyncParsableCommand {
                 .usage, "no database is named: pass a connection string, such as 'host=db user=postgres dbname=docket'")
         }
         let report = try await Self.migrate(conninfo)
-        for role in report.createdRoles { Console.line("role \(role) made") }
-        for migration in report.applied { Console.line("migration \(migration) applied") }
-        Console.line("the schema is at version \(report.version)" + (report.applied.isEmpty ? "; nothing to do" : ""))
+        for role in report.createdRoles { try Console.line("role \(role) made") }
+        for migration in report.applied { try Console.line("migration \(migration) applied") }
+        try Console.line(
+            "the schema is at version \(report.version)" + (report.applied.isEmpty ? "; nothing to do" : ""))
     }
 
     static func migrate(_ conninfo: String) async throws -> Migrator.Report {

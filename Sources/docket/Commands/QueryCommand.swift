@@ -10,7 +10,7 @@ struct QueryCommand: AsyncParsableCommand {
             Examples:
               docket query --limit 20
               docket query --actor alice --decision deny --since 2h
-              docket query --resource-type pods --from 2023-01-27 --to 2023-01-28 --oldest-first
+              docket query --from 2023-01-27 --to 2023-01-28 --oldest-first
               docket query --session 4f2a --json | jq .attributes
             """)
 
@@ -38,7 +38,7 @@ struct QueryCommand: AsyncParsableCommand {
     @Option(help: "Only events on the resource with this id.")
     var resource: String?
 
-    @Option(help: "Only events decided so: \(Decision.allValueStrings.joined(separator: ", ")).")
+    @Option(help: "Only events decided so.")
     var decision: Decision?
 
     @Option(help: ArgumentHelp("Only the event with this id.", valueName: "uuid"))
@@ -56,7 +56,7 @@ struct QueryCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only events up to this time.", valueName: "time"))
     var to: TimeArgument?
 
-    @Option(help: "How many events to show; 0 for all.")
+    @Option(help: ArgumentHelp("How many events to show; 0 for all.", valueName: "count"))
     var limit = 50
 
     @Flag(help: "Oldest first instead of newest first.")
@@ -79,20 +79,20 @@ struct QueryCommand: AsyncParsableCommand {
             self.filter, order: self.oldestFirst ? .oldestFirst : .newestFirst,
             limit: self.limit == 0 ? nil : self.limit
         ) { event in
-            if self.json { Console.line(event.json) } else { rows.append(event) }
+            if self.json { try Console.line(event.json) } else { rows.append(event) }
             // A table needs all its rows to know its widths; a long one is printed in parts.
-            if rows.count >= 1000 { self.flush(&rows) }
+            if rows.count >= 1000 { try self.flush(&rows) }
         }
         if !self.json {
             if rows.isEmpty { Console.error("no event matches") }
-            self.flush(&rows)
+            try self.flush(&rows)
         }
         await reader.close()
     }
 
-    private func flush(_ rows: inout [StoredEvent]) {
+    private func flush(_ rows: inout [StoredEvent]) throws {
         guard !rows.isEmpty else { return }
-        Console.write(EventTable.render(rows, width: Terminal.standardOutput.width, style: Console.style))
+        try Console.write(EventTable.render(rows, width: Terminal.standardOutput.width, style: Console.style))
         rows.removeAll(keepingCapacity: true)
     }
 

@@ -69,7 +69,7 @@ struct TokenCommand: AsyncParsableCommand {
                 _ = try await administration.addCredential(
                     tokenHash: token.hash, tenantIDs: tenantIDs, scopes: scopes, label: self.label)
             }
-            Console.line(token.secret)
+            try Console.line(token.secret)
         }
     }
 }

@@ -68,19 +68,5 @@ struct ReadyFile: Codable {
     }
 
     /// Writes the file readable by its owner only: it may hold a token.
-    func write(to path: String) throws {
-        let temporary = path + ".new"
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        unlink(temporary)
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw CommandError(.cannotCreate, "cannot write '\(temporary)': \(String(cString: strerror(errno)))")
-        }
-        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        try handle.write(contentsOf: try encoder.encode(self) + Data("\n".utf8))
-        guard rename(temporary, path) == 0 else {
-            throw CommandError(.cannotCreate, "cannot write '\(path)': \(String(cString: strerror(errno)))")
-        }
-    }
+    func write(to path: String) throws { try SecretFile.write(self, to: path) }
 }

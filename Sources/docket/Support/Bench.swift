@@ -20,8 +20,7 @@ struct Bench {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("docket-bench-\(getpid())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let environment = try await DevEnvironment.start(folder: "\(folder)/postgres")
-        defer { try? environment.cluster.remove() }
+        let environment = try await Self.environment()
         let token = try await environment.addToken().secret
         let loader = try BenchLoader(
             environment: environment, batches: self.batches, folder: folder, connections: self.writers)
@@ -36,6 +35,19 @@ struct Bench {
             if let loader { report.loader.append(try loader.run()) }
         }
         return report
+    }
+
+    /// A durable cluster that goes with this process, however the benchmark ends.
+    private static func environment() async throws -> DevEnvironment {
+        let cluster: DevCluster
+        do throws(DevClusterError) {
+            cluster = try EphemeralCluster.shared("bench", settings: DevCluster.Settings())
+        } catch {
+            throw CommandError(error)
+        }
+        let environment = DevEnvironment(cluster: cluster)
+        try await environment.prepare()
+        return environment
     }
 
     /// Every run begins with an empty table and no pending checkpoint.

@@ -68,8 +68,9 @@ struct CollectorRuntime {
                     host: self.settings.httpListen.host, port: self.settings.httpListen.port, metrics: self.metrics,
                     logger: self.logger,
                     readiness: {
-                        registry.fault.map { .init(isReady: false, reason: $0) }
-                            ?? .init(isReady: true, reason: "ready")
+                        if let fault = registry.fault { return .init(isReady: false, reason: fault) }
+                        guard lease.isValid else { return .init(isReady: false, reason: "the node lease has run out") }
+                        return .init(isReady: true, reason: "ready")
                     },
                     onBound: { port in
                         ready.set(http: HostPort(host: self.settings.httpListen.host, port: port).description)
@@ -88,6 +89,10 @@ struct CollectorRuntime {
             try await group.run()
         } catch let error as TransportError {
             throw CommandError(.osError, error.message, cause: error.cause)
+        } catch let error as PostgresError {
+            throw CommandError(error)
+        } catch let error as OperationsError {
+            throw CommandError(error)
         }
     }
 
@@ -110,12 +115,11 @@ struct CollectorRuntime {
     }
 
     private var serverConfiguration: RPCServerConfiguration {
-        let listen = self.settings.grpcListen
         var tls: ServerTLS?
         if let certificate = self.settings.tlsCertificateFile, let key = self.settings.tlsKeyFile {
             tls = ServerTLS(certificateFile: certificate, privateKeyFile: key)
         }
-        var configuration = RPCServerConfiguration(address: .tcp(host: listen.host, port: listen.port), tls: tls)
+        var configuration = RPCServerConfiguration(address: self.settings.grpcListen, tls: tls)
         configuration.limits.maxMessageBytes = self.settings.limits.maxBatchBytes
         configuration.shutdownGrace = .milliseconds(self.settings.drainTimeoutMilliseconds)
         return configuration
@@ -182,6 +186,7 @@ private final class ReadyGate: Sendable {
 extension CommandError {
     /// The error of the database.
     init(_ error: PostgresError) {
-        self.init(.unavailable, error.message, cause: error.cause)
+        let isSettings = [.unfit, .invalidSettings, .migration].contains(error.code)
+        self.init(isSettings ? .configuration : .unavailable, error.message, cause: error.cause)
     }
 }

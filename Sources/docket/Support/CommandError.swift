@@ -1,5 +1,7 @@
+import DevCluster
 import DocketClient
 import DocketOperations
+import DocketTerminal
 
 #if canImport(Glibc)
     import Glibc
@@ -38,9 +40,18 @@ struct CommandError: Error, CustomStringConvertible {
 
     /// Writes the message to standard error; with `--verbose` its causes too.
     func report() {
-        Console.error("docket: \(self.message)")
-        guard Console.isVerbose, let cause = self.cause else { return }
-        Console.error("  caused by: \(cause)")
+        for line in self.lines(isVerbose: Console.isVerbose) { Console.error(line) }
+    }
+
+    /// What ``report()`` writes. Messages hold text of peers and files: what a terminal would act on is escaped, and
+    /// lines after the first are indented, so that none passes for a message of its own.
+    func lines(isVerbose: Bool) -> [String] {
+        var text = "docket: \(self.message)"
+        if isVerbose, let cause = self.cause { text += "\ncaused by: \(cause)" }
+        let lines = text.split(whereSeparator: \.isNewline).map {
+            TerminalText.escaped($0.drop(while: \.isWhitespace))
+        }
+        return lines.prefix(1) + lines.dropFirst().map { "  " + $0 }
     }
 }
 
@@ -58,8 +69,23 @@ extension CommandError {
         self.init(status, error.message, cause: error)
     }
 
-    /// The error of a setting.
+    /// The error of a setting, or of the pages.
     init(_ error: OperationsError) {
-        self.init(.configuration, error.message, cause: error.cause)
+        let status: ExitStatus =
+            switch error.code {
+            case .invalidConfiguration: .configuration
+            case .bind: .osError
+            }
+        self.init(status, error.message, cause: error.cause)
+    }
+
+    /// The error of the private PostgreSQL.
+    init(_ error: DevClusterError) {
+        self.init(.osError, error.message, cause: error.cause)
+    }
+
+    /// An error with the message of the newest failed call of the system (`errno`).
+    static func ofSystem(_ status: ExitStatus, _ message: String) -> CommandError {
+        CommandError(status, "\(message): \(String(cString: strerror(errno)))")
     }
 }

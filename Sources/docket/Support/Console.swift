@@ -29,27 +29,30 @@ enum Console {
         return value
     }
 
-    /// Writes a line to standard error.
+    /// Writes a line to standard error. When that fails there is nowhere left to say so.
     static func error(_ line: String) {
-        self.write(line + "\n", to: STDERR_FILENO)
+        self.progress(line + "\n")
     }
 
     /// Writes text to standard error as it is.
     static func progress(_ text: String) {
-        self.write(text, to: STDERR_FILENO)
+        try? self.write(text, to: STDERR_FILENO)
     }
 
     /// Writes a line to standard output at once: print() would keep it back when the output is a pipe.
-    static func line(_ line: String = "") {
-        self.write(line + "\n", to: STDOUT_FILENO)
+    ///
+    /// - Throws: ``OutputClosed`` when nobody reads any more, ``CommandError`` when the output can't be written.
+    static func line(_ line: String = "") throws {
+        try self.write(line + "\n", to: STDOUT_FILENO)
     }
 
-    /// Writes text to standard output as it is.
-    static func write(_ text: String) {
-        self.write(text, to: STDOUT_FILENO)
+    /// Writes text to standard output as it is. Throws as ``line(_:)`` does.
+    static func write(_ text: String) throws {
+        try self.write(text, to: STDOUT_FILENO)
     }
 
-    private static func write(_ text: String, to descriptor: Int32) {
+    /// Writes all of a text to a descriptor, however often the system takes but a part of it.
+    static func write(_ text: String, to descriptor: Int32) throws {
         let bytes = Array(text.utf8)
         var start = 0
         while start < bytes.count {
@@ -60,8 +63,25 @@ enum Console {
                     Darwin.write(descriptor, buffer.baseAddress, buffer.count)
                 #endif
             }
-            guard written > 0 else { return }
-            start += written
+            if written >= 0 {
+                start += written
+                continue
+            }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: self.waitUntilWritable(descriptor)
+            case EPIPE: throw OutputClosed()
+            case let code: throw CommandError(.ioError, "cannot write the output: \(String(cString: strerror(code)))")
+            }
         }
     }
+
+    /// Another program that shares the terminal may have made the descriptor non-blocking.
+    private static func waitUntilWritable(_ descriptor: Int32) {
+        var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        poll(&wanted, 1, -1)
+    }
 }
+
+/// Nobody reads standard output any more, as in `docket query | head`: a command ends there, and well.
+struct OutputClosed: Error {}

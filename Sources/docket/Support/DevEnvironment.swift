@@ -3,8 +3,8 @@ import DocketPostgres
 import DocketRegistry
 import Foundation
 
-/// The database of a development environment or a benchmark: a private PostgreSQL with Docket's schema, a tenant, a token
-/// and event types.
+/// The database of a development environment or a benchmark: a private PostgreSQL with Docket's schema, a tenant, a
+/// token and event types.
 struct DevEnvironment {
     /// The database's name.
     static let database = "docket"
@@ -19,18 +19,33 @@ struct DevEnvironment {
 
     let cluster: DevCluster
 
-    /// Starts the cluster and brings its schema up to date.
+    /// Starts the cluster of a folder and brings its schema up to date. When that fails nothing is left running.
     static func start(folder: String) async throws -> DevEnvironment {
-        do {
-            let cluster = try DevCluster(folder: folder)
+        let cluster: DevCluster
+        do throws(DevClusterError) {
+            cluster = try DevCluster(folder: folder)
             try cluster.start()
-            try cluster.createDatabase(self.database)
-            let environment = DevEnvironment(cluster: cluster)
-            _ = try await MigrateCommand.migrate(environment.conninfo(role: DevCluster.superuser))
-            return environment
-        } catch let error as DevClusterError {
-            throw CommandError(.osError, error.message, cause: error.cause)
+        } catch {
+            throw CommandError(error)
         }
+        let environment = DevEnvironment(cluster: cluster)
+        do {
+            try await environment.prepare()
+        } catch {
+            environment.stop()
+            throw error
+        }
+        return environment
+    }
+
+    /// Makes the database in a running cluster and brings its schema up to date.
+    func prepare() async throws {
+        do throws(DevClusterError) {
+            try self.cluster.createDatabase(Self.database)
+        } catch {
+            throw CommandError(error)
+        }
+        _ = try await MigrateCommand.migrate(self.conninfo(role: DevCluster.superuser))
     }
 
     func conninfo(role: String) -> String {
@@ -40,8 +55,9 @@ struct DevEnvironment {
     /// The line that opens psql as a role that sees everything.
     var psqlLine: String { self.cluster.psqlLine(role: Roles.maintainer, database: Self.database) }
 
-    /// Registers the event types and a new token for everything; returns the token.
-    func addToken() async throws -> AccessToken {
+    /// Sees to it that the event types are registered and that a token may do everything. Changes nothing when it is
+    /// so.
+    func ensure(_ token: AccessToken) async throws {
         do throws(PostgresError) {
             let administration = try Administration(
                 settings: ConnectionSettings(
@@ -49,15 +65,20 @@ struct DevEnvironment {
             defer { administration.close() }
             let tenantID = try await administration.ensureTenant(Self.tenant)
             _ = try await administration.ensureEventTypes(Self.eventTypes, tenant: nil)
-            var generator = SystemRandomNumberGenerator()
-            let token = AccessToken(using: &generator)
             _ = try await administration.addCredential(
                 tokenHash: token.hash, tenantIDs: [tenantID], scopes: [.publish, .query, .export, .admin],
                 label: "docket dev")
-            return token
         } catch {
             throw CommandError(error)
         }
+    }
+
+    /// A new token that ``ensure(_:)`` has been called with.
+    func addToken() async throws -> AccessToken {
+        var generator = SystemRandomNumberGenerator()
+        let token = AccessToken(using: &generator)
+        try await self.ensure(token)
+        return token
     }
 
     func stop() {

@@ -3,19 +3,61 @@ import DocketTerminal
 
 /// Events as a table for people.
 enum EventTable {
+    /// One column of the table, and what of it a narrow terminal can do without.
+    private struct Column: Sendable {
+        let title: String
+        /// The fewest columns of the terminal that it is cut to; `nil` when it is never cut.
+        let minWidth: Int?
+        /// Columns of a low rank are the first to be left out where there is no room for all.
+        let rank: Int
+        let cell: @Sendable (Event) -> String
+    }
+
+    private static let columns = [
+        Column(title: "TIME (UTC)", minWidth: nil, rank: 9, cell: { $0.occurredAt.rfc3339 }),
+        Column(title: "TYPE", minWidth: 10, rank: 3, cell: { $0.type }),
+        Column(title: "ACTOR", minWidth: 14, rank: 6, cell: { Self.actor($0.actor) }),
+        Column(title: "ACTION", minWidth: 8, rank: 8, cell: { $0.action ?? "" }),
+        Column(title: "RESOURCE", minWidth: 14, rank: 5, cell: { Self.resource($0.resource) }),
+        Column(title: "SCOPE", minWidth: 8, rank: 1, cell: { $0.scope ?? "" }),
+        Column(title: "DECISION", minWidth: nil, rank: 7, cell: { $0.decision?.name ?? "" }),
+        Column(title: "OUTCOME", minWidth: nil, rank: 2, cell: { $0.outcome?.name ?? "" }),
+    ]
+
+    /// The table.
+    ///
+    /// - Parameter width: how many columns the terminal has; `nil` when it is none. Where they are too few even for cut
+    ///   texts, whole columns are left out, those without content first: a wrapped table can't be read. `--json` shows
+    ///   all.
     static func render(_ events: [StoredEvent], width: Int?, style: TerminalStyle) -> String {
-        var table = TextTable(columns: [
-            .fixed("TIME (UTC)"), .text("TYPE", minWidth: 10), .text("ACTOR", minWidth: 14), .text("ACTION"),
-            .text("RESOURCE", minWidth: 14), .text("SCOPE"), .fixed("DECISION"), .fixed("OUTCOME"),
-        ])
-        for stored in events {
-            let event = stored.event
-            table.addRow([
-                event.occurredAt.rfc3339, event.type, Self.actor(event.actor), event.action ?? "",
-                Self.resource(event.resource), event.scope ?? "", event.decision?.name ?? "", event.outcome?.name ?? "",
-            ])
+        var columns = Self.columns
+        var cells = events.map { stored in columns.map { $0.cell(stored.event) } }
+        while let width, columns.count > 2, Self.leastWidth(columns, cells) > width {
+            let left = columns.indices.min { first, second in
+                let isEmpty = { (index: Int) in cells.allSatisfy { $0[index].isEmpty } }
+                return (isEmpty(first) ? 0 : 1, columns[first].rank) < (isEmpty(second) ? 0 : 1, columns[second].rank)
+            }
+            guard let left else { break }
+            columns.remove(at: left)
+            for row in cells.indices { cells[row].remove(at: left) }
         }
+        var table = TextTable(
+            columns: columns.map { column in
+                column.minWidth.map { .text(column.title, minWidth: $0) } ?? .fixed(column.title)
+            })
+        for row in cells { table.addRow(row) }
         return table.rendered(width: width, style: style)
+    }
+
+    /// How narrow the table can be, in columns of the terminal.
+    private static func leastWidth(_ columns: [Column], _ cells: [[String]]) -> Int {
+        let widths = columns.indices.map { index in
+            let content = cells.reduce(columns[index].title.displayWidth) {
+                max($0, TerminalText.escaped($1[index]).displayWidth)
+            }
+            return min(content, columns[index].minWidth ?? .max)
+        }
+        return widths.reduce(0, +) + 2 * (columns.count - 1)
     }
 
     private static func actor(_ actor: Actor?) -> String {

@@ -2,11 +2,10 @@ import DocketClient
 import DocketImport
 import DocketModel
 import DocketTerminal
-import Foundation
 import Synchronization
 
-/// Imports one file: reads it in chunks, cuts it into batches by the place of its records, publishes them pipelined, and
-/// counts what became of each record.
+/// Imports one file: reads it in chunks, cuts it into batches by the place of its records, publishes them pipelined,
+/// and counts what became of each record.
 struct ImportRun {
     /// What became of a file's records. The parts add up to `recordCount`.
     struct Totals: Sendable, Equatable {
@@ -58,17 +57,25 @@ struct ImportRun {
     }
 
     private func identify() throws -> ImportIdentity {
-        let file = try self.open()
-        return try ImportIdentity.read(format: self.format) {
-            try file.read(upToCount: Self.chunkBytes).map { Array($0) }
+        let source = try ByteSource(path: self.path)
+        var identity = ImportIdentity(format: self.format)
+        while true {
+            try Task.checkCancellation()
+            let chunk = try source.read(maxBytes: Self.chunkBytes, at: identity.byteCount)
+            guard !chunk.isEmpty else { return identity }
+            identity.update(chunk)
         }
     }
 
     private func publish(byteCount: Int, client: AuditClient) async throws -> Totals {
         var totals = Totals()
+        var batches = try ImportBatches(
+            path: self.path, format: self.format, recordsPerBatch: self.recordsPerBatch, byteCount: byteCount,
+            onProgress: self.onProgress)
         try await withThrowingTaskGroup(of: Totals.self) { group in
             var underWay = 0
-            for trybatch in try BatchSequence(self, byteCount: byteCount) {
+            while let batch = try batches.next() {
+                try Task.checkCancellation()
                 totals.recordCount += batch.recordCount
                 totals.unreadableCount += batch.errors.count
                 for error in batch.errors { self.onFault(Fault(line: error.line, message: error.message)) }
@@ -90,6 +97,8 @@ struct ImportRun {
         do {
             verdict = try await client.publish(batch.events, sequence: batch.sequence)
         } catch {
+            // A publish that was called off is no failure of its own.
+            try Task.checkCancellation()
             throw CommandError(error)
         }
         for rejection in verdict.rejections where rejection.index < batch.lines.count {
@@ -104,60 +113,6 @@ struct ImportRun {
             totals.acceptedCount = verdict.acceptedCount
         }
         return totals
-    }
-
-    fileprivate func open() throws -> FileHandle {
-        guard let file = FileHandle(forReadingAtPath: self.path) else {
-            throw CommandError(.noInput, "cannot open '\(self.path)'; check the name and its permissions")
-        }
-        return file
-    }
-
-    /// The batches of a file, in order.
-    private struct BatchSequence: Sequence, IteratorProtocol {
-        private let run: ImportRun
-        private let file: FileHandle
-        private let byteCount: Int
-        private var importer: Importer
-        private var cutter: BatchCutter
-        private var readBytes = 0
-        private var isFinished = false
-        private var hasEnded = false
-
-        init(_ run: ImportRun, byteCount: Int) throws {
-            self.run = run
-            self.file = try run.open()
-            self.byteCount = byteCount
-            self.importer = Importer(format: run.format)
-            self.cutter = BatchCutter(maxRecords: run.recordsPerBatch)
-        }
-
-        /// The next batch; `nil` at the end. A file that can't be read any further ends early, which its record count shows.
-        mutating func next() -> ImportBatch? {
-            while true {
-                while let record = self.importer.next() {
-                    if let batch = self.cutter.add(record) { return batch }
-                }
-                if self.isFinished {
-                    guard !self.hasEnded else { return nil }
-                    self.hasEnded = true
-                    return self.cutter.finish()
-                }
-                self.readChunk()
-            }
-        }
-
-        private mutating func readChunk() {
-            let wanted = Swift.min(ImportRun.chunkBytes, self.byteCount - self.readBytes)
-            guard wanted > 0, let chunk = try? self.file.read(upToCount: wanted), !chunk.isEmpty else {
-                self.importer.finish()
-                self.isFinished = true
-                return
-            }
-            self.readBytes += chunk.count
-            self.importer.push(Array(chunk))
-            self.run.onProgress(self.readBytes, self.byteCount)
-        }
     }
 }
 

@@ -29,8 +29,8 @@ struct LoadRun {
     /// Batches a second over all connections; `nil` to send as fast as answers come.
     let batchesPerSecond: Double?
 
-    /// Publishes every batch once. At a fixed rate a batch's latency counts from the moment it was due, so that a stalled
-    /// collector isn't spared the batches that would have come meanwhile (coordinated omission).
+    /// Publishes every batch once. At a fixed rate a batch's latency counts from the moment it was due, so that a
+    /// stalled collector isn't spared the batches that would have come meanwhile (coordinated omission).
     func run() async throws -> Result {
         let clients = try self.clients.map { try EmitCommand.client($0) }
         let shared = Shared()

@@ -2,7 +2,8 @@ import Foundation
 
 /// How much processor time processes of this machine have used. Linux only: it reads /proc.
 enum ProcessCPU {
-    /// User and system time of a process and of its children that have ended, in seconds; `nil` when there is no such process.
+    /// User and system time of a process and of its children that have ended, in seconds; `nil` when there is no such
+    /// process.
     static func seconds(of processID: Int32) -> Double? {
         guard let fields = self.statFields(of: processID) else { return nil }
         // Behind the name: utime, stime, cutime and cstime are the fields 14 to 17 of proc(5), in clock ticks.

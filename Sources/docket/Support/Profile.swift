@@ -53,16 +53,7 @@ struct Profile: Codable {
     }
 
     /// Writes the profile, readable by its owner only.
-    func write(to path: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw CommandError(.cannotCreate, "cannot write the profile '\(path)': \(String(cString: strerror(errno)))")
-        }
-        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        try handle.write(contentsOf: try encoder.encode(self) + Data("\n".utf8))
-    }
+    func write(to path: String) throws { try SecretFile.write(self, to: path) }
 
     /// The first profile of `DOCKET_PROFILE`, `.docket/profile.json` (what `docket dev` writes), and the user's own.
     static func discover() throws -> Profile? {

@@ -58,7 +58,9 @@ struct CollectorOptions: ParsableArguments {
     }
 
     /// The settings: flags over the environment over the file, which `DOCKET_CONFIG` may name as well.
-    func settings() async throws -> CollectorSettings {
+    ///
+    /// - Parameter defaults: what a setting is that none of them names, where that isn't the documented default.
+    func settings(defaults: [String: String] = [:]) async throws -> CollectorSettings {
         var providers: [any ConfigProvider] = []
         providers.append(InMemoryProvider(name: "flags", values: self.values))
         let environment = EnvironmentVariablesProvider()
@@ -66,6 +68,8 @@ struct CollectorOptions: ParsableArguments {
         if let path = self.config ?? Console.environment("DOCKET_CONFIG") {
             providers.append(try await Self.file(path))
         }
+        let values = defaults.map { (AbsoluteConfigKey(ConfigKey($0)), ConfigValue(.string($1), isSecret: false)) }
+        providers.append(InMemoryProvider(name: "defaults", values: Dictionary(uniqueKeysWithValues: values)))
         let config = ConfigReader(providers: providers)
         do throws(OperationsError) {
             return try CollectorSettings(config)

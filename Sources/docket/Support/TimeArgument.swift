@@ -34,11 +34,13 @@ struct TimeArgument: ExpressibleByArgument {
 extension Decision: ExpressibleByArgument {
     public init?(argument: String) { self.init(name: argument) }
     public static var allValueStrings: [String] { Self.allCases.map(\.name) }
+    public static var allValueDescriptions: [String: String] { [:] }
     public var defaultValueDescription: String { self.name }
 }
 
 extension Outcome: ExpressibleByArgument {
     public init?(argument: String) { self.init(name: argument) }
     public static var allValueStrings: [String] { Self.allCases.map(\.name) }
+    public static var allValueDescriptions: [String: String] { [:] }
     public var defaultValueDescription: String { self.name }
 }

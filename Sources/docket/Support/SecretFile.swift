@@ -1,0 +1,36 @@
+import Foundation
+
+/// Files that hold tokens.
+enum SecretFile {
+    /// Writes a file that only its owner can read, whole or not at all: a reader finds the old content or the new.
+    ///
+    /// A file that was there is replaced by a new one, whoever could read it.
+    static func write(_ content: Data, to path: String) throws(CommandError) {
+        let temporary = "\(path).\(getpid()).new"
+        // What a killed process of the same number left.
+        unlink(temporary)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw .ofSystem(.cannotCreate, "cannot write '\(temporary)'") }
+        do {
+            let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+            try file.write(contentsOf: content)
+            // The content reaches the disk before the name does.
+            try file.synchronize()
+            try file.close()
+        } catch {
+            unlink(temporary)
+            throw CommandError(.ioError, "cannot write '\(temporary)'", cause: error)
+        }
+        guard rename(temporary, path) == 0 else {
+            defer { unlink(temporary) }
+            throw .ofSystem(.cannotCreate, "cannot write '\(path)'")
+        }
+    }
+
+    /// Writes a value as JSON for people, as ``write(_:to:)`` does.
+    static func write(_ value: some Encodable, to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try self.write(try encoder.encode(value) + Data("\n".utf8), to: path)
+    }
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import DocketModel
+import DocketOperations
+import DocketTerminal
+import Logging
+import Testing
+
+@testable import docket
+
+@Suite("The table of events")
+struct EventTableTests {
+    private var events: [StoredEvent] {
+        var event = Event(
+            eventID: .new(), type: "kubernetes.audit",
+            occurredAt: Timestamp(rfc3339: "2023-01-27T18:28:08.129781Z") ?? .now,
+            actor: Actor(kind: "user", id: "system:serviceaccount:kube-system:generic-garbage-collector"),
+            action: "create", resource: Resource(type: "pods", id: "kube-system/coredns-565d847f94-abcde"),
+            decision: .allow, outcome: .success)
+        event.scope = "kube-system"
+        return [StoredEvent(event: event, tenant: "default", receivedAt: .now, batchID: 1, position: 0)]
+    }
+
+    @Test("never is wider than the terminal", arguments: 40...200)
+    func fits(_ width: Int) {
+        let table = EventTable.render(self.events, width: width, style: .plain)
+        let lines = table.split(separator: "\n")
+        #expect(lines.count == 2)
+        for line in lines { #expect(line.displayWidth <= width, "\(line)") }
+        #expect(lines[0].hasPrefix("TIME (UTC)"))
+        #expect(lines[1].hasPrefix("2023-01-27T18:28:08.129781Z  "))
+    }
+
+    @Test("shows all columns, whole, where the output is no terminal")
+    func whole() {
+        let table = EventTable.render(self.events, width: nil, style: .plain)
+        for text in ["SCOPE", "OUTCOME", "generic-garbage-collector", "coredns-565d847f94-abcde"] {
+            #expect(table.contains(text))
+        }
+    }
+
+    @Test("leaves out the least important columns first, empty ones before all")
+    func order() throws {
+        let titles = { (width: Int, events: [StoredEvent]) in
+            EventTable.render(events, width: width, style: .plain).split(separator: "\n").first.map(String.init) ?? ""
+        }
+        #expect(!titles(100, self.events).contains("SCOPE"))
+        #expect(titles(100, self.events).contains("OUTCOME"))
+        var noDecision = try #require(self.events.first)
+        noDecision.event.decision = nil
+        #expect(titles(100, [noDecision]).contains("SCOPE"))
+        #expect(!titles(100, [noDecision]).contains("DECISION"))
+    }
+}
+
+@Suite("The arguments of bench")
+struct BenchArgumentsTests {
+    @Test(
+        "bound --seconds by the rate",
+        arguments: [
+            (["--seconds", "10"], false), (["--rate", "1000", "--seconds", "10"], true),
+            (["--rate", "1000", "--seconds", "0"], false), (["--rate", "10000000", "--seconds", "10"], true),
+            (["--rate", "10000000", "--seconds", "11"], false),
+            (["--rate", "1000", "--seconds", "9223372036854775807"], false),
+        ])
+    func seconds(_ arguments: [String], _ isValid: Bool) {
+        if isValid {
+            #expect(throws: Never.self) { try BenchCommand.parse(arguments) }
+        } else {
+            #expect(throws: (any Error).self) { try BenchCommand.parse(arguments) }
+        }
+    }
+}
+
+@Suite("A collector's flags")
+struct CollectorOptionsTests {
+    @Test("win over a command's own defaults, which fill in what nothing names")
+    func defaults() async throws {
+        let defaults = ["log.level": "warning", "log.format": "text"]
+        let bare = try await CollectorOptions.parse([]).settings(defaults: defaults)
+        #expect(bare.logLevel == .warning)
+        #expect(bare.logFormat == .text)
+        let flagged = try await CollectorOptions.parse(["--log-level", "debug"]).settings(defaults: defaults)
+        #expect(flagged.logLevel == .debug)
+        #expect(flagged.logFormat == .text)
+    }
+
+    @Test("and the configuration file does too")
+    func file() async throws {
+        let scratch = try Scratch()
+        let path = try scratch.file("docket.yaml", "log:\n  level: error\n  format: json\n".utf8)
+        let settings = try await CollectorOptions.parse(["--config", path])
+            .settings(defaults: ["log.level": "warning", "log.format": "text"])
+        #expect(settings.logLevel == .error)
+        #expect(settings.logFormat == .json)
+    }
+}
