@@ -52,27 +52,19 @@ struct ShutdownTests {
     func race() async throws {
         let test = try await TestServer.start()
         let client = try await test.connect()
-        let answered = await withTaskGroup(of: Bool.self) { group in
+        await withDiscardingTaskGroup { group in
             for index in 0..<500 {
                 group.addTask {
+                    // Answered, or refused so that the caller knows that it may try elsewhere: which of them is chance.
                     do throws(GRPCStatus) {
                         _ = try await client.unary(TestServer.count, [1])
-                        return true
                     } catch {
                         #expect(error.code == .unavailable, "\(error)")
-                        return false
                     }
                 }
-                if index == 100 {
-                    group.addTask {
-                        await test.server.shutDown()
-                        return false
-                    }
-                }
+                if index == 100 { group.addTask { await test.server.shutDown() } }
             }
-            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
         }
-        #expect(answered > 0)
         await client.waitUntilClosed()
     }
 
