@@ -37,7 +37,7 @@ extension Publisher {
             await self.start(on: connection, streamNumber: streamNumber)
         } catch {
             self.lost(
-                streamNumber: streamNumber, ClientError(code: .unavailable, message: "\(error)"), isPermanent: false,
+                streamNumber: streamNumber, ClientError(code: .unavailable, message: error.message), isPermanent: false,
                 blamesBatch: false)
         }
     }

@@ -101,7 +101,10 @@ struct ConnectionOptions: ParsableArguments {
         if let tenant = self.tenant { resolved.tenant = tenant }
         if let caFile = self.caFile { resolved.caFile = caFile }
         if self.tls { resolved.tls = true }
-        if let token = Console.environment("DOCKET_TOKEN") { resolved.token = token }
+        let environmentToken = Console.environment("DOCKET_TOKEN")
+        // The profile's tenant belongs to the profile's token.
+        if self.tenant == nil, self.tokenFile != nil || environmentToken != nil { resolved.tenant = nil }
+        if let environmentToken { resolved.token = environmentToken }
         if let file = self.tokenFile {
             guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
                 throw CommandError(.noInput, "cannot read the token file '\(file)'")
