@@ -69,7 +69,8 @@ struct BenchReport: Encodable {
         table.addRow(["acknowledgement p99.9, ms", Self.spread(self.collector.map(\.p999Milliseconds), 2), ""])
         table.addRow(["collector peak memory, MiB", Self.spread(self.collector.map(\.collectorPeakMebibytes), 1), ""])
         text += table.rendered(width: nil, style: style)
-        if !self.loader.isEmpty {
+        // At a fixed rate Docket does what it is offered; only at saturation is there something to compare.
+        if !self.loader.isEmpty, self.rate == 0 {
             let ratio =
                 Self.median(self.collector.map(\.eventsPerSecond)) / Self.median(self.loader.map(\.eventsPerSecond))
             text += "\nDocket reaches \(Self.number(ratio * 100, 0)) % of the bare loader's events/s\n"
