@@ -11,10 +11,14 @@ package struct AccessToken: Sendable, Equatable, CustomStringConvertible {
     /// The token itself. A secret: shown once, never logged.
     package let secret: String
 
+    /// SHA-256 of the token: 32 bytes. Kept, since each batch is authenticated by it.
+    package let hash: [UInt8]
+
     /// A new token.
     package init(using generator: inout some RandomNumberGenerator) {
         let random = (0..<4).map { _ in Self.hexadecimal(generator.next()) }.joined()
         self.secret = Self.prefix + random + Self.checksum(of: random)
+        self.hash = Self.hash(of: self.secret)
     }
 
     /// A token as a client shows it.
@@ -37,13 +41,13 @@ package struct AccessToken: Sendable, Equatable, CustomStringConvertible {
                 code: .malformedToken, message: "the token's checksum is wrong; it was cut or mistyped")
         }
         self.secret = secret
+        self.hash = Self.hash(of: secret)
     }
 
     /// The prefix alone, so that a token which ends up in a log line gives nothing away.
     package var description: String { Self.prefix + "…" }
 
-    /// SHA-256 of the token: 32 bytes.
-    package var hash: [UInt8] { Array(SHA256.hash(data: Array(self.secret.utf8))) }
+    private static func hash(of secret: String) -> [UInt8] { Array(SHA256.hash(data: Array(secret.utf8))) }
 
     /// The first four bytes of SHA-256 over the random digits.
     private static func checksum(of random: String) -> String {
