@@ -27,6 +27,9 @@ package struct Migration: Sendable, Equatable {
         Migration(1, "registry", PackageResources._001_registry_sql),
         Migration(2, "events", PackageResources._002_events_sql),
         Migration(3, "access", PackageResources._003_access_sql),
+        Migration(4, "segments", PackageResources._004_segments_sql),
+        Migration(5, "log", PackageResources._005_log_sql),
+        Migration(6, "quarantine", PackageResources._006_quarantine_sql),
     ]
 
     private init(_ version: Int32, _ name: String, _ sql: [UInt8]) {

@@ -19,6 +19,9 @@ package struct Migrator: Sendable {
     /// Names the advisory lock; any number that nobody else uses.
     private static let lockKey: Int64 = 0x646F_636B_6574
 
+    /// How often a migration is tried while somebody holds a lock that it needs.
+    private static let lockAttempts = 120
+
     package let settings: ConnectionSettings
     package let migrations: [Migration]
 
@@ -141,11 +144,25 @@ package struct Migrator: Sendable {
         return Int32(rows.count)
     }
 
+    /// Waits for locks in short turns: whoever queues up behind a waiting ALTER TABLE, writers and readers alike, stands
+    /// still for no longer than one of them.
     private func apply(_ migration: Migration, _ connection: PostgresConnection) throws(PostgresError) {
+        for _ in 1..<Self.lockAttempts {
+            do throws(PostgresError) {
+                return try self.tryToApply(migration, connection)
+            } catch  where (error.cause as? PostgresError)?.sqlstate == .lockNotAvailable {
+                continue
+            }
+        }
+        try self.tryToApply(migration, connection)
+    }
+
+    private func tryToApply(_ migration: Migration, _ connection: PostgresConnection) throws(PostgresError) {
         do {
             try connection.execute(
                 """
                 BEGIN;
+                SET LOCAL lock_timeout = '1s';
                 SET LOCAL ROLE docket_maintainer;
                 SET LOCAL search_path = pg_catalog, pg_temp;
                 SET LOCAL client_min_messages = warning;
@@ -155,6 +172,7 @@ package struct Migrator: Sendable {
                 COMMIT
                 """)
         } catch {
+            if connection.isAlive { try connection.execute("ROLLBACK") }
             throw PostgresError(
                 code: .migration,
                 message:

@@ -89,7 +89,10 @@ package final class PostgresRegistry: RegistrySource {
         .EventType]
     {
         let rows = try connection.query(
-            "SELECT type_id, coalesce(tenant_id, 0), tenant_id IS NULL, name FROM docket.event_types ORDER BY type_id")
+            """
+            SELECT type_id, coalesce(tenant_id, 0), tenant_id IS NULL, name FROM docket.event_types
+            WHERE NOT is_reserved ORDER BY type_id
+            """)
         var types: [RegistryContents.EventType] = []
         for row in 0..<rows.count {
             let tenantID: Int32? = try rows.bool(row, 2) ? nil : rows.integer(row, 1)

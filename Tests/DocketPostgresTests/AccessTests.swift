@@ -54,8 +54,8 @@ struct AccessTests {
     @Test(
         "the reader can't write anything, can't reach a segment, and can't see credentials",
         arguments: [
-            "SELECT 1 FROM docket.events_000001", "SELECT 1 FROM docket.credentials",
-            "SELECT 1 FROM docket.tenant_readers",
+            "SELECT 1 FROM docket.events_000001", "SELECT 1 FROM docket.credentials", "SELECT 1 FROM docket.batches",
+            "SELECT 1 FROM docket.tenant_readers", "SELECT 1 FROM docket.segment_tenants",
             "SELECT 1 FROM docket.credential_tenants", "SELECT docket.lease_node(gen_random_uuid(), '', 1)",
             "INSERT INTO docket.tenants (slug) VALUES ('mine')", "DELETE FROM docket.events", "SET ROLE docket_writer",
             "INSERT INTO docket.tenant_readers VALUES ('docket_auditor', 1)",
@@ -66,7 +66,7 @@ struct AccessTests {
         #expect(self.refusal(sql, connection) == "42501")
     }
 
-    private static let readable = ["events", "audit_log", "batches", "quarantine", "tenants"]
+    private static let readable = ["events", "audit_log", "quarantine", "tenants"]
 
     @Test("the collector's reader sees the tenants that are set, and without a setting none", arguments: Self.readable)
     func readerTenants(table: String) async throws {
@@ -198,7 +198,9 @@ struct FitnessTests {
         #expect(await self.refusal(try .empty())?.message.contains("run docket migrate") == true)
         let older = try await TestDatabase.migrated()
         try older.connect().execute("DELETE FROM docket.schema_migrations WHERE version = 3")
-        #expect(await self.refusal(older)?.message.contains("the schema's version is 2, but") == true)
+        #expect(
+            await self.refusal(older)?.message.contains("the schema's version is \(Migration.all.count - 1), but")
+                == true)
     }
 
     @Test("a database whose encoding is not UTF8")
