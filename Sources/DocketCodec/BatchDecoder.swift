@@ -95,7 +95,7 @@ package import DocketModel
                 }
             }
         }
-        return self.finish(batch, hashes: &hashes, key: key, batchID: batchID, receivedAt: receivedAt)
+        return self.finish(batch, of: request, hashes: &hashes, key: key, batchID: batchID, receivedAt: receivedAt)
     }
 
     // MARK: Steps
@@ -138,7 +138,8 @@ package import DocketModel
     }
 
     private func finish(
-        _ batch: BatchUnderway, hashes: inout [MerkleHash], key: BatchKey, batchID: Int64, receivedAt: Timestamp
+        _ batch: BatchUnderway, of request: PublishRequestView, hashes: inout [MerkleHash], key: BatchKey,
+        batchID: Int64, receivedAt: Timestamp
     ) -> EncodedBatch {
         var root: MerkleHash?
         if !batch.rejections.isEmpty {
@@ -162,7 +163,8 @@ package import DocketModel
             rejections: batch.rejections,
             quarantined: batch.quarantined,
             root: (root ?? contentHash).bytes,
-            contentHash: contentHash.bytes)
+            contentHash: contentHash.bytes,
+            request: request)
     }
 
     /// Gives back what an unusual event has taken.

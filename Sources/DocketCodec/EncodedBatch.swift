@@ -37,6 +37,8 @@ package struct EncodedBatch: Sendable, Equatable {
     package let root: [UInt8]
     /// The Merkle root over the leaves of all events as received: 32 bytes.
     package let contentHash: [UInt8]
+    /// The request as it came, should the store refuse one of its events; `nil` when it isn't kept.
+    package let request: PublishRequestView?
 
     package init(
         key: BatchKey,
@@ -48,7 +50,8 @@ package struct EncodedBatch: Sendable, Equatable {
         rejections: [Rejection],
         quarantined: [QuarantinedEvent],
         root: [UInt8],
-        contentHash: [UInt8]
+        contentHash: [UInt8],
+        request: PublishRequestView? = nil
     ) {
         self.key = key
         self.batchID = batchID
@@ -60,6 +63,7 @@ package struct EncodedBatch: Sendable, Equatable {
         self.quarantined = quarantined
         self.root = root
         self.contentHash = contentHash
+        self.request = request
     }
 
     /// The verdict on the batch once it is stored that safely.

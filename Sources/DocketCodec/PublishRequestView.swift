@@ -2,7 +2,7 @@ package import DocketModel
 
 /// A publish request whose frame has been read: what is needed to decide about it as a whole. Its events are still as
 /// they came; ``BatchDecoder/encode(_:key:batchID:receivedAt:admit:)`` decodes them one at a time.
-package struct PublishRequestView: Sendable {
+package struct PublishRequestView: Sendable, Equatable {
     /// The tenant that the request names; empty when it leaves that to the credential.
     package let tenant: String
     package let producerID: ProducerID
@@ -12,7 +12,7 @@ package struct PublishRequestView: Sendable {
     package var eventCount: Int { self.events.count }
 
     /// The message as it came.
-    let message: [UInt8]
+    package let message: [UInt8]
     /// Where each event lies in the message.
     let events: [Range<Int>]
 

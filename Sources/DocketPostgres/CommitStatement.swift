@@ -1,34 +1,53 @@
 import DocketCodec
 import DocketModel
 
+/// The segment that is being written.
+struct HotSegment: Sendable, Equatable {
+    let id: Int32
+    /// Its table, in the schema docket.
+    let table: String
+}
+
+/// Statements with the streams of the COPYs among them, sent as one simple query.
+struct CopyScript: Equatable {
+    var sql: String
+    /// The chunks of each COPY's stream, in the order of the COPYs.
+    var streams: [[[UInt8]]]
+}
+
 /// The statements of a commit group: pure text, apart from the connection.
 enum CommitStatement {
-    /// Everything that a group stores, as one simple query: one implicit transaction, one round trip, one fsync. The
-    /// last statement is the COPY, whose stream ``copyChunks(_:)`` gives, unless no batch has an accepted event.
+    /// Everything that a group stores, as one simple query: one implicit transaction and one fsync.
+    static func commit(_ batches: [EncodedBatch], segment: HotSegment) -> CopyScript {
+        var script = self.record(batches, segment: segment)
+        if self.hasTuples(batches) {
+            script.sql += ";" + self.copyEvents(segment)
+            script.streams.append(
+                [CopyStream.header] + batches.lazy.map(\.tuples).filter { !$0.isEmpty } + [CopyStream.trailer])
+        }
+        return script
+    }
+
+    /// What a group stores apart from its events: the batches' rows, the check that none is below its producer's floor,
+    /// and the quarantine.
     ///
     /// Rows of batches are in the order of their keys: two groups in opposite order would deadlock on the unique index.
-    static func commit(_ batches: [EncodedBatch], segmentTable: String) -> String {
-        var sql = SQLText(capacity: batches.reduce(512) { $0 + 512 + $1.rejections.count * 400 })
-        sql.append("INSERT INTO docket.batches (batch_id, sequence, received_at, producer_id, tenant_id, event_count, ")
-        sql.append("accepted_count, root, content_hash, verdict) VALUES ")
-        for (index, batch) in batches.sorted(by: self.precedes).enumerated() {
-            if index > 0 { sql.append(",") }
-            self.append(batch, to: &sql)
-        }
+    static func record(_ batches: [EncodedBatch], segment: HotSegment) -> CopyScript {
+        let sorted = batches.sorted(by: self.precedes)
+        var sql = SQLText(capacity: batches.reduce(512) { $0 + 64 + $1.rejections.count * 400 })
+        sql.append("COPY docket.batches (\(BatchTuples.sqlList)) FROM STDIN (FORMAT binary);")
+        self.appendFloorCheck(sorted, to: &sql)
         if batches.contains(where: { !$0.quarantined.isEmpty }) { self.appendQuarantine(batches, to: &sql) }
-        if self.hasTuples(batches) {
-            sql.append(";COPY docket.\(segmentTable) (\(EventColumn.sqlList)) FROM STDIN (FORMAT binary)")
-        }
-        return sql.text
+        return CopyScript(sql: sql.text, streams: [[BatchTuples.stream(sorted, segment: segment.id)]])
     }
 
-    /// Whether there is a COPY at all.
+    /// The COPY of events into a segment.
+    static func copyEvents(_ segment: HotSegment) -> String {
+        "COPY docket.\(segment.table) (\(EventColumn.sqlList)) FROM STDIN (FORMAT binary)"
+    }
+
+    /// Whether any batch has an accepted event.
     static func hasTuples(_ batches: [EncodedBatch]) -> Bool { batches.contains { !$0.tuples.isEmpty } }
-
-    /// The COPY stream: a header, the batches' tuples as they are, a trailer.
-    static func copyChunks(_ batches: [EncodedBatch]) -> some Sequence<[UInt8]> {
-        [CopyStream.header] + batches.lazy.map(\.tuples).filter { !$0.isEmpty } + [CopyStream.trailer]
-    }
 
     /// Asks for the stored rows of the batches' keys.
     static func lookUp(_ batches: [EncodedBatch]) -> String {
@@ -50,40 +69,40 @@ enum CommitStatement {
         return (left.tenantID, left.producerID, left.sequence) < (right.tenantID, right.producerID, right.sequence)
     }
 
-    private static func append(_ batch: EncodedBatch, to sql: inout SQLText) {
-        sql.append("(")
-        sql.append(batch.batchID)
-        sql.append(",")
-        sql.append(batch.key.sequence)
-        sql.append(",'\(batch.receivedAt.rfc3339)',")
-        sql.append(uuid: batch.key.producerID.bytes)
-        sql.append(",\(batch.key.tenantID),\(batch.eventCount),\(batch.acceptedCount),")
-        sql.append(hexadecimal: batch.root)
-        sql.append(",")
-        sql.append(hexadecimal: batch.contentHash)
-        sql.append(",")
-        sql.append(hexadecimal: encodeVerdict(batch.verdict(durability: .committed)))
-        sql.append(")")
+    /// One row a producer is enough: the first, which has the lowest sequence.
+    private static func appendFloorCheck(_ sorted: [EncodedBatch], to sql: inout SQLText) {
+        var lowest: [BatchKey] = []
+        for key in sorted.lazy.map(\.key) {
+            if let last = lowest.last, last.tenantID == key.tenantID, last.producerID == key.producerID { continue }
+            lowest.append(key)
+        }
+        sql.append("SELECT docket.check_floors('{")
+        sql.append(list: lowest) { $0.append($1.tenantID) }
+        sql.append("}','{")
+        sql.append(list: lowest) { $0.append(digits: $1.producerID.bytes) }
+        sql.append("}','{")
+        sql.append(list: lowest) { $0.append($1.sequence) }
+        sql.append("}')")
     }
 
     private static func appendQuarantine(_ batches: [EncodedBatch], to sql: inout SQLText) {
-        sql.append(";INSERT INTO docket.quarantine (batch_id, received_at, tenant_id, position, field, code, reason, ")
-        sql.append("event) VALUES ")
-        var isFirst = true
-        for batch in batches {
-            for (rejection, event) in zip(batch.rejections, batch.quarantined) {
-                if !isFirst { sql.append(",") }
-                isFirst = false
-                sql.append("(\(batch.batchID),'\(batch.receivedAt.rfc3339)',\(batch.key.tenantID),\(event.index),")
-                sql.append(quoted: rejection.field)
-                sql.append(",")
-                sql.append(quoted: rejection.code.name)
-                sql.append(",")
-                sql.append(quoted: rejection.reason)
-                sql.append(",")
-                sql.append(hexadecimal: event.event)
-                sql.append(")")
-            }
+        sql.append(";INSERT INTO docket.quarantine (batch_id, received_at, tenant_id, producer_id, sequence, position, ")
+        sql.append("field, code, reason, event) VALUES ")
+        let rows = batches.flatMap { batch in
+            zip(batch.rejections, batch.quarantined).map { (batch: batch, rejection: $0, event: $1) }
+        }
+        sql.append(list: rows) { sql, row in
+            sql.append("(\(row.batch.batchID),'\(row.batch.receivedAt.rfc3339)',\(row.batch.key.tenantID),")
+            sql.append(uuid: row.batch.key.producerID.bytes)
+            sql.append(",\(row.batch.key.sequence),\(row.event.index),")
+            sql.append(quoted: row.rejection.field)
+            sql.append(",")
+            sql.append(quoted: row.rejection.code.name)
+            sql.append(",")
+            sql.append(quoted: row.rejection.reason)
+            sql.append(",")
+            sql.append(hexadecimal: row.event.event)
+            sql.append(")")
         }
     }
 }

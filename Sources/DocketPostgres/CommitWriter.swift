@@ -20,6 +20,7 @@ final class CommitWriter {
 
     private let shared: WriterShared
     private var link: WriterLink
+    private var pace = WriterPace()
 
     init(shared: WriterShared) {
         self.shared = shared
@@ -28,7 +29,12 @@ final class CommitWriter {
 
     /// Commits until the queue is closed and empty.
     func run() {
-        while let group = self.shared.nextGroup() { self.commit(group) }
+        while let group = self.shared.nextGroup() {
+            self.pace.wait(self.shared, &self.link)
+            let began = ContinuousClock.now
+            self.commit(group)
+            self.pace.committed(in: ContinuousClock.now - began)
+        }
     }
 
     /// Commits a group; when this returns, each of its batches has been answered.
@@ -52,52 +58,68 @@ final class CommitWriter {
     /// Sends a group as one transaction.
     private func send(_ batches: [EncodedBatch]) throws(PostgresError) {
         let (connection, fitness) = try self.link.connected()
-        let sql = CommitStatement.commit(batches, segmentTable: fitness.segmentTable)
-        if CommitStatement.hasTuples(batches) {
-            try connection.copyIn(sql, chunks: CommitStatement.copyChunks(batches))
-        } else {
-            try connection.execute(sql)
-        }
+        let script = CommitStatement.commit(batches, segment: fitness.segment)
+        try connection.copyIn(script.sql, streams: script.streams)
     }
 
     /// Does what an error asks for, and gives back the batches that are to be sent again.
     private func resolve(_ error: PostgresError, _ entries: [Entry], attempts: Int) -> [Entry] {
         self.shared.metrics.failed(error)
         let isLastAttempt = attempts >= Self.maxAttempts
-        switch self.treatment(of: error) {
+        switch FailureTreatment.of(error) {
         case .lookUpKeys:
             return isLastAttempt ? self.giveUp(entries, error) : self.answerKnown(entries)
+        case .belowFloor:
+            return isLastAttempt ? self.giveUp(entries, error) : self.answerBelowFloor(self.answerKnown(entries))
         case .isolate where entries.count > 1:
-            return self.commitOneByOne(entries)
+            return self.commitInHalves(entries)
         case .isolate:
-            self.shared.logger.warning("PostgreSQL refused a batch", metadata: ["error": "\(error)"])
-            self.answer(entries) { batch in .failure(Self.refusal(of: batch, error)) }
-            return []
+            return entries.flatMap { self.commitWithoutRefused($0, attempts: attempts) }
         case .retry:
             return isLastAttempt ? self.giveUp(entries, error) : entries
-        case .reconnect, .installation:
+        case .installation:
+            // Most often the hot segment has changed; then there is one more attempt for each change.
+            guard !isLastAttempt, self.link.recheck() || attempts == 1 else { return self.giveUp(entries, error) }
+            return entries
+        case .reconnect:
             self.link.disconnect()
-            guard isLastAttempt || (attempts > 1 && self.treatment(of: error) == .installation) else { return entries }
+            guard isLastAttempt else { return entries }
             // A batch that makes the server crash must not take its neighbours along.
             let isLost = error.code == .connectionLost
-            return isLost && entries.count > 1 ? self.commitOneByOne(entries) : self.giveUp(entries, error)
+            return isLost && entries.count > 1 ? self.commitInHalves(entries) : self.giveUp(entries, error)
         case .unavailable:
             return self.giveUp(entries, error)
         }
     }
 
-    private func treatment(of error: PostgresError) -> FailureTreatment {
-        switch error.code {
-        case .connectionLost: .reconnect
-        case .statementFailed:
-            error.sqlstate.map { FailureTreatment.of($0, constraint: error.constraint) } ?? .unavailable
-        default: .unavailable
-        }
+    private func commitInHalves(_ entries: [Entry]) -> [Entry] {
+        let middle = entries.count / 2
+        self.commit(Array(entries[..<middle]))
+        self.commit(Array(entries[middle...]))
+        return []
     }
 
-    private func commitOneByOne(_ entries: [Entry]) -> [Entry] {
-        for entry in entries { self.commit([entry]) }
-        return []
+    /// Commits a batch of which PostgreSQL refuses at least one row: the refused rows go into quarantine.
+    private func commitWithoutRefused(_ entry: Entry, attempts: Int) -> [Entry] {
+        do throws(PostgresError) {
+            let (connection, fitness) = try self.link.connected()
+            let stored = try PoisonTrial(connection: connection, segment: fitness.segment).commit(entry.batch)
+            let refused = stored.rejections.count - entry.batch.rejections.count
+            self.shared.logger.warning(
+                "PostgreSQL refused events, which are in quarantine now",
+                metadata: ["events": "\(refused)", "batch_id": "\(stored.batchID)"])
+            self.shared.metrics.refused(events: refused)
+            self.answer([entry]) { _ in .success(.committed(stored.verdict(durability: .committed))) }
+            return []
+        } catch {
+            // No event by itself was at fault, so there is nothing that could be left out.
+            guard FailureTreatment.of(error) == .isolate else {
+                return self.resolve(error, [entry], attempts: attempts)
+            }
+            self.shared.logger.warning("PostgreSQL refused a batch", metadata: ["code": "\(error.sqlstate?.text ?? "")"])
+            self.answer([entry]) { batch in .failure(Self.refusal(of: batch, error)) }
+            return []
+        }
     }
 
     // MARK: Answers
@@ -118,6 +140,25 @@ final class CommitWriter {
             return found.outcome(for: batch)
         }
         return entries.filter { stored[$0.batch.key] == nil }
+    }
+
+    /// Refuses the batches that are not above their producer's floor, and gives back the others.
+    private func answerBelowFloor(_ entries: [Entry]) -> [Entry] {
+        guard !entries.isEmpty else { return [] }
+        let floors: [ProducerFloor.Producer: Int64]
+        do throws(PostgresError) {
+            floors = try ProducerFloor.read(entries.map(\.batch), from: self.link.connected().connection)
+        } catch {
+            self.shared.logger.debug("floors can't be looked up", metadata: ["error": "\(error)"])
+            return entries
+        }
+        func floor(of batch: EncodedBatch) -> Int64? {
+            floors[ProducerFloor.Producer(batch.key)].flatMap { batch.key.sequence <= $0 ? $0 : nil }
+        }
+        self.answer(entries.filter { floor(of: $0.batch) != nil }) { batch in
+            .failure(ProducerFloor.refusal(of: batch, floor: floor(of: batch) ?? 0))
+        }
+        return entries.filter { floor(of: $0.batch) == nil }
     }
 
     private func giveUp(_ entries: [Entry], _ error: PostgresError) -> [Entry] {
@@ -147,52 +188,6 @@ final class CommitWriter {
         for (entry, result) in zip(entries, results) {
             self.shared.metrics.answered(result)
             entry.completion(result)
-        }
-    }
-}
-
-/// What `docket.batches` holds for a key.
-struct StoredBatch {
-    let batchID: Int64
-    let contentHash: [UInt8]
-    let verdict: [UInt8]
-
-    /// The stored rows of the batches' keys.
-    static func read(
-        _ batches: [EncodedBatch], from connection: PostgresConnection
-    ) throws(PostgresError) -> [BatchKey: StoredBatch] {
-        let rows = try connection.query(CommitStatement.lookUp(batches))
-        var found: [BatchKey: StoredBatch] = [:]
-        for row in 0..<rows.count {
-            guard let producer = ProducerID(bytes: try rows.bytes(row, 1)) else {
-                throw PostgresError(code: .unexpectedAnswer, message: "a stored producer id does not have 16 bytes")
-            }
-            let key = BatchKey(
-                tenantID: try rows.integer(row, 0), producerID: producer, sequence: try rows.integer(row, 2))
-            found[key] = StoredBatch(
-                batchID: try rows.integer(row, 3), contentHash: try rows.bytes(row, 4), verdict: try rows.bytes(row, 5))
-        }
-        return found
-    }
-
-    /// The answer to a batch with this key. A row with the batch's own id was stored by this very submission, whose
-    /// answer was lost on the way.
-    func outcome(for batch: EncodedBatch) -> Result<StoreOutcome, StoreError> {
-        if self.batchID == batch.batchID { return .success(.committed(batch.verdict(durability: .committed))) }
-        guard self.contentHash == batch.contentHash else {
-            return .success(.conflict(storedContentHash: self.contentHash))
-        }
-        do throws(CodecError) {
-            var verdict = try decodeVerdict(self.verdict)
-            verdict.replayed = true
-            return .success(.replayed(verdict))
-        } catch {
-            return .failure(
-                StoreError(
-                    code: .internal,
-                    message: "the stored verdict of batch \(self.batchID) can't be read: \(error); "
-                        + "see docket.batches.verdict",
-                    cause: error))
         }
     }
 }

@@ -69,24 +69,25 @@ import CLibpq
         return unsafe PostgresRows(result)
     }
 
-    /// Runs statements of which the last is a `COPY … FROM STDIN`, as one simple query: one transaction and one round
-    /// trip, however many statements there are. Each chunk goes to the server as it is; together they are the stream.
+    /// Runs statements with `COPY … FROM STDIN` among them as one simple query, which is one transaction unless they say
+    /// otherwise.
     ///
+    /// - Parameter streams: What each COPY reads, in their order. Each chunk goes to the server as it is; together they
+    ///   are the stream.
     /// - Throws: The server's error, after which nothing has been stored; or `connectionLost`, after which that is
     ///   unknown.
-    package func copyIn(_ sql: String, chunks: some Sequence<[UInt8]>) throws(PostgresError) {
+    package func copyIn(_ sql: String, streams: [[[UInt8]]]) throws(PostgresError) {
         try self.send(sql)
         var failure: PostgresError?
-        var wasSent = false
+        var waiting = streams[...]
         while let result = unsafe PQgetResult(self.handle) {
             defer { unsafe PQclear(result) }
             switch unsafe PQresultStatus(result) {
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK: break
-            case PGRES_COPY_IN where !wasSent:
+            case PGRES_COPY_IN:
+                // Once more than there are streams: libpq could not end one, and would say so for ever.
+                guard let chunks = waiting.popFirst() else { throw self.lost(failure) }
                 self.sendCopyData(chunks)
-                wasSent = true
-            // Once more: libpq could not end the stream, and would say so for ever.
-            case PGRES_COPY_IN: throw self.lost(failure)
             default: failure = failure ?? (unsafe self.error(from: result))
             }
             // On a lost connection, PQgetResult would hand out the same failed COPY for ever.
@@ -101,7 +102,7 @@ import CLibpq
 
     /// Failures are not thrown here: the result that follows says what the server thinks. A stream that broke off is
     /// ended as a failure, never as done: the server would take a stream cut between two tuples for a whole one.
-    private func sendCopyData(_ chunks: some Sequence<[UInt8]>) {
+    private func sendCopyData(_ chunks: [[UInt8]]) {
         var isWhole = true
         for chunk in chunks {
             let sent = unsafe chunk.withUnsafeBytes { bytes in

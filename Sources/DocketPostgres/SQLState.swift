@@ -23,17 +23,21 @@ package struct SQLState: Sendable, Hashable, CustomStringConvertible {
 package enum FailureTreatment: Sendable, Equatable, CaseIterable {
     /// A batch's key is stored already: look the group's keys up, answer the known ones, commit the rest.
     case lookUpKeys
+    /// A batch is older than the replay window: answer what is known, refuse what is below its producer's floor, commit
+    /// the rest.
+    case belowFloor
     /// Nothing is wrong with the group: send it again, a bounded number of times.
     case retry
-    /// A row is at fault: commit the group's batches one by one, so that only the batch with that row fails.
+    /// A row is at fault: halve the group down to the batch with that row, and commit that one without the row, which
+    /// goes into quarantine.
     case isolate
     /// The server can't write at the moment: answer `unavailable`, so that the senders try again later.
     case unavailable
     /// The connection or the server behind it is of no use: make a new one and send the group again.
     case reconnect
-    /// The installation is at fault, or the hot segment has changed: check the installation anew on a new connection,
-    /// and send the group again once; then answer `unavailable`, so that nothing is lost while an operator puts it
-    /// right.
+    /// The installation is at fault, or the hot segment has changed: check the installation anew, and send the group
+    /// again, once unless the segment has changed; then answer `unavailable`, so that nothing is lost while an operator
+    /// puts it right.
     case installation
 
     /// The one table of what each error means for a commit group. Exact codes come before classes.
@@ -43,7 +47,17 @@ package enum FailureTreatment: Sendable, Equatable, CaseIterable {
         return self.byClass[sqlstate.classCode] ?? .unavailable
     }
 
+    /// The treatment of an error of any sort.
+    static func of(_ error: PostgresError) -> FailureTreatment {
+        switch error.code {
+        case .connectionLost: .reconnect
+        case .statementFailed: error.sqlstate.map { Self.of($0, constraint: error.constraint) } ?? .unavailable
+        default: .unavailable
+        }
+    }
+
     private static let byCode: [String: FailureTreatment] = [
+        "DK001": .belowFloor,  // raised by docket.check_floors
         "40001": .retry,  // serialization_failure
         "40P01": .retry,  // deadlock_detected
         "55P03": .retry,  // lock_not_available: lock_timeout ran out
@@ -55,6 +69,8 @@ package enum FailureTreatment: Sendable, Equatable, CaseIterable {
         "25P03": .reconnect,  // idle_in_transaction_session_timeout
         "57014": .retry,  // query_canceled: by an operator or by statement_timeout
         "54001": .unavailable,  // statement_too_complex: stack depth; no row's fault
+        "22P04": .installation,  // bad_copy_file_format: the table's columns are not this version's
+        "23502": .installation,  // not_null_violation: a column of another version; every event has what it must
         "0A000": .installation,  // feature_not_supported: COPY into a leaf with row-level security
     ]
 

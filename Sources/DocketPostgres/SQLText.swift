@@ -17,14 +17,14 @@ struct SQLText {
     /// A `bytea` literal in hexadecimal: `'\x…'`.
     mutating func append(hexadecimal value: some Sequence<UInt8>) {
         self.append("'\\x")
-        self.appendDigits(value)
+        self.append(digits: value)
         self.append("'")
     }
 
     /// A `uuid` literal of 16 bytes.
     mutating func append(uuid value: [UInt8]) {
         self.append("'")
-        self.appendDigits(value)
+        self.append(digits: value)
         self.append("'")
     }
 
@@ -39,9 +39,22 @@ struct SQLText {
         self.append("'")
     }
 
+    /// Elements with commas in between.
+    mutating func append<Element>(
+        list elements: some Sequence<Element>, _ body: (inout SQLText, Element) -> Void
+    ) {
+        var isFirst = true
+        for element in elements {
+            if !isFirst { self.append(",") }
+            isFirst = false
+            body(&self, element)
+        }
+    }
+
     private static let digits = Array("0123456789abcdef".utf8)
 
-    private mutating func appendDigits(_ value: some Sequence<UInt8>) {
+    /// Hexadecimal digits without quotes.
+    mutating func append(digits value: some Sequence<UInt8>) {
         for byte in value {
             self.bytes.append(Self.digits[Int(byte >> 4)])
             self.bytes.append(Self.digits[Int(byte & 15)])

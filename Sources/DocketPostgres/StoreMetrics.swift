@@ -10,6 +10,7 @@ struct StoreMetrics: Sendable {
     private let groupBatches = Recorder(label: "docket_commit_group_batches")
     private let seconds = Timer(label: "docket_commit_seconds")
     private let events = Counter(label: "docket_committed_events_total")
+    private let refusedEvents = Counter(label: "docket_store_refused_events_total")
     private let heldBytes = Gauge(label: "docket_commit_queue_bytes")
     private let committed = Counter(label: "docket_store_batches_total", dimensions: [("outcome", "committed")])
     private let replayed = Counter(label: "docket_store_batches_total", dimensions: [("outcome", "replayed")])
@@ -35,6 +36,9 @@ struct StoreMetrics: Sendable {
         let code = error.sqlstate?.text ?? error.code.rawValue
         Counter(label: "docket_commit_failures_total", dimensions: [("code", code)]).increment()
     }
+
+    /// PostgreSQL refused so many events of a batch that was stored.
+    func refused(events: Int) { self.refusedEvents.increment(by: events) }
 
     /// A batch was answered.
     func answered(_ result: Result<StoreOutcome, StoreError>) {

@@ -1,8 +1,7 @@
 /// What a connection must be like before a collector writes through it. A writer that owns the tables or is a superuser
 /// could change the log that it writes, and no REVOKE would bind it.
 struct WriterFitness {
-    /// The table of the hot segment, in the schema docket.
-    let segmentTable: String
+    let segment: HotSegment
 
     /// The checks of every new connection; the server behind it may be another one after a failover.
     init(checking connection: PostgresConnection) throws(PostgresError) {
@@ -10,14 +9,14 @@ struct WriterFitness {
         try Self.checkSession(connection)
         try Self.checkSchema(connection)
         try Self.checkRole(connection)
-        let rows = try connection.query("SELECT table_name::text FROM docket.segments WHERE state = 'hot'")
+        let rows = try connection.query("SELECT segment_id, table_name::text FROM docket.segments WHERE state = 'hot'")
         guard rows.count == 1 else {
             throw PostgresError(
                 code: .unfit,
                 message: "docket.segments names \(rows.count) hot segments; there must be one: run docket migrate")
         }
-        self.segmentTable = try rows.text(0, 0)
-        try Self.checkPrivilege(connection, table: self.segmentTable, privilege: "INSERT")
+        self.segment = HotSegment(id: try rows.integer(0, 0), table: try rows.text(0, 1))
+        try Self.checkPrivilege(connection, table: self.segment.table, privilege: "INSERT")
     }
 
     private static func checkSession(_ connection: PostgresConnection) throws(PostgresError) {

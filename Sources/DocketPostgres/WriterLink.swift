@@ -8,6 +8,8 @@ struct WriterLink {
 
     private let shared: WriterShared
     private var current: (connection: PostgresConnection, fitness: WriterFitness)?
+    /// A connection whose checks have to be made anew.
+    private var unchecked: PostgresConnection?
     /// Since when no connection could be made.
     private var awaySince: ContinuousClock.Instant?
     private var pause = WriterLink.firstPause
@@ -22,6 +24,12 @@ struct WriterLink {
     mutating func connected() throws(PostgresError) -> (connection: PostgresConnection, fitness: WriterFitness) {
         if let current = self.current, current.connection.isAlive { return current }
         self.current = nil
+        if let connection = self.unchecked, connection.isAlive {
+            self.unchecked = nil
+            let made = (connection, try WriterFitness(checking: connection))
+            self.current = made
+            return made
+        }
         while true {
             self.waitForNextAttempt()
             do throws(PostgresError) {
@@ -36,8 +44,30 @@ struct WriterLink {
         }
     }
 
+    /// The connection, when there is one that nothing runs on.
+    var idleConnection: PostgresConnection? {
+        guard let connection = self.current?.connection, connection.isAlive, connection.isIdle else { return nil }
+        return connection
+    }
+
     /// Lets the connection go: the next group gets a new one, with all checks.
-    mutating func disconnect() { self.current = nil }
+    mutating func disconnect() {
+        self.current = nil
+        self.unchecked = nil
+    }
+
+    /// Makes all checks anew, on the same connection when it is of use. True when another segment is hot now.
+    mutating func recheck() -> Bool {
+        guard let current = self.current else { return false }
+        self.current = nil
+        self.unchecked = self.usable(current.connection)
+        guard let checked = try? self.connected() else { return false }
+        return checked.fitness.segment != current.fitness.segment
+    }
+
+    private func usable(_ connection: PostgresConnection) -> PostgresConnection? {
+        connection.isAlive && connection.isIdle ? connection : nil
+    }
 
     private mutating func waitForNextAttempt() {
         guard let nextAttempt = self.nextAttempt else { return }

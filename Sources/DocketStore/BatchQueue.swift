@@ -113,8 +113,9 @@ package struct BatchQueue<Completion: Sendable>: Sendable {
     /// Takes nothing more in; what is held can still be committed.
     package mutating func close() { self.isClosed = true }
 
-    /// What a batch counts: its tuples, its quarantined events, and a flat part for the rest.
+    /// What a batch counts: its tuples, its request, its quarantined events, and a flat part for the rest.
     package static func sizeBytes(of batch: EncodedBatch) -> Int {
-        batch.quarantined.reduce(1024 + batch.tuples.count + 256 * batch.rejections.count) { $0 + $1.event.count }
+        let bytes = batch.tuples.count + (batch.request?.message.count ?? 0) + 256 * batch.rejections.count
+        return batch.quarantined.reduce(1024 + bytes) { $0 + $1.event.count }
     }
 }

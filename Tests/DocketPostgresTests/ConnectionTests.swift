@@ -83,7 +83,7 @@ struct ConnectionTests {
         // Large, so that the server's error comes while data is still being sent.
         let chunks = [[UInt8]](repeating: [UInt8](repeating: 0x58, count: 1 << 20), count: 16)
         let error = #expect(throws: PostgresError.self) {
-            try connection.copyIn("INSERT INTO t VALUES (1); COPY t FROM STDIN (FORMAT binary)", chunks: chunks)
+            try connection.copyIn("INSERT INTO t VALUES (1); COPY t FROM STDIN (FORMAT binary)", streams: [chunks])
         }
         #expect(error?.code == .statementFailed)
         #expect(error?.sqlstate == SQLState("22P04"))
@@ -95,7 +95,7 @@ struct ConnectionTests {
         let connection = try self.connection()
         try connection.execute("CREATE TABLE t (n int4 PRIMARY KEY); INSERT INTO t VALUES (1)")
         let error = #expect(throws: PostgresError.self) {
-            try connection.copyIn("INSERT INTO t VALUES (1); COPY t FROM STDIN", chunks: [Array("2\n".utf8)])
+            try connection.copyIn("INSERT INTO t VALUES (1); COPY t FROM STDIN", streams: [[Array("2\n".utf8)]])
         }
         #expect(error?.sqlstate == .uniqueViolation)
         #expect(error?.constraint == "t_pkey")
@@ -112,7 +112,7 @@ struct ConnectionTests {
             switch way {
             case 0: _ = try connection.query("SELECT 1")
             case 1: try connection.execute("SELECT 1")
-            default: try connection.copyIn("COPY t FROM STDIN", chunks: [[UInt8](repeating: 0x31, count: 1 << 22)])
+            default: try connection.copyIn("COPY t FROM STDIN", streams: [[[UInt8](repeating: 0x31, count: 1 << 22)]])
             }
         }
         #expect(error?.code == .connectionLost, "\(error as Any)")
@@ -157,31 +157,45 @@ struct CommitStatementTests {
         #expect(sql.text == #"x='it''s a "\" test;','\x000aff',-5"#)
     }
 
-    @Test("rows of batches come in the order of their keys, whatever the order of submission")
+    private let segment = HotSegment(id: 7, table: "events_000007")
+
+    @Test("rows of batches come in the order of their keys, whatever the order of submission, and name their segment")
     func sortedKeys() throws {
         let maker = BatchMaker()
         let batches = try [9, 3, 7].map { try maker.batch($0, [maker.event(1)]) }
-        let sql = CommitStatement.commit(batches, segmentTable: "events_000001")
-        let positions = batches.map { batch in sql.firstRange(of: "(\(batch.batchID),")?.lowerBound }
-        let found = positions.compactMap { $0 }
-        #expect(found.count == 3)
-        #expect(found[1] < found[2] && found[2] < found[0])
+        let stream = CommitStatement.commit(batches, segment: self.segment).streams[0].flatMap { $0 }
+        #expect(stream == BatchTuples.stream([batches[1], batches[2], batches[0]], segment: 7))
+        #expect(stream.starts(with: CopyStream.header))
+        #expect(stream.suffix(10) == [0, 0, 0, 4, 0, 0, 0, 7] + CopyStream.trailer)
     }
 
-    @Test("the stream is a header, each batch's tuples untouched, and a trailer")
+    @Test("the events' stream is a header, each batch's tuples untouched, and a trailer")
     func stream() throws {
         let maker = BatchMaker()
         let batches = try [1, 2].map { try maker.batch($0, [maker.event(1)]) }
-        let chunks = Array(CommitStatement.copyChunks(batches))
-        #expect(chunks.count == 4)
-        #expect(Array(chunks[1...2]) == batches.map(\.tuples))
+        let script = CommitStatement.commit(batches, segment: self.segment)
+        #expect(script.streams.count == 2)
+        #expect(script.streams[1] == [CopyStream.header, batches[0].tuples, batches[1].tuples, CopyStream.trailer])
+        #expect(script.sql.hasSuffix("FROM STDIN (FORMAT binary)") && script.sql.contains(" docket.events_000007 "))
     }
 
-    @Test("without any accepted event there is no COPY")
+    @Test("each producer's lowest sequence is held against its floor, once")
+    func floors() throws {
+        var other = BatchMaker()
+        other.producer = ProducerID(high: 1, low: 2)
+        let maker = BatchMaker()
+        let batches = try [9, 3].map { try maker.batch($0, [maker.event(1)]) } + [try other.batch(5, [maker.event(1)])]
+        let sql = CommitStatement.commit(batches, segment: self.segment).sql
+        let check = "docket.check_floors('{1,1}','{00000000000000010000000000000002,112233445566778899aabbccddeeff00}','{5,3}')"
+        #expect(sql.contains(check), "\(sql)")
+    }
+
+    @Test("without any accepted event there is no COPY of events")
     func noCopy() throws {
         let maker = BatchMaker()
         let batch = try maker.batch(1, [maker.event(1, type: "unknown")])
-        #expect(!CommitStatement.commit([batch], segmentTable: "x").contains("COPY"))
+        let script = CommitStatement.commit([batch], segment: self.segment)
+        #expect(script.streams.count == 1 && !script.sql.contains("events_000007"))
         #expect(!CommitStatement.hasTuples([batch]))
     }
 }

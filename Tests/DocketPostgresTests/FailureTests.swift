@@ -8,29 +8,6 @@ import Testing
 
 @Suite("When PostgreSQL refuses or is away")
 struct FailureTests {
-    @Test("a batch that PostgreSQL refuses for a row fails alone, says why, and stores nothing")
-    func poison() async throws {
-        let database = try await TestDatabase.migrated()
-        let store = try await database.store { $0.writers = 1 }
-        let maker = BatchMaker()
-        let lock = try database.lockBatches()
-        let answers = store.submitAll([
-            try maker.batch(0, [maker.event(0)]),
-            try maker.batch(1, [maker.event(1)]),
-            try maker.poisoned(2),
-            try maker.batch(3, [maker.event(3)]),
-        ])
-        try lock.execute("ROLLBACK")
-        let results = await answers.all()
-        #expect(results.indices.filter { results[$0].committed != nil } == [0, 1, 3])
-        let error = try #require(results[2].failure)
-        #expect(error.code == .refused)
-        #expect(error.message.contains("SQLSTATE 22021") && error.message.contains("sequence 2"), "\(error)")
-        #expect(!error.message.contains("OISON"), "an event's content stays out of messages")
-        #expect(try database.number("SELECT count(*) FROM docket.events") == 3)
-        #expect(try database.number("SELECT count(*) FROM docket.batches") == 3)
-    }
-
     @Test("a full queue refuses what comes on top, and stores all that it took in")
     func overload() async throws {
         let database = try await TestDatabase.migrated()
@@ -175,7 +152,7 @@ struct FailureTreatmentTests {
         arguments: [
             ("23505", "batches_key", FailureTreatment.lookUpKeys), ("23505", "other", .installation),
             ("40P01", nil, .retry), ("40001", nil, .retry), ("55P03", nil, .retry), ("57014", nil, .retry),
-            ("22021", nil, .isolate), ("22P02", nil, .isolate), ("23502", nil, .isolate), ("54000", nil, .isolate),
+            ("22021", nil, .isolate), ("22P02", nil, .isolate), ("23502", nil, .installation), ("22P04", nil, .installation), ("DK001", nil, .belowFloor), ("54000", nil, .isolate),
             ("54001", nil, .unavailable), ("53100", nil, .unavailable), ("53200", nil, .unavailable),
             ("53300", nil, .unavailable), ("58030", nil, .unavailable), ("XX001", nil, .unavailable),
             ("57P01", nil, .reconnect), ("57P03", nil, .reconnect), ("25006", nil, .reconnect),

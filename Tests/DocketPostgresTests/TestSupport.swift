@@ -125,17 +125,20 @@ struct BatchMaker {
         return event
     }
 
-    /// A batch with one event whose scope PostgreSQL refuses: bytes that are no UTF-8.
-    func poisoned(_ sequence: Int64) throws -> EncodedBatch {
-        let batch = try self.batch(sequence, [self.event(1), self.event(2, scope: "POISON")])
+    /// A batch of which PostgreSQL refuses the events at those positions: their scope's bytes are no UTF-8.
+    func poisoned(_ sequence: Int64, events count: Int = 2, at positions: Set<Int> = [1]) throws -> EncodedBatch {
+        let events = (0..<count).map { self.event(UInt64($0 + 1), scope: positions.contains($0) ? "POISON" : nil) }
+        let batch = try self.batch(sequence, events)
         var tuples = batch.tuples
         let poison = Array("POISON".utf8)
-        let start = try #require((0..<tuples.count - 6).first { Array(tuples[$0..<$0 + 6]) == poison })
-        tuples[start] = 0xFF
+        for start in 0..<max(0, tuples.count - 6) where tuples[start..<start + 6].elementsEqual(poison) {
+            tuples[start] = 0xFF
+        }
         return EncodedBatch(
             key: batch.key, batchID: batch.batchID, receivedAt: batch.receivedAt, tuples: tuples,
             eventCount: batch.eventCount, acceptedCount: batch.acceptedCount, rejections: batch.rejections,
-            quarantined: batch.quarantined, root: batch.root, contentHash: batch.contentHash)
+            quarantined: batch.quarantined, root: batch.root, contentHash: batch.contentHash,
+            request: batch.request)
     }
 }
 
