@@ -17,6 +17,9 @@ package struct CollectorSettings: Sendable {
     package var writerConninfo = ""
     /// The libpq connection string of the reader's role. A secret.
     package var readerConninfo = ""
+    /// The libpq connection string of the maintainer's role; empty when this collector leaves segments, the log and
+    /// retention to others. A secret.
+    package var maintainerConninfo = ""
     /// How many connections write.
     package var writerCount = 2
     /// How many connections read.
@@ -42,6 +45,7 @@ package struct CollectorSettings: Sendable {
         self.tlsKeyFile = reader.string("tls.key_file")
         self.writerConninfo = reader.secret("postgres.writer") ?? ""
         self.readerConninfo = reader.secret("postgres.reader") ?? ""
+        self.maintainerConninfo = reader.secret("postgres.maintainer") ?? ""
         self.writerCount = try reader.int("postgres.writers", 1...16) ?? self.writerCount
         self.readerCount = try reader.int("postgres.readers", 1...64) ?? self.readerCount
         self.eventLoopCount = try reader.int("event_loops", 0...256) ?? self.eventLoopCount

@@ -11,11 +11,14 @@ package struct Migration: Sendable, Equatable {
     /// The file's name without its number and ending.
     package let name: String
     package let sql: String
+    /// What it needs of PostgreSQL's contributed modules (appendix F of its manual): trusted ones alone.
+    package let extensions: [String]
 
-    package init(version: Int32, name: String, sql: String) {
+    package init(version: Int32, name: String, sql: String, extensions: [String] = []) {
         self.version = version
         self.name = name
         self.sql = sql
+        self.extensions = extensions
     }
 
     /// SHA-256 of the SQL, in hexadecimal digits: tells a file that was changed after it had been applied.
@@ -27,12 +30,12 @@ package struct Migration: Sendable, Equatable {
         Migration(1, "registry", PackageResources._001_registry_sql),
         Migration(2, "events", PackageResources._002_events_sql),
         Migration(3, "access", PackageResources._003_access_sql),
-        Migration(4, "segments", PackageResources._004_segments_sql),
+        Migration(4, "segments", PackageResources._004_segments_sql, extensions: ["btree_gin"]),
         Migration(5, "log", PackageResources._005_log_sql),
         Migration(6, "quarantine", PackageResources._006_quarantine_sql),
     ]
 
-    private init(_ version: Int32, _ name: String, _ sql: [UInt8]) {
-        self.init(version: version, name: name, sql: String(decoding: sql, as: UTF8.self))
+    private init(_ version: Int32, _ name: String, _ sql: [UInt8], extensions: [String] = []) {
+        self.init(version: version, name: name, sql: String(decoding: sql, as: UTF8.self), extensions: extensions)
     }
 }

@@ -48,6 +48,7 @@ package struct Migrator: Sendable {
         try Self.prepareSchema(connection)
         let known = try self.checkApplied(connection)
         for migration in self.migrations where migration.version > known {
+            for name in migration.extensions { try Self.ensureExtension(name, connection) }
             try self.apply(migration, connection)
             report.applied.append(Self.label(migration.version, migration.name))
         }
@@ -142,6 +143,21 @@ package struct Migrator: Sendable {
             }
         }
         return Int32(rows.count)
+    }
+
+    /// Whoever may create objects in the database may install a trusted extension; the maintainer need not.
+    private static func ensureExtension(_ name: String, _ connection: PostgresConnection) throws(PostgresError) {
+        let found = try connection.query("SELECT count(*) FROM pg_extension WHERE extname = $1", [.text(name)])
+        guard try found.integer(0, 0, as: Int64.self) == 0 else { return }
+        do {
+            try connection.execute("CREATE EXTENSION \(name) SCHEMA docket")
+        } catch {
+            throw PostgresError(
+                code: .migration,
+                message: "the extension \(name) can't be installed (\(error)); it is part of PostgreSQL's contributed "
+                    + "modules: let the database's owner run CREATE EXTENSION \(name) SCHEMA docket",
+                sqlstate: error.sqlstate, cause: error)
+        }
     }
 
     /// Waits for locks in short turns: whoever queues up behind a waiting ALTER TABLE, writers and readers alike, stands

@@ -180,8 +180,9 @@ struct SchemaTests {
             AND col_description(c.oid, a.attnum) IS NULL
             UNION ALL SELECT relname::text FROM pg_class WHERE relnamespace = 'docket'::regnamespace
             AND relkind IN ('r', 'p', 'v') AND obj_description(oid, 'pg_class') IS NULL
-            UNION ALL SELECT proname::text FROM pg_proc WHERE pronamespace = 'docket'::regnamespace
+            UNION ALL SELECT proname::text FROM pg_proc AS p WHERE pronamespace = 'docket'::regnamespace
             AND obj_description(oid, 'pg_proc') IS NULL
+            AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')
             """)
         #expect(try (0..<rows.count).map { try rows.text($0, 0) } == [])
     }

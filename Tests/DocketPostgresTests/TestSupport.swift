@@ -93,7 +93,9 @@ struct BatchMaker {
         BatchID.make(at: Timestamp(microsecondsSinceEpoch: 1_800_000_000_000_000), node: 1, counter: 0) ?? 0)
 
     /// An event whose type is `unknown` is rejected.
-    func batch(_ sequence: Int64, _ events: [Event], id: Int64? = nil) throws -> EncodedBatch {
+    func batch(
+        _ sequence: Int64, _ events: [Event], id: Int64? = nil, limits: Limits = Limits()
+    ) throws -> EncodedBatch {
         var request = EventEncoder.publishRequestPrefix(tenant: "", producerID: self.producer, sequence: sequence)
         for event in events { EventEncoder.append(event, to: &request) }
         let id =
@@ -102,7 +104,7 @@ struct BatchMaker {
                 last += 1
                 return last
             }
-        let decoder = BatchDecoder(limits: Limits())
+        let decoder = BatchDecoder(limits: limits)
         return try decoder.encode(
             decoder.decode(request),
             key: BatchKey(tenantID: self.tenantID, producerID: self.producer, sequence: sequence), batchID: id,

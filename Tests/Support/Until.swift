@@ -5,10 +5,10 @@ package import Testing
 ///
 /// It looks once a millisecond: looking all the time would take the processor from those who bring the condition about.
 package func until(
-    sourceLocation: SourceLocation = #_sourceLocation, _ condition: () -> Bool
-) async {
+    sourceLocation: SourceLocation = #_sourceLocation, _ condition: () throws -> Bool
+) async rethrows {
     let deadline = ContinuousClock.now + .seconds(60)
-    while !condition() {
+    while !(try condition()) {
         guard ContinuousClock.now < deadline, (try? await Task.sleep(for: .milliseconds(1))) != nil else {
             Issue.record("the condition did not come about within a minute", sourceLocation: sourceLocation)
             return

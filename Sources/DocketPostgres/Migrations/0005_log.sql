@@ -35,7 +35,7 @@ COMMENT ON COLUMN docket.log_entries.tenant_id IS 'The tenant whose log it is.';
 COMMENT ON COLUMN docket.log_entries.segment_id IS 'The segment that the events were written to; NULL when that isn''t known.';
 COMMENT ON COLUMN docket.log_entries.event_count IS 'How many events the batch carried.';
 COMMENT ON COLUMN docket.log_entries.accepted_count IS 'How many of them were stored.';
-COMMENT ON COLUMN docket.log_entries.removed_at IS 'When retention removed the events; NULL while they are there.';
+COMMENT ON COLUMN docket.log_entries.removed_at IS 'When retention removed the events of this batch alone; NULL otherwise. Those of a retiring or dropped segment are gone too.';
 COMMENT ON COLUMN docket.log_entries.root IS 'Merkle root (RFC 6962, SHA-256) over the stored events.';
 
 -- One row. NULL: nothing is known of an earlier snapshot, so that all batches are compared with the log.

@@ -59,6 +59,7 @@ struct DevCommand: AsyncParsableCommand {
         defer { environment.stop() }
         settings.writerConninfo = environment.conninfo(role: Roles.writer)
         settings.readerConninfo = environment.conninfo(role: Roles.reader)
+        settings.maintainerConninfo = environment.conninfo(role: Roles.maintainer)
         let (token, isNew) = try await self.token(in: environment)
         let (metrics, logger) = CollectorRuntime.bootstrap(settings)
         let session = DevSession(

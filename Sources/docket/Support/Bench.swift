@@ -111,6 +111,7 @@ private final class BenchCollector {
         var variables = ProcessInfo.processInfo.environment
         variables["DOCKET_POSTGRES_WRITER"] = environment.conninfo(role: Roles.writer)
         variables["DOCKET_POSTGRES_READER"] = environment.conninfo(role: Roles.reader)
+        variables["DOCKET_POSTGRES_MAINTAINER"] = environment.conninfo(role: Roles.maintainer)
         self.process.environment = variables
         try self.process.run()
     }

@@ -55,14 +55,17 @@ struct CollectorRuntime {
             throw CommandError(.unavailable, error.message, cause: error.cause)
         }
         let lease = database.lease
+        let batchIDs = BatchIDSource(node: lease.node, isLeaseValid: { lease.isValid })
         let pipeline = PublishPipeline(
-            registry: registry, store: database.store,
-            batchIDs: BatchIDSource(node: lease.node, isLeaseValid: { lease.isValid }), limits: self.settings.limits)
+            registry: registry, store: database.store, batchIDs: batchIDs, limits: self.settings.limits)
         let ready = ReadyGate(onReady: onReady)
         // Services stop in the reverse of their order: the server drains while the store still commits.
         let services: [any Service] =
             [
                 database,
+                MaintenanceService(
+                    conninfo: self.settings.maintainerConninfo, nextBatchID: { batchIDs.next(now: .now) },
+                    logger: self.logger),
                 RegistryRefresher(holder: registry, source: database.registry, logger: self.logger),
                 OperationsServer(
                     host: self.settings.httpListen.host, port: self.settings.httpListen.port, metrics: self.metrics,
@@ -162,6 +165,27 @@ private struct Database: Service {
         }
         self.reader.close()
         self.registry.close()
+    }
+}
+
+/// The work that one collector of a database does for all: segments, the log, retention.
+private struct MaintenanceService: Service {
+    let conninfo: String
+    let nextBatchID: @Sendable () -> Int64?
+    let logger: Logger
+
+    func run() async throws {
+        guard !self.conninfo.isEmpty else {
+            self.logger.notice(
+                "postgres.maintainer is not set: another collector must take care of segments, the log and retention")
+            try? await gracefulShutdown()
+            return
+        }
+        let settings = ConnectionSettings(conninfo: self.conninfo, applicationName: "docket-maintainer")
+        try settings.validate()
+        let maintenance = try Maintenance(settings: settings, nextBatchID: self.nextBatchID, logger: self.logger)
+        try? await gracefulShutdown()
+        await maintenance.stop()
     }
 }
 
