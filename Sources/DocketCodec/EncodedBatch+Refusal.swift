@@ -44,7 +44,8 @@ extension EncodedBatch {
         }
         let added = refusals.map { (rejection: $1.rejection(at: $0), event: request.eventBytes(at: $0)) }
         let rejections = (self.rejections + added.map(\.rejection)).sorted { $0.index < $1.index }
-        let quarantined = self.quarantined + added.map { QuarantinedEvent(index: $0.rejection.index, event: Array($0.event)) }
+        let quarantined =
+            self.quarantined + added.map { QuarantinedEvent(index: $0.rejection.index, event: Array($0.event)) }
         return EncodedBatch(
             key: self.key, batchID: self.batchID, receivedAt: self.receivedAt, tuples: tuples,
             eventCount: self.eventCount, acceptedCount: hashes.count, rejections: rejections,

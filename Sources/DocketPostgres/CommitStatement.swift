@@ -86,7 +86,8 @@ enum CommitStatement {
     }
 
     private static func appendQuarantine(_ batches: [EncodedBatch], to sql: inout SQLText) {
-        sql.append(";INSERT INTO docket.quarantine (batch_id, received_at, tenant_id, producer_id, sequence, position, ")
+        sql.append(
+            ";INSERT INTO docket.quarantine (batch_id, received_at, tenant_id, producer_id, sequence, position, ")
         sql.append("field, code, reason, event) VALUES ")
         let rows = batches.flatMap { batch in
             zip(batch.rejections, batch.quarantined).map { (batch: batch, rejection: $0, event: $1) }

@@ -116,7 +116,8 @@ final class CommitWriter {
             guard FailureTreatment.of(error) == .isolate else {
                 return self.resolve(error, [entry], attempts: attempts)
             }
-            self.shared.logger.warning("PostgreSQL refused a batch", metadata: ["code": "\(error.sqlstate?.text ?? "")"])
+            self.shared.logger.warning(
+                "PostgreSQL refused a batch", metadata: ["code": "\(error.sqlstate?.text ?? "")"])
             self.answer([entry]) { batch in .failure(Self.refusal(of: batch, error)) }
             return []
         }

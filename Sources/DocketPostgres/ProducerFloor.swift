@@ -45,7 +45,8 @@ enum ProducerFloor {
     static func refusal(of batch: EncodedBatch, floor: Int64) -> StoreError {
         StoreError(
             code: .refused,
-            message: "the sequence \(batch.key.sequence) is not above \(floor), up to which this producer's batches are "
+            message:
+                "the sequence \(batch.key.sequence) is not above \(floor), up to which this producer's batches are "
                 + "older than the replay window, so that nobody knows whether this one was stored; look for its events in "
                 + "the log, and send what is missing under a new sequence")
     }

@@ -150,7 +150,8 @@ struct AccessTests {
         let texts = try (0..<7).map { try rows.text(0, $0) }
         #expect(
             texts == [
-                "default", "test.event", "mask", "error", #"\x0102030405060708090a0b0c0d0e0f10"#, #"\x00000000000000ff"#, "v",
+                "default", "test.event", "mask", "error", #"\x0102030405060708090a0b0c0d0e0f10"#,
+                #"\x00000000000000ff"#, "v",
             ])
         #expect(try rows.timestamp(0, 7) == batch.receivedAt)
         #expect(try (2..<7).map { try rows.optionalText(1, $0) } == [nil, nil, nil, nil, nil])

@@ -186,7 +186,8 @@ struct CommitStatementTests {
         let maker = BatchMaker()
         let batches = try [9, 3].map { try maker.batch($0, [maker.event(1)]) } + [try other.batch(5, [maker.event(1)])]
         let sql = CommitStatement.commit(batches, segment: self.segment).sql
-        let check = "docket.check_floors('{1,1}','{00000000000000010000000000000002,112233445566778899aabbccddeeff00}','{5,3}')"
+        let check =
+            "docket.check_floors('{1,1}','{00000000000000010000000000000002,112233445566778899aabbccddeeff00}','{5,3}')"
         #expect(sql.contains(check), "\(sql)")
     }
 

@@ -152,7 +152,8 @@ struct FailureTreatmentTests {
         arguments: [
             ("23505", "batches_key", FailureTreatment.lookUpKeys), ("23505", "other", .installation),
             ("40P01", nil, .retry), ("40001", nil, .retry), ("55P03", nil, .retry), ("57014", nil, .retry),
-            ("22021", nil, .isolate), ("22P02", nil, .isolate), ("23502", nil, .installation), ("22P04", nil, .installation), ("DK001", nil, .belowFloor), ("54000", nil, .isolate),
+            ("22021", nil, .isolate), ("22P02", nil, .isolate), ("23502", nil, .installation),
+            ("22P04", nil, .installation), ("DK001", nil, .belowFloor), ("54000", nil, .isolate),
             ("54001", nil, .unavailable), ("53100", nil, .unavailable), ("53200", nil, .unavailable),
             ("53300", nil, .unavailable), ("58030", nil, .unavailable), ("XX001", nil, .unavailable),
             ("57P01", nil, .reconnect), ("57P03", nil, .reconnect), ("25006", nil, .reconnect),

@@ -48,7 +48,9 @@ struct SegmentPlanTests {
     func order() {
         var sealed = self.facts(1, .sealed)
         sealed.check = .validated
-        let all = [self.facts(9, .hot), self.facts(2, .retiring), self.facts(8, .sealing), sealed, self.facts(7, .sealing)]
+        let all = [
+            self.facts(9, .hot), self.facts(2, .retiring), self.facts(8, .sealing), sealed, self.facts(7, .sealing),
+        ]
         #expect(SegmentPlan.next(all) == .count(7))
         #expect(SegmentPlan.next(all, putOff: [.count(7)]) == .count(8))
         #expect(SegmentPlan.next(all, putOff: [.count(7), .count(8)]) == .freeze(1))

@@ -61,7 +61,9 @@ struct SegmentTests {
         let database = try await TestDatabase.migrated()
         try database.connect().execute("UPDATE docket.store_policy SET segment_rows = 1000")
         let maintenance = try database.maintenance()
-        let stores = [try await database.store { $0.maxGroupBatches = 9 }, try await database.store { $0.maxGroupBatches = 5 }]
+        let stores = [
+            try await database.store { $0.maxGroupBatches = 9 }, try await database.store { $0.maxGroupBatches = 5 },
+        ]
         var generator = SeededGenerator(seed: testSeed())
         var sequence: Int64 = 0
         while try database.number("SELECT max(segment_id) FROM docket.segments") < 6 {
@@ -187,11 +189,15 @@ struct SegmentTests {
         // What needs the reader to be gone is tried, put off, and holds nothing up.
         try leader.execute("UPDATE docket.segments SET state = 'retiring' WHERE segment_id = 1")
         try database.finishSegments(leader)
-        #expect(try database.number("SELECT count(*) FROM docket.events WHERE segment_id = 1") == 0, "gone for whoever comes")
+        #expect(
+            try database.number("SELECT count(*) FROM docket.events WHERE segment_id = 1") == 0,
+            "gone for whoever comes")
         #expect(await store.store(try maker.batch(3, [maker.event(3)])).committed != nil)
         try database.rotate(leader)
         #expect(await store.store(try maker.batch(4, [maker.event(4)])).committed != nil)
-        #expect(try reader.query("SELECT count(*) FROM docket.audit_log").integer(0, 0) == Int64(1), "the reader's own state")
+        #expect(
+            try reader.query("SELECT count(*) FROM docket.audit_log").integer(0, 0) == Int64(1),
+            "the reader's own state")
         try reader.execute("COMMIT")
         try database.finishSegments(leader)
         #expect(try database.number("SELECT count(*) FROM pg_class WHERE relname = 'events_000001'") == 0)
@@ -211,7 +217,9 @@ struct SegmentTests {
             func text(_ bytes: Int) -> String {
                 String(decoding: (0..<bytes).map { _ in UInt8.random(in: 33...126, using: &generator) }, as: UTF8.self)
             }
-            (event.scope, event.sessionID, event.requestID, event.agentID) = (text(2048), text(2048), text(2048), text(2048))
+            (event.scope, event.sessionID, event.requestID, event.agentID) = (
+                text(2048), text(2048), text(2048), text(2048)
+            )
             event.actor = Actor(kind: text(2048), id: text(2048), userID: text(2048))
             event.resource = Resource(type: text(2048), id: text(2048))
             event.traceID = TraceID(high: .max, low: .max)

@@ -60,17 +60,19 @@ struct Appender {
             FROM docket.appender
             """)
         let (end, underway) = (try row.text(0, 0), try row.text(0, 1))
-        self.newer = "(b.commit_xid >= '\(end)'::xid8 OR b.commit_xid = ANY ('{\(underway)}'::xid8[]))"
+        // An empty array would keep the partial index from being used.
+        let wasUnderway = underway.isEmpty ? "" : " OR b.commit_xid = ANY ('{\(underway)}'::xid8[])"
+        self.newer = "(b.commit_xid >= '\(end)'::xid8\(wasUnderway))"
     }
 
     private func append(_ connection: PostgresConnection, segment: Int32) throws(PostgresError) -> Report {
         let isNew =
             self.newer
-            ?? """
-            NOT EXISTS (
-                SELECT FROM docket.log_entries AS l
-                WHERE l.batch_id = b.batch_id AND l.batch_id >= (SELECT min(batch_id) FROM docket.batches))
-            """
+                ?? """
+                NOT EXISTS (
+                    SELECT FROM docket.log_entries AS l
+                    WHERE l.batch_id = b.batch_id AND l.batch_id >= (SELECT min(batch_id) FROM docket.batches))
+                """
         let row = try connection.query(
             """
             WITH fresh AS MATERIALIZED (

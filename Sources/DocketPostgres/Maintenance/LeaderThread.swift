@@ -82,6 +82,7 @@ struct LeaderThread {
             SET statement_timeout = 0;
             SET idle_in_transaction_session_timeout = '60s';
             SET synchronous_commit = on;
+            SET jit = off;
             SET max_parallel_maintenance_workers = 0;
             SET max_parallel_workers_per_gather = 0;
             SET lock_timeout = '2s'

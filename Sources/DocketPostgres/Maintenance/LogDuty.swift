@@ -64,7 +64,8 @@ struct LogDuty: LeaderDuty {
             WHERE h.state = 'hot'
             """)
         guard row.count == 1 else {
-            throw PostgresError(code: .unfit, message: "docket.segments names \(row.count) hot segments; run docket doctor")
+            throw PostgresError(
+                code: .unfit, message: "docket.segments names \(row.count) hot segments; run docket doctor")
         }
         let segment = HotSegment(id: try row.integer(0, 0), table: try row.text(0, 1))
         if self.hot?.id != segment.id {

@@ -21,7 +21,8 @@ extension SegmentFacts {
             guard let state = State(rawValue: try rows.text(row, 2)) else {
                 throw PostgresError(
                     code: .unexpectedAnswer,
-                    message: "a segment's state is '\(try rows.text(row, 2))', which this version of docket doesn't know")
+                    message:
+                        "a segment's state is '\(try rows.text(row, 2))', which this version of docket doesn't know")
             }
             facts.append(
                 SegmentFacts(
