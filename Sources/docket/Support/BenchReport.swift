@@ -78,7 +78,7 @@ struct BenchReport: Encodable {
         return text
     }
 
-    private static func spread(_ values: [Double], _ digits: Int) -> String {
+    static func spread(_ values: [Double], _ digits: Int) -> String {
         guard let low = values.min(), let high = values.max() else { return "" }
         return "\(self.number(self.median(values), digits)) (\(self.number(low, digits))–\(self.number(high, digits)))"
     }
@@ -90,7 +90,7 @@ struct BenchReport: Encodable {
         return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
     }
 
-    private static func number(_ value: Double, _ digits: Int) -> String {
+    static func number(_ value: Double, _ digits: Int) -> String {
         digits == 0 ? grouped(Int(value.rounded())) : String(format: "%.\(digits)f", value)
     }
 }
