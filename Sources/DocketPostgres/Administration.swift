@@ -2,7 +2,7 @@ package import DocketRegistry
 
 /// Changes the registry, over a connection of `docket_maintainer`.
 package final class Administration: Sendable {
-    private let pool: ConnectionPool
+    let pool: ConnectionPool
 
     /// Starts a thread; connects when something is to be done.
     package init(settings: ConnectionSettings) throws(PostgresError) {
@@ -58,7 +58,14 @@ package final class Administration: Sendable {
     /// The ids of event types by name; those that don't exist are registered.
     ///
     /// - Parameter tenant: The tenant that they belong to; `nil` for types that every tenant may use.
+    /// - Throws: `refused` for a name that is Docket's own: an emitter could pass its events off as Docket's.
     package func ensureEventTypes(_ names: [String], tenant: Int32?) async throws(PostgresError) -> [String: Int32] {
+        if let name = names.first(where: { $0.hasPrefix(SystemLog.reservedPrefix) }) {
+            throw PostgresError(
+                code: .refused,
+                message: "the event type is '\(name.prefix(128))'; names that begin with "
+                    + "'\(SystemLog.reservedPrefix)' are Docket's own: choose another")
+        }
         let tenantID = tenant.map { PostgresValue.int4($0) } ?? .null
         return try await self.pool.run { connection throws(PostgresError) in
             _ = try connection.query(

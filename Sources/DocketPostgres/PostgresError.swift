@@ -20,6 +20,10 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         case overloaded
         /// The pool is closed.
         case closed
+        /// What was asked for breaks a rule of Docket's, or names something that doesn't exist.
+        case refused
+        /// The node number that batches are numbered under isn't held any more.
+        case leaseLost
     }
 
     package let code: Code

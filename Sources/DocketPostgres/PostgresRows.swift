@@ -37,6 +37,19 @@ package import DocketModel
         try self.integer(row, column, as: UInt8.self) != 0
     }
 
+    package func isNull(_ row: Int, _ column: Int) -> Bool { unsafe self.field(row, column) == nil }
+
+    /// An integer of exactly the column's width; `nil` for NULL.
+    package func optionalInteger<Value: FixedWidthInteger>(
+        _ row: Int, _ column: Int, as _: Value.Type = Value.self
+    ) throws(PostgresError) -> Value? {
+        self.isNull(row, column) ? nil : try self.integer(row, column, as: Value.self)
+    }
+
+    package func optionalTimestamp(_ row: Int, _ column: Int) throws(PostgresError) -> Timestamp? {
+        self.isNull(row, column) ? nil : try self.timestamp(row, column)
+    }
+
     package func text(_ row: Int, _ column: Int) throws(PostgresError) -> String {
         guard let text = try self.optionalText(row, column) else { throw self.unreadable(column, "text") }
         return text

@@ -13,7 +13,11 @@ package enum PostgresValue: Sendable, Equatable {
     case uuid([UInt8])
     case timestamp(Timestamp)
     case int4Array([Int32])
+    case int8Array([Int64])
     case textArray([String])
+
+    /// An int8; NULL for `nil`.
+    static func optional(_ value: Int64?) -> PostgresValue { value.map { .int8($0) } ?? .null }
 
     /// PostgreSQL's number for the type (`pg_type.oid`); 0 lets the server infer it.
     var typeID: UInt32 {
@@ -28,6 +32,7 @@ package enum PostgresValue: Sendable, Equatable {
         case .uuid: 2950
         case .timestamp: 1184
         case .int4Array: 1007
+        case .int8Array: 1016
         case .textArray: 1009
         }
     }
@@ -44,6 +49,7 @@ package enum PostgresValue: Sendable, Equatable {
         case .bytes(let value), .uuid(let value): value
         case .timestamp(let value): Self.bigEndian(Self.sincePostgresEpoch(value))
         case .int4Array(let values): Self.array(values.map(Self.bigEndian), elementType: 23)
+        case .int8Array(let values): Self.array(values.map(Self.bigEndian), elementType: 20)
         case .textArray(let values): Self.array(values.map { Array($0.utf8) }, elementType: 25)
         }
     }

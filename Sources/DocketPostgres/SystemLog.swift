@@ -1,0 +1,125 @@
+import DocketCodec
+package import DocketModel
+import Synchronization
+
+/// What Docket itself writes into the tenants' logs: above all, that something was removed, how much, and by whom.
+///
+/// An event is a batch of its own, stored in the caller's open transaction: it is there if and only if what it tells of
+/// has happened. Its type is a reserved one, which no emitter may use.
+package final class SystemLog: Sendable {
+    /// One event.
+    package struct Entry: Sendable, Equatable {
+        /// The tenant whose log it goes to.
+        package var tenantID: Int32
+        package var type: EventType
+        /// What was done, such as `remove`.
+        package var action: String
+        /// What it was done to.
+        package var resource: Resource
+        /// Why, in words: at most 8 KiB.
+        package var reason: String
+        /// Who did it.
+        package var actor: Actor
+        /// The text of a JSON object: at most 64 KiB.
+        package var attributes: String?
+
+        package init(
+            tenantID: Int32, type: EventType, action: String, resource: Resource, reason: String, actor: Actor,
+            attributes: String? = nil
+        ) {
+            self.tenantID = tenantID
+            self.type = type
+            self.action = action
+            self.resource = resource
+            self.reason = reason
+            self.actor = actor
+            self.attributes = attributes
+        }
+    }
+
+    /// The reserved event types. The migrations register them for every tenant.
+    package enum EventType: String, Sendable, CaseIterable {
+        case retentionRemoved = "docket.retention.removed"
+        case quarantineRemoved = "docket.quarantine.removed"
+    }
+
+    /// The actor of what a collector does by itself.
+    package static let collector = Actor(kind: "service", id: "docket")
+    /// What reserved event types begin with.
+    package static let reservedPrefix = "docket."
+
+    private let producerID: ProducerID
+    private let sequence = Mutex<Int64>(0)
+    private let nextBatchID: @Sendable () -> Int64?
+
+    /// - Parameter nextBatchID: Numbers for batches, in the layout of `BatchID`, rising; `nil` when the node number that
+    ///   they are made with isn't held any more.
+    package init(nextBatchID: @escaping @Sendable () -> Int64?) {
+        var generator = SystemRandomNumberGenerator()
+        self.producerID = .random(using: &generator)
+        self.nextBatchID = nextBatchID
+    }
+
+    /// Writes an event in the caller's open transaction on a connection of `docket_maintainer`.
+    ///
+    /// - Returns: The batch's id.
+    /// - Throws: `leaseLost` when there is no number for the batch; `unfit` when the event type isn't registered;
+    ///   `refused` when the entry breaks a rule of `event.proto`; and the server's error.
+    @discardableResult
+    package func write(_ entry: Entry, _ connection: PostgresConnection) throws(PostgresError) -> Int64 {
+        let typeID = try Self.typeID(entry.type, connection)
+        let batchID = try self.batchID()
+        // A transaction that is rolled back leaves a gap, which a producer's sequences may have.
+        let sequence = self.sequence.withLock { last in
+            last += 1
+            return last
+        }
+        var event = Event(
+            eventID: .new(), type: entry.type.rawValue, occurredAt: .now, actor: entry.actor, action: entry.action,
+            resource: entry.resource, outcome: .success, attributes: entry.attributes)
+        event.reason = entry.reason
+        event.source = "docket"
+        var request = EventEncoder.publishRequestPrefix(
+            tenant: "", producerID: self.producerID, sequence: sequence)
+        EventEncoder.append(event, to: &request)
+        let batch: EncodedBatch
+        do throws(CodecError) {
+            let decoder = BatchDecoder(limits: Limits())
+            batch = try decoder.encode(
+                decoder.decode(request),
+                key: BatchKey(tenantID: entry.tenantID, producerID: self.producerID, sequence: sequence),
+                batchID: batchID, receivedAt: BatchID.receivedAt(of: batchID)
+            ) { _ in .accept(typeID: typeID) }
+        } catch {
+            throw PostgresError(
+                code: .refused, message: "an event of Docket's own can't be encoded: \(error)", cause: error)
+        }
+        if let rejection = batch.rejections.first {
+            throw PostgresError(
+                code: .refused,
+                message: "an event of Docket's own breaks a rule: \(rejection.field): \(rejection.reason)")
+        }
+        try MaintainerInsert.store(batch, connection)
+        return batchID
+    }
+
+    /// The next number for a batch.
+    func batchID() throws(PostgresError) -> Int64 {
+        if let id = self.nextBatchID() { return id }
+        throw PostgresError(
+            code: .leaseLost,
+            message: "the node number that batches are numbered under isn't held any more, since PostgreSQL was away "
+                + "for longer than its lease; try again")
+    }
+
+    private static func typeID(_ type: EventType, _ connection: PostgresConnection) throws(PostgresError) -> Int32 {
+        let rows = try connection.query(
+            "SELECT type_id FROM docket.event_types WHERE tenant_id IS NULL AND name = $1 AND is_reserved",
+            [.text(type.rawValue)])
+        guard rows.count == 1 else {
+            throw PostgresError(
+                code: .unfit, message: "the event type \(type.rawValue) is not registered; run docket migrate")
+        }
+        return try rows.integer(0, 0)
+    }
+}
