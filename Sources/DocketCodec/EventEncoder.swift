@@ -28,6 +28,11 @@ package enum EventEncoder {
         }
     }
 
+    /// Appends an event that is encoded already, as it stands.
+    package static func append(encoded event: some Collection<UInt8>, to buffer: inout [UInt8]) {
+        buffer.appendField(4, bytes: event)
+    }
+
     /// How large the encoded event is, in bytes, without the tag and length of ``append(_:to:)``.
     package static func sizeBytes(of event: Event) -> Int {
         var counter = WireCounter()

@@ -26,6 +26,18 @@ struct RoundTripTests {
         }
     }
 
+    @Test("an event that is encoded already joins a request as one that isn't does")
+    func encodedEvents() {
+        var random = RandomEvents(seed: testSeed())
+        var (direct, encoded): ([UInt8], [UInt8]) = ([], [])
+        for _ in 0..<25 {
+            let event = random.event(type: "test.event")
+            EventEncoder.append(event, to: &direct)
+            EventEncoder.append(encoded: encodeEvent(event), to: &encoded)
+        }
+        #expect(encoded == direct)
+    }
+
     @Test("random events come back from their message as they were")
     func messages() throws {
         var random = RandomEvents(seed: testSeed())
