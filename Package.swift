@@ -225,7 +225,8 @@ let package = Package(
         .testTarget(
             name: "DocketTests",
             dependencies: [
-                "DocketImport", "DocketModel", "DocketOperations", "DocketTerminal", "docket", argumentParser, logging,
+                "DocketCodec", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres", "DocketTerminal",
+                "docket", argumentParser, logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(

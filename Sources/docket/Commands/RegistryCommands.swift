@@ -101,6 +101,10 @@ struct EventTypeCommand: AsyncParsableCommand {
                     "the event type is '\(name)'; it must be lower case letters, digits and '_', in parts separated by dots"
                 )
             }
+            for name in self.names where name.hasPrefix(SystemLog.reservedPrefix) {
+                throw ValidationError(
+                    "the event type is '\(name)'; names that begin with '\(SystemLog.reservedPrefix)' are Docket's own")
+            }
         }
 
         func run() async throws {

@@ -210,7 +210,20 @@ private final class ReadyGate: Sendable {
 extension CommandError {
     /// The error of the database.
     init(_ error: PostgresError) {
-        let isSettings = [.unfit, .invalidSettings, .migration].contains(error.code)
-        self.init(isSettings ? .configuration : .unavailable, error.message, cause: error.cause)
+        var (status, remedy): (ExitStatus, String) = (.unavailable, "")
+        switch error.code {
+        case .unfit, .invalidSettings, .migration: status = .configuration
+        case .refused: status = .dataError
+        case .leaseLost: status = .temporaryFailure
+        case .statementFailed:
+            switch error.sqlstate?.text {
+            case "42501": (status, remedy) = (.noPermission, "; connect as \(Roles.maintainer)")
+            // An undefined table, column or schema: the schema is older than this program.
+            case "42P01", "42703", "3F000": (status, remedy) = (.configuration, "; run docket migrate")
+            default: break
+            }
+        default: break
+        }
+        self.init(status, error.message + remedy, cause: error.cause)
     }
 }
