@@ -27,7 +27,9 @@ struct SegmentDuty: LeaderDuty {
 
     mutating func turn(_ connection: PostgresConnection) throws(PostgresError) -> Duration {
         let isMoreToDo = try self.housekeeping.turn(connection)
-        let facts = try SegmentFacts.readUnfinished(connection)
+        var facts = try SegmentFacts.readUnfinished(connection)
+        // A segment that rows are being removed from would be vacuumed after each step.
+        if isMoreToDo { facts.removeAll { $0.state == .sealed } }
         let now = ContinuousClock.now
         self.putOff = self.putOff.filter { step, _ in facts.contains { $0.id == step.segment } }
         let waiting = Set(self.putOff.filter { $0.value.until > now }.keys)

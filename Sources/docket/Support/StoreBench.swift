@@ -56,7 +56,8 @@ struct StoreBench {
     ) async throws -> StoreBenchReport.Run {
         try cluster.createDatabase(database)
         func settings(_ role: String) -> ConnectionSettings {
-            ConnectionSettings(conninfo: cluster.conninfo(role: role, database: database), applicationName: "docket-bench")
+            ConnectionSettings(
+                conninfo: cluster.conninfo(role: role, database: database), applicationName: "docket-bench")
         }
         _ = try await Migrator(settings: settings(DevCluster.superuser)).migrate()
         try self.prepare(way, cluster, database)
@@ -127,11 +128,15 @@ struct StoreBench {
 
     /// The last rows are fewer than a segment, so the rest of the hot one is rotated by hand.
     private func waitUntilSealed(_ cluster: DevCluster, _ database: String) async throws {
-        let open = "SELECT count(*) FROM docket.segments WHERE state IN ('sealing') OR state = 'sealed' AND frozen_at IS NULL"
+        let open =
+            "SELECT count(*) FROM docket.segments WHERE state IN ('sealing') OR state = 'sealed' AND frozen_at IS NULL"
         try cluster.execute("UPDATE docket.store_policy SET segment_rows = 1000", database: database)
-        let hotRows = "SELECT count(*) FROM (SELECT 1 FROM docket.events WHERE segment_id = ("
+        let hotRows =
+            "SELECT count(*) FROM (SELECT 1 FROM docket.events WHERE segment_id = ("
             + "SELECT segment_id FROM docket.segments WHERE state = 'hot') LIMIT 1000) AS e"
-        while try cluster.execute(hotRows, database: database) == "1000" || cluster.execute(open, database: database) != "0" {
+        while try cluster.execute(hotRows, database: database) == "1000"
+            || cluster.execute(open, database: database) != "0"
+        {
             try await Task.sleep(for: .milliseconds(100))
         }
     }

@@ -50,7 +50,8 @@ struct StoreBenchReport: Encodable {
             "\(grouped(self.events)) events, \(self.eventsPerBatch) a batch, \(self.writers) writers, fsync on; "
             + "median (min–max) of \(count) runs\n\n"
         var table = TextTable(columns: [
-            .fixed(""), .number("EVENTS/S"), .number("ACKNOWLEDGED/S"), .number("POSTGRESQL µs/EVENT"), .number("SEALED"),
+            .fixed(""), .number("EVENTS/S"), .number("ACKNOWLEDGED/S"), .number("POSTGRESQL µs/EVENT"),
+            .number("SEALED"),
         ])
         for (way, title) in Self.titles {
             guard let runs = self.runs[way] else { continue }
@@ -65,7 +66,8 @@ struct StoreBenchReport: Encodable {
             let sustained = self.speed(.sustained)
         {
             text += "\nThe table without an index is \(BenchReport.number(bare / burst, 2)) times as fast as a burst; "
-            text += "sustained, segments are \(BenchReport.number(sustained / kept, 2)) times as fast as indexes kept up\n"
+            text +=
+                "sustained, segments are \(BenchReport.number(sustained / kept, 2)) times as fast as indexes kept up\n"
         }
         return text
     }
