@@ -45,7 +45,7 @@ struct DoctorCommand: AsyncParsableCommand {
         }
         let report: DoctorReport
         do throws(PostgresError) {
-            report = try await Doctor(connections: connections, sealedIndexes: []).examine()
+            report = try await Doctor(connections: connections, sealedIndexes: SealedIndex.all.map(\.suffix)).examine()
         } catch {
             throw CommandError(error)
         }
