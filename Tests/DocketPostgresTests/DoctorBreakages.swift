@@ -132,8 +132,14 @@ extension Breakage {
             sql: "UPDATE docket.segments SET state = 'sealed', sealed_at = now() - interval '2 hours'",
             status: .warning, message: "has waited for 120 minutes to be frozen", remedy: "see that", isCurable: false),
         Breakage(
-            check: "segments.progress", sql: "UPDATE docket.segments SET state = 'retiring'", status: .warning,
-            message: "on its way out", remedy: "see that", isCurable: false),
+            check: "segments.progress",
+            sql: "UPDATE docket.segments SET state = 'retiring', retired_at = now() - interval '2 hours'",
+            status: .warning, message: "has waited for 120 minutes to be removed", remedy: "see that", isCurable: false),
+        Breakage(
+            check: "segments.times", sql: "UPDATE docket.segments SET state = 'sealed', frozen_at = now()",
+            status: .warning,
+            message: "docket.events_000001 has no valid CHECK",
+            remedy: "UPDATE docket.segments SET frozen_at = NULL WHERE table_name = 'events_000001'", isCurable: false),
         Breakage(
             check: "segments.detach", sql: "UPDATE pg_inherits SET inhdetachpending = true", status: .warning,
             message: "the detachment of docket.events_000001 was broken off",
@@ -160,6 +166,9 @@ extension Breakage {
         Breakage(
             check: "schema.version", sql: "DROP TABLE docket.schema_migrations", message: "it can't be checked",
             remedy: "docket migrate", isCurable: false),
+        Breakage(
+            check: "schema.extensions", sql: "DROP EXTENSION btree_gin CASCADE",
+            message: "the extension btree_gin is not installed", remedy: "CREATE EXTENSION btree_gin SCHEMA docket"),
         Breakage(
             check: "log.gaps",
             sql: """

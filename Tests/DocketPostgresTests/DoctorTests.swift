@@ -114,10 +114,10 @@ struct DoctorReportTests {
         if roles.contains(Roles.maintainer) { connections.maintainer = database.settings(Roles.maintainer) }
         if roles.contains(Roles.writer) { connections.writer = database.settings(Roles.writer) }
         if roles.contains(Roles.reader) { connections.reader = database.settings(Roles.reader) }
-        return try await Doctor(connections: connections, sealedIndexes: ["tenant_time"]).examine()
+        return try await Doctor(connections: connections, sealedIndexes: SealedIndex.all.map(\.suffix)).examine()
     }
 
-    @Test("finds nothing wrong with a new database on a durable server")
+    @Test("finds nothing wrong with a new database on a durable server, nor once segments were rotated and sealed")
     func healthy() async throws {
         _ = try EphemeralCluster.shared("durable", settings: DevCluster.Settings())
         let database = try TestDatabase.empty(on: "durable")
@@ -126,6 +126,20 @@ struct DoctorReportTests {
         #expect(report.findings.filter { $0.status != .ok }.isEmpty)
         #expect(report.status == .ok && !report.isUnreachable)
         #expect(report.findings.count == DoctorCheck.all(sealedIndexes: []).count + 3)
+
+        let (store, maker, leader) = (try await database.store(), BatchMaker(), try database.leader())
+        for sequence in 1...3 as ClosedRange<Int64> {
+            #expect(await store.store(try maker.batch(sequence, [maker.event(1)])).committed != nil)
+            try database.rotate(leader)
+        }
+        try database.finishSegments(leader)
+        try #require(try database.areAllSealed())
+        let later = try await self.report(database)
+        #expect(later.findings.filter { $0.status != .ok }.isEmpty)
+        let segments = try await database.administration().segments()
+        #expect(segments.map(\.state) == ["sealed", "sealed", "sealed", "hot"])
+        #expect(segments.prefix(3).allSatisfy { $0.rowCount == 1 && $0.isRowCountExact && $0.frozenAt != nil })
+        #expect(segments.prefix(3).allSatisfy { $0.minOccurredAt == maker.event(1).occurredAt })
     }
 
     @Test("says that a server which doesn't wait for the disk loses data")

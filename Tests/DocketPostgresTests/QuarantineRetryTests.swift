@@ -185,7 +185,7 @@ struct QuarantineRetryTests {
         let retry = Task { try await fixture.administration.retryQuarantine(QuarantineSelection()) }
         let waiting =
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '\(fixture.database.name)'"
-        await until { (try? fixture.database.number(waiting)) == 1 }
+        try await until { try fixture.database.number(waiting) == 1 }
         try other.execute("ROLLBACK")
         #expect(try await retry.value.storedCount == 2)
         #expect(try await self.stored(fixture).count == 2)

@@ -172,7 +172,7 @@ struct LegalHoldRaceTests {
         }
         let waiting =
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '\(fixture.database.name)'"
-        await until { (try? fixture.database.number(waiting)) == 1 }
+        try await until { try fixture.database.number(waiting) == 1 }
         try holder.execute("COMMIT")
         #expect(try await drop.value == QuarantineRemoval.Report(removedCount: 0, heldCount: 3))
         #expect(try fixture.ids().count == 3)

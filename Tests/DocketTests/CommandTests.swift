@@ -64,9 +64,9 @@ struct BenchArgumentsTests {
         ])
     func seconds(_ arguments: [String], _ isValid: Bool) {
         if isValid {
-            #expect(throws: Never.self) { try BenchCommand.parse(arguments) }
+            #expect(throws: Never.self) { try CollectorBenchCommand.parse(arguments) }
         } else {
-            #expect(throws: (any Error).self) { try BenchCommand.parse(arguments) }
+            #expect(throws: (any Error).self) { try CollectorBenchCommand.parse(arguments) }
         }
     }
 }

@@ -1,7 +1,7 @@
 // The segments and their indexes.
 
 extension DoctorCheck {
-    static var segments: [DoctorCheck] { [self.hotSegment, self.tables, self.stuck, self.detaches] }
+    static var segments: [DoctorCheck] { [self.hotSegment, self.tables, self.stuck, self.detaches, self.times] }
 
     private static var hotSegment: DoctorCheck {
         DoctorCheck(
@@ -65,12 +65,12 @@ extension DoctorCheck {
             "segments.progress", success: "no segment waits for long to be sealed, frozen or removed",
             sql: """
                 SELECT table_name::text, state,
-                    extract(epoch FROM now() - coalesce(CASE WHEN state = 'sealed' THEN sealed_at END, rotated_at,
-                        created_at))::int8
+                    extract(epoch FROM now() - coalesce(CASE state WHEN 'sealed' THEN sealed_at
+                        WHEN 'retiring' THEN retired_at ELSE rotated_at END, created_at))::int8
                 FROM docket.segments
                 WHERE (state = 'sealing' AND coalesce(rotated_at, created_at) < now() - interval '1 hour')
                     OR (state = 'sealed' AND frozen_at IS NULL AND sealed_at < now() - interval '1 hour')
-                    OR state = 'retiring'
+                    OR (state = 'retiring' AND coalesce(retired_at, created_at) < now() - interval '1 hour')
                 ORDER BY segment_id
                 """
         ) { rows throws(PostgresError) in
@@ -82,7 +82,7 @@ extension DoctorCheck {
                     switch state {
                     case "sealing": "has waited for \(minutes) minutes to be sealed"
                     case "sealed": "has waited for \(minutes) minutes to be frozen"
-                    default: "is on its way out, and not gone yet"
+                    default: "has waited for \(minutes) minutes to be removed"
                     }
                 faults.append(
                     Fault(
@@ -110,6 +110,33 @@ extension DoctorCheck {
                     Fault(
                         status: .warning, message: "the detachment of \(table) was broken off",
                         remedy: "ALTER TABLE docket.events DETACH PARTITION \(table) FINALIZE"))
+            }
+            return faults
+        }
+    }
+
+    /// The planner leaves a segment out of a query by this CHECK.
+    private static var times: DoctorCheck {
+        DoctorCheck(
+            "segments.times", success: "every finished segment has the CHECK that queries leave it out by",
+            sql: """
+                SELECT s.table_name::text FROM docket.segments AS s
+                JOIN pg_class AS c ON c.relname = s.table_name AND c.relnamespace = 'docket'::regnamespace
+                WHERE s.state = 'sealed' AND s.frozen_at IS NOT NULL AND NOT EXISTS (
+                    SELECT FROM pg_constraint AS k
+                    WHERE k.conrelid = c.oid AND k.conname = s.table_name || '_times' AND k.convalidated)
+                ORDER BY s.segment_id
+                """
+        ) { rows throws(PostgresError) in
+            var faults: [Fault] = []
+            for row in 0..<rows.count {
+                let table = try rows.text(row, 0)
+                faults.append(
+                    Fault(
+                        status: .warning,
+                        message: "docket.\(table) has no valid CHECK on its times, so that every query looks into it",
+                        remedy: "UPDATE docket.segments SET frozen_at = NULL WHERE table_name = '\(table)', and a "
+                            + "collector adds it"))
             }
             return faults
         }

@@ -25,7 +25,7 @@ extension DoctorCheck {
             self.setting("fsync", why: "a crash of the machine may destroy the database"),
             self.setting("full_page_writes", why: "a crash of the machine may destroy pages"),
             self.setting("autovacuum", status: .warning, why: "tables that change are never cleaned up"),
-            self.schemaVersion, self.lockTable,
+            self.schemaVersion, self.extensions, self.lockTable,
         ]
     }
 
@@ -66,6 +66,28 @@ extension DoctorCheck {
                     message: "the schema is at version \(version); this docket knows only \(needed)",
                     remedy: "run the newer docket")
             ]
+        }
+    }
+
+    /// What the migrations need of PostgreSQL's contributed modules.
+    private static var extensions: DoctorCheck {
+        let wanted = Migration.all.flatMap(\.extensions).map { "'\($0)'" }.joined(separator: ", ")
+        return DoctorCheck(
+            "schema.extensions", success: "the extensions that Docket uses are installed",
+            sql: """
+                SELECT w.name FROM unnest(ARRAY[\(wanted)]::text[]) AS w (name)
+                WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = w.name) ORDER BY 1
+                """
+        ) { rows throws(PostgresError) in
+            var faults: [Fault] = []
+            for row in 0..<rows.count {
+                let name = try rows.text(row, 0)
+                faults.append(
+                    Fault(
+                        message: "the extension \(name) is not installed",
+                        remedy: "CREATE EXTENSION \(name) SCHEMA docket"))
+            }
+            return faults
         }
     }
 
