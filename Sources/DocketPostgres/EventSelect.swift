@@ -44,7 +44,8 @@ struct EventSelect {
     private mutating func addFilter(_ filter: EventFilter) {
         let texts: [(column: EventColumn, value: String?)] = [
             (.scope, filter.scope), (.actorID, filter.actorID), (.sessionID, filter.sessionID),
-            (.resourceType, filter.resourceType), (.resourceID, filter.resourceID), (.action, filter.action),
+            (.requestID, filter.requestID), (.agentID, filter.agentID), (.resourceType, filter.resourceType),
+            (.resourceID, filter.resourceID), (.action, filter.action),
         ]
         for (column, value) in texts {
             if let value { self.add("e.\(column.sqlName) = ?", .text(value)) }
@@ -57,6 +58,7 @@ struct EventSelect {
         if let from = filter.occurredFrom { self.add("e.occurred_at >= ?", .timestamp(from)) }
         if let to = filter.occurredTo { self.add("e.occurred_at <= ?", .timestamp(to)) }
         if let eventID = filter.eventID { self.add("e.event_id = ?", .uuid(eventID.bytes)) }
+        if let traceID = filter.traceID { self.add("e.trace_id = ?", .bytes(traceID.bytes)) }
     }
 
     /// The comparison of the whole key decides; that of the time alone is what an index on it can use.

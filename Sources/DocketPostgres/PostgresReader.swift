@@ -52,7 +52,7 @@ package final class PostgresReader: EventReader {
     private static func canMatch(_ filter: EventFilter) -> Bool {
         [
             filter.scope, filter.type, filter.actorID, filter.sessionID, filter.resourceType, filter.resourceID,
-            filter.action,
+            filter.action, filter.requestID, filter.agentID,
         ].allSatisfy { $0?.utf8.contains(0) != true }
     }
 
