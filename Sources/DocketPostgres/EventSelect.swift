@@ -2,7 +2,7 @@ import DocketCodec
 import DocketModel
 import DocketStore
 
-/// The statement of a query, with its parameters: pure text, apart from the connection.
+/// The statement that reads some segments for a query, with its parameters: pure text, apart from the connection.
 struct EventSelect {
     private(set) var conditions: [String] = []
     private(set) var values: [PostgresValue] = []
@@ -12,12 +12,28 @@ struct EventSelect {
     static let typeNameColumn = EventColumn.count
     static let tenantColumn = EventColumn.count + 1
 
-    init(_ query: EventQuery) {
+    /// - Parameters:
+    ///   - segments: The ids of the segments that are read; `nil` for all that there are.
+    ///   - end: Only rows before this place are wanted; `nil` for all.
+    init(_ query: EventQuery, segments: [Int32]?, before end: PageCursor? = nil) {
         self.query = query
-        // Row-level security says the same; here it lets an index on the tenant be used.
-        self.add("e.tenant_id = ANY (?)", .int4Array(query.tenantIDs))
+        // No parameter: the planner is to leave the other partitions out before it opens them, whatever it knows of the
+        // parameters then.
+        if let segments {
+            let ids = segments.map { "\($0)" }.joined(separator: ",")
+            self.conditions.append("e.segment_id = ANY ('{\(ids)}'::int4[])")
+        }
+        // Row-level security says the same; here it lets an index on the tenant be used. Only behind one value of the
+        // tenant does an index give the rows in the order of their times, so that the first ones can be had alone.
+        if query.tenantIDs.count == 1, let tenant = query.tenantIDs.first {
+            self.add("e.tenant_id = ?", .int4(tenant))
+        } else {
+            self.add("e.tenant_id = ANY (?)", .int4Array(query.tenantIDs))
+        }
         self.addFilter(query.filter)
-        if let cursor = query.after { self.addCursor(cursor) }
+        let (behind, ahead) = query.order == .newestFirst ? ("<", ">") : (">", "<")
+        if let after = query.after { self.addPlace(after, behind) }
+        if let end { self.addPlace(end, ahead) }
     }
 
     /// Sorted and cut first, named afterwards. One row more than asked for tells whether there is a next page.
@@ -62,11 +78,10 @@ struct EventSelect {
     }
 
     /// The comparison of the whole key decides; that of the time alone is what an index on it can use.
-    private mutating func addCursor(_ cursor: PageCursor) {
-        let sign = self.query.order == .newestFirst ? "<" : ">"
-        self.add("e.occurred_at \(sign)= ?", .timestamp(cursor.occurredAt))
+    private mutating func addPlace(_ place: PageCursor, _ sign: String) {
+        self.add("e.occurred_at \(sign)= ?", .timestamp(place.occurredAt))
         let first = self.values.count
-        self.values += [.int8(cursor.batchID), .int4(cursor.position)]
+        self.values += [.int8(place.batchID), .int4(place.position)]
         self.conditions.append(
             "(e.occurred_at, e.batch_id, e.position) \(sign) ($\(first), $\(first + 1), $\(first + 2))")
     }
