@@ -118,14 +118,23 @@ extension EventFilter {
             self.occurredTo = try Self.time(unsafe filter.occurred_to_us, "filter.occurred_to_us")
         }
         if unsafe filter.has_event_id != 0 {
-            let bytes = unsafe filter.event_id.array
-            guard let eventID = EventID(bytes: bytes) else {
-                throw MessageError(
-                    code: .outOfRange, field: "filter.event_id", message: "an event id has 16 bytes, not \(bytes.count)"
-                )
-            }
-            self.eventID = eventID
+            self.eventID = try Self.bytes16(unsafe filter.event_id.array, "filter.event_id", "an event id")
         }
+        if unsafe filter.has_request_id != 0 { self.requestID = try unsafe filter.request_id.text("filter.request_id") }
+        if unsafe filter.has_agent_id != 0 { self.agentID = try unsafe filter.agent_id.text("filter.agent_id") }
+        if unsafe filter.has_trace_id != 0 {
+            self.traceID = try Self.bytes16(unsafe filter.trace_id.array, "filter.trace_id", "a trace id")
+        }
+    }
+
+    /// - Parameter name: What the bytes are, with its article.
+    private static func bytes16<Value: Bytes16>(
+        _ bytes: [UInt8], _ field: String, _ name: String
+    ) throws(MessageError) -> Value {
+        guard let value = Value(bytes: bytes) else {
+            throw MessageError(code: .outOfRange, field: field, message: "\(name) has 16 bytes, not \(bytes.count)")
+        }
+        return value
     }
 
     private static func time(_ microseconds: Int64, _ field: String) throws(MessageError) -> Timestamp {
@@ -163,6 +172,12 @@ extension EventFilter {
         if let eventID = self.eventID {
             unsafe filter.pointee.has_event_id = 1
             unsafe filter.pointee.event_id = arena.bytes(eventID.bytes)
+        }
+        unsafe Self.set(self.requestID, &filter.pointee.has_request_id, &filter.pointee.request_id, arena)
+        unsafe Self.set(self.agentID, &filter.pointee.has_agent_id, &filter.pointee.agent_id, arena)
+        if let traceID = self.traceID {
+            unsafe filter.pointee.has_trace_id = 1
+            unsafe filter.pointee.trace_id = arena.bytes(traceID.bytes)
         }
         return unsafe filter
     }

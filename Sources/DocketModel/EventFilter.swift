@@ -14,6 +14,9 @@ public struct EventFilter: Sendable, Equatable {
     /// Inclusive.
     public var occurredTo: Timestamp?
     public var eventID: EventID?
+    public var requestID: String?
+    public var agentID: String?
+    public var traceID: TraceID?
 
     public init() {}
 }

@@ -2,7 +2,7 @@ import DocketCodec
 import DocketModel
 import DocketStore
 
-/// The statement of a query, with its parameters: pure text, apart from the connection.
+/// The statement that reads some segments for a query, with its parameters: pure text, apart from the connection.
 struct EventSelect {
     private(set) var conditions: [String] = []
     private(set) var values: [PostgresValue] = []
@@ -12,12 +12,28 @@ struct EventSelect {
     static let typeNameColumn = EventColumn.count
     static let tenantColumn = EventColumn.count + 1
 
-    init(_ query: EventQuery) {
+    /// - Parameters:
+    ///   - segments: The ids of the segments that are read; `nil` for all that there are.
+    ///   - end: Only rows before this place are wanted; `nil` for all.
+    init(_ query: EventQuery, segments: [Int32]?, before end: PageCursor? = nil) {
         self.query = query
-        // Row-level security says the same; here it lets an index on the tenant be used.
-        self.add("e.tenant_id = ANY (?)", .int4Array(query.tenantIDs))
+        // No parameter: the planner is to leave the other partitions out before it opens them, whatever it knows of the
+        // parameters then.
+        if let segments {
+            let ids = segments.map { "\($0)" }.joined(separator: ",")
+            self.conditions.append("e.segment_id = ANY ('{\(ids)}'::int4[])")
+        }
+        // Row-level security says the same; here it lets an index on the tenant be used. Only behind one value of the
+        // tenant does an index give the rows in the order of their times, so that the first ones can be had alone.
+        if query.tenantIDs.count == 1, let tenant = query.tenantIDs.first {
+            self.add("e.tenant_id = ?", .int4(tenant))
+        } else {
+            self.add("e.tenant_id = ANY (?)", .int4Array(query.tenantIDs))
+        }
         self.addFilter(query.filter)
-        if let cursor = query.after { self.addCursor(cursor) }
+        let (behind, ahead) = query.order == .newestFirst ? ("<", ">") : (">", "<")
+        if let after = query.after { self.addPlace(after, behind) }
+        if let end { self.addPlace(end, ahead) }
     }
 
     /// Sorted and cut first, named afterwards. One row more than asked for tells whether there is a next page.
@@ -44,7 +60,8 @@ struct EventSelect {
     private mutating func addFilter(_ filter: EventFilter) {
         let texts: [(column: EventColumn, value: String?)] = [
             (.scope, filter.scope), (.actorID, filter.actorID), (.sessionID, filter.sessionID),
-            (.resourceType, filter.resourceType), (.resourceID, filter.resourceID), (.action, filter.action),
+            (.requestID, filter.requestID), (.agentID, filter.agentID), (.resourceType, filter.resourceType),
+            (.resourceID, filter.resourceID), (.action, filter.action),
         ]
         for (column, value) in texts {
             if let value { self.add("e.\(column.sqlName) = ?", .text(value)) }
@@ -57,14 +74,14 @@ struct EventSelect {
         if let from = filter.occurredFrom { self.add("e.occurred_at >= ?", .timestamp(from)) }
         if let to = filter.occurredTo { self.add("e.occurred_at <= ?", .timestamp(to)) }
         if let eventID = filter.eventID { self.add("e.event_id = ?", .uuid(eventID.bytes)) }
+        if let traceID = filter.traceID { self.add("e.trace_id = ?", .bytes(traceID.bytes)) }
     }
 
     /// The comparison of the whole key decides; that of the time alone is what an index on it can use.
-    private mutating func addCursor(_ cursor: PageCursor) {
-        let sign = self.query.order == .newestFirst ? "<" : ">"
-        self.add("e.occurred_at \(sign)= ?", .timestamp(cursor.occurredAt))
+    private mutating func addPlace(_ place: PageCursor, _ sign: String) {
+        self.add("e.occurred_at \(sign)= ?", .timestamp(place.occurredAt))
         let first = self.values.count
-        self.values += [.int8(cursor.batchID), .int4(cursor.position)]
+        self.values += [.int8(place.batchID), .int4(place.position)]
         self.conditions.append(
             "(e.occurred_at, e.batch_id, e.position) \(sign) ($\(first), $\(first + 1), $\(first + 2))")
     }

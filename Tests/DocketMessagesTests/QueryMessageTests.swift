@@ -20,6 +20,9 @@ struct QueryRequestMessageTests {
         filter.occurredFrom = .earliest
         filter.occurredTo = .latest
         filter.eventID = EventID(high: 1, low: .max)
+        filter.requestID = "request\\1"
+        filter.agentID = ""
+        filter.traceID = TraceID(high: .max, low: 2)
         return QueryRequestMessage(
             tenant: "acme", filter: filter, order: .oldestFirst, pageSize: 1_000, pageToken: [0, 1, 255])
     }
@@ -62,6 +65,11 @@ struct QueryRequestMessageTests {
             ([0x12, 2, 0x38, 4], "filter.decision", .outOfRange),
             ([0x12, 3, 0x52, 1, 7], "filter.event_id", .outOfRange),
             ([0x12, 2, 0x52, 0], "filter.event_id", .outOfRange),
+            ([0x12, 17, 0x72, 15] + [UInt8](repeating: 7, count: 15), "filter.trace_id", .outOfRange),
+            ([0x12, 19, 0x72, 17] + [UInt8](repeating: 7, count: 17), "filter.trace_id", .outOfRange),
+            ([0x12, 2, 0x72, 0], "filter.trace_id", .outOfRange),
+            ([0x12, 3, 0x62, 1, 0xFF], "filter.request_id", .invalidText),
+            ([0x12, 3, 0x6A, 1, 0], "filter.agent_id", .invalidText),
             ([0x12, 11, 0x40] + [UInt8](repeating: 0x80, count: 9) + [1], "filter.occurred_from_us", .outOfRange),
             ([0x12, 10, 0x48] + [UInt8](repeating: 0xFF, count: 8) + [0x7F], "filter.occurred_to_us", .outOfRange),
             ([0x0A, 1, 0xFF], "tenant", .invalidText),

@@ -71,6 +71,36 @@ struct BenchArgumentsTests {
     }
 }
 
+@Suite("The arguments of query")
+struct QueryArgumentsTests {
+    @Test("become the filter's conditions, each its own")
+    func filter() throws {
+        let trace = "0af7651916cd43dd8448eb211c80319c"
+        let command = try QueryCommand.parse([
+            "--request", "r-1", "--agent", "a-1", "--trace", trace, "--session", "s-1",
+        ])
+        var filter = EventFilter()
+        filter.requestID = "r-1"
+        filter.agentID = "a-1"
+        filter.traceID = TraceID(trace)
+        filter.sessionID = "s-1"
+        #expect(command.filter == filter)
+        #expect(filter.traceID != nil)
+        #expect(try QueryCommand.parse([]).filter == EventFilter())
+    }
+
+    @Test(
+        "name a trace by 32 hexadecimal digits and nothing else",
+        arguments: [
+            "", "0af7651916cd43dd8448eb211c80319", "0af7651916cd43dd8448eb211c80319g",
+            "0af76519-16cd-43dd-8448-eb211c80319c", "0af7651916cd43dd8448eb211c80319c0",
+        ])
+    func trace(_ text: String) {
+        let error = #expect(throws: (any Error).self) { try QueryCommand.parse(["--trace", text]) }
+        #expect(error.map { QueryCommand.message(for: $0).contains("--trace is '\(text)'") } == true)
+    }
+}
+
 @Suite("A collector's flags")
 struct CollectorOptionsTests {
     @Test("win over a command's own defaults, which fill in what nothing names")

@@ -1,5 +1,6 @@
 """Query: pages of events, by filters."""
 
+import hashlib
 import time
 
 import grpc
@@ -34,6 +35,9 @@ def log(collector, mark: str) -> list[Event]:
                     action=f"action-{index % 2}",
                     resource=Resource(type=f"type-{index % 2}", id=f"{mark}-{index}"),
                     session_id=f"{mark}-session-{batch}",
+                    request_id=f"{mark}-request-{index}",
+                    agent_id=f"{mark}-agent-{index % 5}",
+                    trace_id=hashlib.sha256(f"{mark}-{batch}".encode()).digest()[:16],
                     decision=(event_pb2.DECISION_ALLOW, event_pb2.DECISION_DENY)[index % 2],
                 )
                 for index in range(10)
@@ -93,6 +97,8 @@ FILTERS = {
     "actor": ({"actor_id": "{}-actor-1"}, lambda e, m: e.actor.id == f"{m}-actor-1"),
     "action": ({"action": "action-1"}, lambda e, m: e.action == "action-1"),
     "session": ({"session_id": "{}-session-2"}, lambda e, m: e.session_id == f"{m}-session-2"),
+    "request": ({"request_id": "{}-request-7"}, lambda e, m: e.request_id == f"{m}-request-7"),
+    "agent": ({"agent_id": "{}-agent-3"}, lambda e, m: e.agent_id == f"{m}-agent-3"),
     "resource type": ({"resource_type": "type-0"}, lambda e, m: e.resource.type == "type-0"),
     "resource": (
         {"resource_type": "type-1", "resource_id": "{}-3"},
@@ -132,9 +138,18 @@ def test_an_event_is_found_by_its_id(client: Client, log: list[Event]) -> None:
     assert [one.event for one in client.query(event_id=log[17].event_id).events] == [log[17]]
 
 
+def test_events_are_found_by_their_trace(client: Client, log: list[Event]) -> None:
+    found = client.query_all(trace_id=log[17].trace_id, page_size=3)
+    assert {one.event.event_id for one in found} == {one.event_id for one in log[10:20]}
+    assert len(found) == 10
+
+
 @pytest.mark.parametrize(
     "fields",
     [
+        {"trace_id": bytes(16)},
+        {"request_id": "no-such-request"},
+        {"agent_id": "no-such-agent"},
         {"scope": "no-such-scope"},
         {"type": "no.such.type"},
         {"actor_id": "%"},
@@ -153,6 +168,7 @@ def test_a_filter_that_nothing_meets_gives_an_empty_last_page(client: Client, fi
     [
         {"page_token": b"nonsense"},
         {"event_id": b"short"},
+        {"trace_id": b"one byte too many"},
         {"page_size": 1001},
         {"order": 9},
     ],

@@ -187,7 +187,7 @@ void   docket__v1__stored_event__free_unpacked
   assert(message->base.descriptor == &docket__v1__stored_event__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor docket__v1__event_filter__field_descriptors[11] =
+static const ProtobufCFieldDescriptor docket__v1__event_filter__field_descriptors[14] =
 {
   {
     "scope",
@@ -321,24 +321,63 @@ static const ProtobufCFieldDescriptor docket__v1__event_filter__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "request_id",
+    12,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__EventFilter, has_request_id),
+    offsetof(Docket__V1__EventFilter, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "agent_id",
+    13,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__EventFilter, has_agent_id),
+    offsetof(Docket__V1__EventFilter, agent_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "trace_id",
+    14,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__EventFilter, has_trace_id),
+    offsetof(Docket__V1__EventFilter, trace_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned docket__v1__event_filter__field_indices_by_name[] = {
   10,   /* field[10] = action */
   2,   /* field[2] = actor_id */
+  12,   /* field[12] = agent_id */
   6,   /* field[6] = decision */
   9,   /* field[9] = event_id */
   7,   /* field[7] = occurred_from_us */
   8,   /* field[8] = occurred_to_us */
+  11,   /* field[11] = request_id */
   5,   /* field[5] = resource_id */
   4,   /* field[4] = resource_type */
   0,   /* field[0] = scope */
   3,   /* field[3] = session_id */
+  13,   /* field[13] = trace_id */
   1,   /* field[1] = type */
 };
 static const ProtobufCIntRange docket__v1__event_filter__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor docket__v1__event_filter__descriptor =
 {
@@ -348,7 +387,7 @@ const ProtobufCMessageDescriptor docket__v1__event_filter__descriptor =
   "Docket__V1__EventFilter",
   "docket.v1",
   sizeof(Docket__V1__EventFilter),
-  11,
+  14,
   docket__v1__event_filter__field_descriptors,
   docket__v1__event_filter__field_indices_by_name,
   1,  docket__v1__event_filter__number_ranges,

@@ -32,6 +32,15 @@ struct QueryCommand: AsyncParsableCommand {
     @Option(help: "Only events of this session.")
     var session: String?
 
+    @Option(help: "Only events that this request caused.")
+    var request: String?
+
+    @Option(help: "Only events that the software agent with this id carried out.")
+    var agent: String?
+
+    @Option(help: ArgumentHelp("Only events of the W3C trace with this id: 32 hexadecimal digits.", valueName: "hex"))
+    var trace: String?
+
     @Option(help: "Only events on resources of this type.")
     var resourceType: String?
 
@@ -70,6 +79,10 @@ struct QueryCommand: AsyncParsableCommand {
         if let eventID = self.eventID, EventID(eventID) == nil {
             throw ValidationError("--event-id is '\(eventID)'; it must be a UUID")
         }
+        // A trace id is never written with the dashes of a UUID, which its type would take.
+        if let trace = self.trace, trace.utf8.count != 32 || TraceID(trace) == nil {
+            throw ValidationError("--trace is '\(trace)'; it must be 32 hexadecimal digits")
+        }
     }
 
     func run() async throws {
@@ -96,13 +109,17 @@ struct QueryCommand: AsyncParsableCommand {
         rows.removeAll(keepingCapacity: true)
     }
 
-    private var filter: EventFilter {
+    /// What the flags ask for.
+    var filter: EventFilter {
         var filter = EventFilter()
         filter.scope = self.scope
         filter.type = self.type
         filter.actorID = self.actor
         filter.action = self.action
         filter.sessionID = self.session
+        filter.requestID = self.request
+        filter.agentID = self.agent
+        filter.traceID = self.trace.flatMap { TraceID($0) }
         filter.resourceType = self.resourceType
         filter.resourceID = self.resource
         filter.decision = self.decision

@@ -88,10 +88,19 @@ struct  Docket__V1__EventFilter
   ProtobufCBinaryData event_id;
   protobuf_c_boolean has_action;
   ProtobufCBinaryData action;
+  protobuf_c_boolean has_request_id;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean has_agent_id;
+  ProtobufCBinaryData agent_id;
+  /*
+   * 16 bytes.
+   */
+  protobuf_c_boolean has_trace_id;
+  ProtobufCBinaryData trace_id;
 };
 #define DOCKET__V1__EVENT_FILTER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&docket__v1__event_filter__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, DOCKET__V1__DECISION__DECISION_UNSPECIFIED, 0, 0, 0, 0, 0, {0,NULL}, 0, {0,NULL} }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, DOCKET__V1__DECISION__DECISION_UNSPECIFIED, 0, 0, 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL} }
 
 
 struct  Docket__V1__QueryRequest

@@ -1,0 +1,80 @@
+import DocketModel
+import DocketStore
+
+/// A segment of the log, as far as its times are known.
+struct SegmentSpan: Equatable {
+    /// `segment_id` of its rows.
+    let id: Int32
+    /// From the earliest to the latest `occurred_at` in it; `nil` while rows are still added to it.
+    let times: ClosedRange<Timestamp>?
+    /// Whether its indexes are complete.
+    let isIndexed: Bool
+}
+
+/// Which segments a page is read from, in which order, and when the page needs no more of them.
+///
+/// PostgreSQL plans a statement in time proportional to the partitions it may touch. So a page names few at once,
+/// those that hold its first events before the others, and mostly never gets to the others. A segment without indexes
+/// never shares a statement with one that has them: the planner would sort the rows of both, instead of taking the first
+/// ones from the indexes and no more.
+struct SegmentWalk {
+    /// The most segments in one group: enough that a query which finds little reads 500 segments in 32 statements, few
+    /// enough that planning one costs a few milliseconds.
+    static let maxGroupCount = 16
+
+    private let order: EventOrder
+    /// Those that are left, the first to be read in front.
+    private var remaining: ArraySlice<SegmentSpan>
+
+    /// - Parameter segments: All that have rows, in any order.
+    init(_ segments: [SegmentSpan], for query: EventQuery) {
+        self.order = query.order
+        let matching = segments.filter { Self.canMatch($0, query) }
+        self.remaining = matching.sorted { Self.isRead($0, before: $1, query.order) }[...]
+    }
+
+    /// The segments that the next statement reads; `nil` when the page needs none any more.
+    ///
+    /// - Parameter last: The last row of a page that is full: only what comes before it is still wanted. `nil` for a
+    ///   page that has room left.
+    mutating func next(upTo last: PageCursor?) -> [Int32]? {
+        // They are sorted by what decides here: behind one that isn't wanted, none is.
+        guard let first = self.remaining.first, Self.mayPrecede(last, first, self.order) else { return nil }
+        let wanted = self.remaining.prefix(Self.maxGroupCount).prefix { segment in
+            segment.isIndexed == first.isIndexed && (segment.times == nil) == (first.times == nil)
+                && Self.mayPrecede(last, segment, self.order)
+        }
+        self.remaining = self.remaining[wanted.endIndex...]
+        return wanted.map(\.id)
+    }
+
+    private static func canMatch(_ segment: SegmentSpan, _ query: EventQuery) -> Bool {
+        guard let times = segment.times else { return true }
+        if let from = query.filter.occurredFrom, times.upperBound < from { return false }
+        if let to = query.filter.occurredTo, times.lowerBound > to { return false }
+        guard let after = query.after else { return true }
+        // Other events of the cursor's very moment may come behind it.
+        return query.order == .newestFirst
+            ? times.lowerBound <= after.occurredAt : times.upperBound >= after.occurredAt
+    }
+
+    /// Whether the segment may hold an event that comes before the row, or of the same moment.
+    private static func mayPrecede(_ last: PageCursor?, _ segment: SegmentSpan, _ order: EventOrder) -> Bool {
+        guard let last, let times = segment.times else { return true }
+        return order == .newestFirst
+            ? times.upperBound >= last.occurredAt : times.lowerBound <= last.occurredAt
+    }
+
+    /// Segments of unknown times come first: any event may be in them.
+    private static func isRead(_ one: SegmentSpan, before other: SegmentSpan, _ order: EventOrder) -> Bool {
+        switch (one.times, other.times) {
+        case (nil, nil): return one.id > other.id
+        case (nil, _): return true
+        case (_, nil): return false
+        case (let times?, let others?):
+            return order == .newestFirst
+                ? (times.upperBound, one.id) > (others.upperBound, other.id)
+                : (times.lowerBound, one.id) < (others.lowerBound, other.id)
+        }
+    }
+}

@@ -1,0 +1,184 @@
+import DocketModel
+import DocketStore
+import DocketTestSupport
+import Testing
+
+@testable import DocketPostgres
+
+@Suite("The walk over segments")
+struct SegmentWalkTests {
+    private static func time(_ microseconds: Int64) -> Timestamp { Timestamp(microsecondsSinceEpoch: microseconds) }
+
+    private static func span(_ id: Int32, _ first: Int64, _ last: Int64, isIndexed: Bool = true) -> SegmentSpan {
+        SegmentSpan(id: id, times: self.time(first)...self.time(last), isIndexed: isIndexed)
+    }
+
+    private static func hot(_ id: Int32) -> SegmentSpan { SegmentSpan(id: id, times: nil, isIndexed: false) }
+
+    private static func place(_ time: Int64) -> PageCursor {
+        PageCursor(occurredAt: self.time(time), batchID: 0, position: 0)
+    }
+
+    /// 500 segments with ten microseconds each, in the order of their ids, and a hot one.
+    private static let long = [hot(501)] + (1...500).map { span($0, Int64($0) * 10, Int64($0) * 10 + 9) }
+
+    private static func query(
+        _ order: EventOrder = .newestFirst, from: Int64? = nil, to: Int64? = nil, after: Int64? = nil
+    ) -> EventQuery {
+        var query = EventQuery(tenantIDs: [1], order: order, after: after.map { self.place($0) })
+        query.filter.occurredFrom = from.map { self.time($0) }
+        query.filter.occurredTo = to.map { self.time($0) }
+        return query
+    }
+
+    /// All groups of a page that never gets full.
+    private static func groups(_ segments: [SegmentSpan], _ query: EventQuery) -> [[Int32]] {
+        var walk = SegmentWalk(segments, for: query)
+        var groups: [[Int32]] = []
+        while let group = walk.next(upTo: nil) { groups.append(group) }
+        return groups
+    }
+
+    @Test("the hot segment comes first, then the newest sixteen; a page that is full needs no older ones")
+    func newest() {
+        var walk = SegmentWalk(Self.long.shuffled(), for: Self.query())
+        #expect(walk.next(upTo: nil) == [501])
+        #expect(walk.next(upTo: Self.place(5010)) == nil)
+        #expect(walk.next(upTo: nil) == (485...500).reversed())
+        #expect(walk.next(upTo: Self.place(4850)) == nil)
+        #expect(walk.next(upTo: nil)?.first == 484)
+    }
+
+    @Test("oldest first, the hot segment comes first, then the oldest sixteen")
+    func oldest() {
+        var walk = SegmentWalk(Self.long.shuffled(), for: Self.query(.oldestFirst))
+        #expect(walk.next(upTo: nil) == [501])
+        #expect(walk.next(upTo: nil) == Array(1...16))
+        #expect(walk.next(upTo: Self.place(169)) == nil)
+        #expect(walk.next(upTo: Self.place(170)) == [17])
+    }
+
+    @Test("segments with and without indexes, with and without known times, are never in one group")
+    func unlike() {
+        let segments = [
+            Self.hot(6), Self.hot(5), Self.span(4, 40, 49, isIndexed: false), Self.span(3, 30, 39, isIndexed: false),
+            Self.span(2, 20, 29), Self.span(1, 10, 19),
+        ]
+        #expect(Self.groups(segments.shuffled(), Self.query()) == [[6, 5], [4, 3], [2, 1]])
+        #expect(Self.groups(segments.shuffled(), Self.query(.oldestFirst)) == [[6, 5], [1, 2], [3, 4]])
+    }
+
+    @Test(
+        "a page that never gets full reads every segment once, sixteen at a time",
+        arguments: [EventOrder.newestFirst, .oldestFirst])
+    func all(order: EventOrder) {
+        let groups = Self.groups(Self.long, Self.query(order))
+        #expect(groups.map(\.count) == [1] + Array(repeating: 16, count: 31) + [4])
+        #expect(groups.flatMap { $0 }.sorted() == Array(1...501))
+    }
+
+    @Test("a full page goes on to segments with events of its last row's very moment, since these may come before it")
+    func sameMoment() {
+        let segments = [Self.span(1, 0, 5), Self.span(2, 5, 9)] + (3...18).map { Self.span($0, 6, 9) }
+        var walk = SegmentWalk(segments, for: Self.query())
+        #expect(walk.next(upTo: nil) == (3...18).reversed())
+        #expect(walk.next(upTo: Self.place(6)) == [2])
+        #expect(walk.next(upTo: Self.place(6)) == nil)
+        #expect(walk.next(upTo: Self.place(5)) == [1])
+    }
+
+    @Test("segments of unknown times are read before all others, and not even a full page goes without them")
+    func unknown() {
+        let segments = (1...20).map { Self.hot($0) } + [Self.span(21, 0, 9)]
+        var walk = SegmentWalk(segments, for: Self.query(from: 100, to: 50, after: -1))
+        #expect(walk.next(upTo: nil) == (5...20).reversed())
+        #expect(walk.next(upTo: Self.place(1_000)) == (1...4).reversed())
+        #expect(walk.next(upTo: nil) == nil)
+    }
+
+    @Test(
+        "the filter's times and the cursor rule segments out, both ends inclusive",
+        arguments: [
+            (query(from: 4990), [501, 500, 499]), (query(from: 4999), [501, 500, 499]),
+            (query(from: 5000), [501, 500]),
+            (query(to: 19), [501, 1]), (query(to: 20), [501, 2, 1]), (query(from: 19, to: 20), [501, 2, 1]),
+            (query(from: 20, to: 19), [501]), (query(from: 5010), [501]), (query(from: 60, to: 9), [501]),
+            (query(after: 20), [501, 2, 1]), (query(after: 19), [501, 1]), (query(from: 20, after: 30), [501, 3, 2]),
+            (query(.oldestFirst, after: 4999), [501, 499, 500]), (query(.oldestFirst, after: 5000), [501, 500]),
+        ] as [(EventQuery, [Int32])])
+    func ruledOut(query: EventQuery, expected: [Int32]) {
+        #expect(Self.groups(Self.long, query).flatMap { $0 } == expected)
+    }
+
+    @Test("no segments give no groups")
+    func none() { #expect(Self.groups([], Self.query()) == []) }
+
+    /// Events of one number each, in random segments, and a reader of them that does what the statements do.
+    private struct Model {
+        var spans: [SegmentSpan] = []
+        /// Per segment: the events' places. A batch id is unique, so that the order is total.
+        var places: [Int32: [PageCursor]] = [:]
+
+        init(using generator: inout SeededGenerator) {
+            let span = Int64.random(in: 1...200, using: &generator)
+            var batch: Int64 = 0
+            for id in 1...Int32.random(in: 1...80, using: &generator) {
+                let start = Int64.random(in: 0...span, using: &generator)
+                let places = (0..<Int.random(in: 1...12, using: &generator)).map { _ in
+                    batch += 1
+                    return PageCursor(
+                        occurredAt: SegmentWalkTests.time(start + Int64.random(in: 0...30, using: &generator)),
+                        batchID: batch, position: 0)
+                }
+                let times = places.map(\.occurredAt)
+                self.places[id] = places
+                let isKnown = !generator.oneIn(20)
+                if let first = times.min(), let last = times.max() {
+                    let isIndexed = isKnown && !generator.oneIn(10)
+                    self.spans.append(SegmentSpan(id: id, times: isKnown ? first...last : nil, isIndexed: isIndexed))
+                }
+            }
+        }
+
+        /// The first rows that the query asks for, of these segments.
+        func rows(_ query: EventQuery, _ segments: [Int32]) -> [PageCursor] {
+            func key(_ place: PageCursor) -> (Int64, Int64) {
+                let sign: Int64 = query.order == .newestFirst ? -1 : 1
+                return (sign * place.occurredAt.microsecondsSinceEpoch, sign * place.batchID)
+            }
+            let found = segments.flatMap { self.places[$0] ?? [] }.filter { place in
+                (query.filter.occurredFrom.map { place.occurredAt >= $0 } ?? true)
+                    && (query.filter.occurredTo.map { place.occurredAt <= $0 } ?? true)
+                    && (query.after.map { key($0) < key(place) } ?? true)
+            }
+            return Array(found.sorted { key($0) < key($1) }.prefix(query.limit))
+        }
+    }
+
+    @Test("what is read by the walk's groups is what all segments together hold")
+    func model() {
+        var generator = SeededGenerator.ofRun()
+        var stoppedEarly = 0
+        for _ in 0..<2_000 {
+            let model = Model(using: &generator)
+            var query = Self.query(Bool.random(using: &generator) ? .newestFirst : .oldestFirst)
+            query.limit = Int.random(in: 1...60, using: &generator)
+            func maybeTime() -> Int64? { generator.oneIn(3) ? Int64.random(in: -5...240, using: &generator) : nil }
+            query.filter.occurredFrom = maybeTime().map { Self.time($0) }
+            query.filter.occurredTo = maybeTime().map { Self.time($0) }
+            query.after = maybeTime().map { PageCursor(occurredAt: Self.time($0), batchID: 300, position: 0) }
+            var walk = SegmentWalk(model.spans.shuffled(using: &generator), for: query)
+            var read: [Int32] = []
+            var rows: [PageCursor] = []
+            while let group = walk.next(upTo: rows.count < query.limit ? nil : rows.last) {
+                #expect((1...16).contains(group.count))
+                read += group
+                rows = model.rows(query, read)
+            }
+            #expect(Set(read).count == read.count)
+            #expect(rows == model.rows(query, model.spans.map(\.id)), "\(query)")
+            if rows.count == query.limit, read.count < model.spans.count { stoppedEarly += 1 }
+        }
+        #expect(stoppedEarly > 100)
+    }
+}
