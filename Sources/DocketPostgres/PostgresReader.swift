@@ -108,7 +108,8 @@ package final class PostgresReader: EventReader {
             isFirst = false
             // The condition on the segment is evaluated for each row, and its column is the last: where it rules nothing
             // out, a scan is a third faster without it.
-            let select = EventSelect(query, segments: all.count == 1 ? nil : segments, typeIDs: typeIDs, before: rows.last)
+            let select = EventSelect(
+                query, segments: all.count == 1 ? nil : segments, typeIDs: typeIDs, before: rows.last)
             try rows.merge(try connection.query(select.sql, select.values))
         }
         return rows

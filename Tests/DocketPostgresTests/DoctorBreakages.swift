@@ -136,10 +136,10 @@ extension Breakage {
             sql: "UPDATE docket.segments SET state = 'retiring', retired_at = now() - interval '2 hours'",
             status: .warning, message: "has waited for 120 minutes to be removed", remedy: "see that", isCurable: false),
         Breakage(
-            check: "segments.times", sql: "UPDATE docket.segments SET state = 'sealed', frozen_at = now()",
+            check: "segments.times", sql: "UPDATE docket.segments SET state = 'sealed', checked_at = now()",
             status: .warning,
             message: "docket.events_000001 has no valid CHECK",
-            remedy: "UPDATE docket.segments SET frozen_at = NULL WHERE table_name = 'events_000001'", isCurable: false),
+            remedy: "UPDATE docket.segments SET checked_at = NULL WHERE table_name = 'events_000001'", isCurable: false),
         Breakage(
             check: "segments.detach", sql: "UPDATE pg_inherits SET inhdetachpending = true", status: .warning,
             message: "the detachment of docket.events_000001 was broken off",

@@ -8,40 +8,52 @@ struct SegmentPlanTests {
         SegmentFacts(id: id, table: Rotation.tableName(id), state: state)
     }
 
-    @Test("a full segment is counted, gets each index in order, is sealed, gets its CHECK, and is frozen")
+    @Test("a full segment is counted, frozen, gets each index in order, is sealed, and gets its CHECK")
     func life() {
         var segment = self.facts(3, .sealing)
         var steps: [SegmentStep] = []
-        while let step = SegmentPlan.step(segment), steps.count < 50 {
+        while let step = SegmentPlan.next([segment]), steps.count < 50 {
             steps.append(step)
             switch step {
             case .count: segment.isCounted = true
             case .createIndex(_, let index): segment.indexes.insert(index.name(of: segment.table))
             case .markSealed: segment.state = .sealed
-            case .addCheck: segment.check = .unvalidated
+            case .addCheck: segment.check = .present
             case .validateCheck: segment.check = .validated
             case .freeze: segment.isFrozen = true
             default: Issue.record("\(step) is no part of sealing")
             }
         }
         let expected =
-            [.count(3)] + SealedIndex.all.map { .createIndex(3, $0) }
-            + [.markSealed(3), .addCheck(3), .validateCheck(3), .freeze(3)] as [SegmentStep]
+            [.count(3), .freeze(3)] + SealedIndex.all.map { .createIndex(3, $0) }
+            + [.markSealed(3), .addCheck(3), .validateCheck(3)] as [SegmentStep]
         #expect(steps == expected)
+    }
+
+    @Test(
+        "indexes don't wait for rows that can't be frozen yet, nor does freezing wait for a CHECK that a reader holds up"
+    )
+    func putOff() {
+        var segment = self.facts(3, .sealing)
+        segment.isCounted = true
+        #expect(SegmentPlan.next([segment], putOff: [.freeze(3)]) == .createIndex(3, SealedIndex.all[0]))
+        segment.state = .sealed
+        #expect(SegmentPlan.next([segment], putOff: [.addCheck(3)]) == .freeze(3))
+        #expect(SegmentPlan.next([segment], putOff: [.addCheck(3), .freeze(3)]) == nil)
     }
 
     @Test("an expired segment is detached, dropped and noted, wherever its leader was killed")
     func retiring() {
         var segment = self.facts(3, .retiring)
-        #expect(SegmentPlan.step(segment) == .detach(3))
+        #expect(SegmentPlan.next([segment]) == .detach(3))
         segment.isDetachPending = true
-        #expect(SegmentPlan.step(segment) == .finalizeDetach(3))
+        #expect(SegmentPlan.next([segment]) == .finalizeDetach(3))
         (segment.isAttached, segment.isDetachPending) = (false, false)
-        #expect(SegmentPlan.step(segment) == .dropTable(3))
+        #expect(SegmentPlan.next([segment]) == .dropTable(3))
         segment.exists = false
-        #expect(SegmentPlan.step(segment) == .markDropped(3))
+        #expect(SegmentPlan.next([segment]) == .markDropped(3))
         segment.state = .dropped
-        #expect(SegmentPlan.step(segment) == nil)
+        #expect(SegmentPlan.next([segment]) == nil)
     }
 
     @Test("the oldest full segment comes first, then what is left of sealed ones, then expired ones")
@@ -118,9 +130,12 @@ struct RotationPolicyTests {
         #expect(WriterPace.pause(after: .seconds(10), pressure: 1) == .zero, "then it asks until the pressure falls")
     }
 
-    @Test("sealing leaves a part of the machine to ingestion, unless it falls behind")
+    @Test("sealing leaves a part of the machine to ingestion while there is any, unless it falls behind")
     func sealingPace() {
-        #expect(SegmentDuty.pause(after: .seconds(4), unsealed: 1) == .seconds(1))
-        #expect(SegmentDuty.pause(after: .seconds(4), unsealed: 2) == .zero)
+        let bounded = SealingPace(isIngesting: true, unsealed: 1)
+        #expect(bounded.pause(after: .seconds(4)) == .seconds(1) && bounded.parallelWorkers == 0)
+        for pace in [SealingPace(isIngesting: true, unsealed: 2), SealingPace(isIngesting: false, unsealed: 1)] {
+            #expect(pace.pause(after: .seconds(4)) == .zero && pace.parallelWorkers == 1)
+        }
     }
 }

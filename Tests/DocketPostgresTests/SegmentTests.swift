@@ -25,16 +25,17 @@ extension TestDatabase {
         try Rotation.rotate(from: HotSegment(id: hot.integer(0, 0), table: hot.text(0, 1)), leader)
     }
 
-    /// Does the steps of all segments until nothing is left, or until a step is put off; gives the steps that were done.
+    /// Does the steps of all segments until nothing is left but what can't be done now; gives the steps that were done.
     @discardableResult
     func finishSegments(_ leader: PostgresConnection) throws -> [SegmentStep] {
         var done: [SegmentStep] = []
+        var putOff: Set<SegmentStep> = []
         while true {
             let facts = try SegmentFacts.readUnfinished(leader)
-            guard let step = SegmentPlan.next(facts), let segment = facts.first(where: { $0.id == step.segment }),
-                try step.perform(on: segment.table, leader)
+            guard let step = SegmentPlan.next(facts, putOff: putOff),
+                let segment = facts.first(where: { $0.id == step.segment })
             else { return done }
-            done.append(step)
+            if try step.perform(on: segment.table, leader) { done.append(step) } else { putOff.insert(step) }
         }
     }
 

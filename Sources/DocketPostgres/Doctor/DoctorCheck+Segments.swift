@@ -69,7 +69,7 @@ extension DoctorCheck {
                         WHEN 'retiring' THEN retired_at ELSE rotated_at END, created_at))::int8
                 FROM docket.segments
                 WHERE (state = 'sealing' AND coalesce(rotated_at, created_at) < now() - interval '1 hour')
-                    OR (state = 'sealed' AND frozen_at IS NULL AND sealed_at < now() - interval '1 hour')
+                    OR (state = 'sealed' AND (frozen_at IS NULL OR checked_at IS NULL) AND sealed_at < now() - interval '1 hour')
                     OR (state = 'retiring' AND coalesce(retired_at, created_at) < now() - interval '1 hour')
                 ORDER BY segment_id
                 """
@@ -122,7 +122,7 @@ extension DoctorCheck {
             sql: """
                 SELECT s.table_name::text FROM docket.segments AS s
                 JOIN pg_class AS c ON c.relname = s.table_name AND c.relnamespace = 'docket'::regnamespace
-                WHERE s.state = 'sealed' AND s.frozen_at IS NOT NULL AND NOT EXISTS (
+                WHERE s.state = 'sealed' AND s.checked_at IS NOT NULL AND NOT EXISTS (
                     SELECT FROM pg_constraint AS k
                     WHERE k.conrelid = c.oid AND k.conname = s.table_name || '_times' AND k.convalidated)
                 ORDER BY s.segment_id
@@ -135,7 +135,7 @@ extension DoctorCheck {
                     Fault(
                         status: .warning,
                         message: "docket.\(table) has no valid CHECK on its times, so that every query looks into it",
-                        remedy: "UPDATE docket.segments SET frozen_at = NULL WHERE table_name = '\(table)', and a "
+                        remedy: "UPDATE docket.segments SET checked_at = NULL WHERE table_name = '\(table)', and a "
                             + "collector adds it"))
             }
             return faults

@@ -12,6 +12,8 @@ struct SegmentDuty: LeaderDuty {
     let nextBatchID: @Sendable () -> Int64?
     private var putOff: [SegmentStep: (until: ContinuousClock.Instant, delay: Duration)] = [:]
     private var housekeeping: Housekeeping
+    /// How large the hot segment was at the last look, in bytes.
+    private var hot: (id: Int32, bytes: Int64)?
 
     init(metrics: MaintenanceMetrics, logger: Logger, nextBatchID: @escaping @Sendable () -> Int64?) {
         self.metrics = metrics
@@ -22,6 +24,7 @@ struct SegmentDuty: LeaderDuty {
 
     mutating func takeOver(_ connection: PostgresConnection) throws(PostgresError) {
         self.putOff = [:]
+        self.hot = nil
         try connection.execute("SET maintenance_work_mem = '256MB'; SET statement_timeout = 0")
     }
 
@@ -38,6 +41,9 @@ struct SegmentDuty: LeaderDuty {
         else {
             return isMoreToDo ? Housekeeping.stepInterval : Self.idleInterval
         }
+        let pace = SealingPace(
+            isIngesting: try self.isHotGrowing(connection), unsealed: facts.count { $0.state == .sealing })
+        try connection.execute("SET max_parallel_maintenance_workers = \(pace.parallelWorkers)")
         let isDone = try step.perform(on: table, connection)
         let duration = ContinuousClock.now - now
         self.metrics.stepped(step, in: duration)
@@ -50,11 +56,35 @@ struct SegmentDuty: LeaderDuty {
         }
         self.putOff[step] = nil
         if case .markSealed = step { self.logger.info("a segment is sealed", metadata: ["table": "\(table)"]) }
-        return Self.pause(after: duration, unsealed: facts.count { $0.state == .sealing })
+        return pace.pause(after: duration)
     }
 
-    /// Sealing leaves some of the machine to ingestion, unless it falls behind.
-    static func pause(after step: Duration, unsealed: Int) -> Duration {
-        unsealed >= BackPressure.maxUnsealedSegments ? .zero : step / 4
+    /// Whether anything has been written since the last look.
+    private mutating func isHotGrowing(_ connection: PostgresConnection) throws(PostgresError) -> Bool {
+        let row = try connection.query(
+            """
+            SELECT segment_id, pg_relation_size(('docket.' || table_name)::regclass)
+            FROM docket.segments WHERE state = 'hot'
+            """)
+        let (id, bytes): (Int32, Int64) = (try row.integer(0, 0), try row.integer(0, 1))
+        defer { self.hot = (id, bytes) }
+        guard let hot = self.hot else { return true }
+        return hot.id != id || hot.bytes != bytes
     }
+}
+
+/// How fast segments are sealed: a part of the machine is left to ingestion while there is any, unless sealing falls
+/// behind; then ingestion waits for it anyhow.
+struct SealingPace: Equatable {
+    let isIngesting: Bool
+    /// How many full segments wait.
+    let unsealed: Int
+
+    private var isBounded: Bool { self.isIngesting && self.unsealed < BackPressure.maxUnsealedSegments }
+
+    /// How many processes build an index beside the one that always does.
+    var parallelWorkers: Int { self.isBounded ? 0 : 1 }
+
+    /// The pause behind a step.
+    func pause(after step: Duration) -> Duration { self.isBounded ? step / 4 : .zero }
 }

@@ -2,7 +2,7 @@
 struct SegmentFacts: Sendable, Equatable {
     enum State: String, Sendable { case hot, sealing, sealed, retiring, dropped }
     /// Its CHECK on the times of its rows, by which the planner leaves it out.
-    enum Check: Sendable { case missing, unvalidated, validated }
+    enum Check: Sendable { case missing, present, validated }
 
     var id: Int32
     var table: String
@@ -70,30 +70,36 @@ enum SegmentPlan {
         let order: [SegmentFacts.State] = [.sealing, .sealed, .retiring]
         for state in order {
             for segment in facts.filter({ $0.state == state }).sorted(by: { $0.id < $1.id }) {
-                if let step = self.step(segment), !putOff.contains(step) { return step }
+                if let step = self.steps(segment).first(where: { !putOff.contains($0) }) { return step }
             }
         }
         return nil
     }
 
-    /// The next step of one segment; `nil` when nothing is left to do.
-    static func step(_ segment: SegmentFacts) -> SegmentStep? {
+    /// What can be done next for one segment, in order of preference; nothing when nothing is left to do.
+    ///
+    /// Rows are frozen before there is an index, since VACUUM would look at all of them. Where an old snapshot keeps them
+    /// from being frozen, the indexes don't wait for that.
+    static func steps(_ segment: SegmentFacts) -> [SegmentStep] {
+        let id = segment.id
         switch segment.state {
-        case .hot, .dropped: return nil
+        case .hot, .dropped: return []
         case .sealing:
-            guard segment.isCounted else { return .count(segment.id) }
+            guard segment.isCounted else { return [.count(id)] }
             let missing = SealedIndex.all.first { !segment.indexes.contains($0.name(of: segment.table)) }
-            return missing.map { .createIndex(segment.id, $0) } ?? .markSealed(segment.id)
+            let build = missing.map { SegmentStep.createIndex(id, $0) } ?? .markSealed(id)
+            return segment.isFrozen ? [build] : [.freeze(id), build]
         case .sealed:
+            let freeze: [SegmentStep] = segment.isFrozen ? [] : [.freeze(id)]
             switch segment.check {
-            case .missing: return .addCheck(segment.id)
-            case .unvalidated: return .validateCheck(segment.id)
-            case .validated: return segment.isFrozen ? nil : .freeze(segment.id)
+            case .missing: return [.addCheck(id)] + freeze
+            case .present: return [.validateCheck(id)] + freeze
+            case .validated: return freeze
             }
         case .retiring:
-            guard segment.exists else { return .markDropped(segment.id) }
-            guard segment.isAttached else { return .dropTable(segment.id) }
-            return segment.isDetachPending ? .finalizeDetach(segment.id) : .detach(segment.id)
+            guard segment.exists else { return [.markDropped(id)] }
+            guard segment.isAttached else { return [.dropTable(id)] }
+            return [segment.isDetachPending ? .finalizeDetach(id) : .detach(id)]
         }
     }
 }

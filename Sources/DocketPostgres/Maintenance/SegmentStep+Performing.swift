@@ -10,8 +10,9 @@ extension SegmentStep {
             case .createIndex(_, let index): try connection.execute(index.create(on: table))
             case .markSealed(let id): try Self.mark(id, "state = 'sealed', sealed_at = clock_timestamp()", connection)
             case .addCheck(let id): try Self.addCheck(id, table, connection)
-            case .validateCheck:
+            case .validateCheck(let id):
                 try connection.execute("ALTER TABLE docket.\(table) VALIDATE CONSTRAINT \(table)_times")
+                try Self.mark(id, "checked_at = clock_timestamp()", connection)
             case .freeze(let id): return try Self.freeze(id, table, connection)
             case .detach: try Self.detach(table, "CONCURRENTLY", connection)
             case .finalizeDetach: try Self.detach(table, "FINALIZE", connection)

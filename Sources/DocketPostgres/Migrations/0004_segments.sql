@@ -7,6 +7,7 @@ ALTER TABLE docket.segments
     ADD COLUMN rotated_at timestamptz,
     ADD COLUMN sealed_at timestamptz,
     ADD COLUMN retired_at timestamptz,
+    ADD COLUMN checked_at timestamptz,
     ADD COLUMN frozen_at timestamptz,
     ADD COLUMN settled_xid xid8,
     ADD COLUMN row_count int8,
@@ -19,6 +20,7 @@ COMMENT ON COLUMN docket.segments.state IS
 COMMENT ON COLUMN docket.segments.rotated_at IS 'When it ceased to be the hot one.';
 COMMENT ON COLUMN docket.segments.sealed_at IS 'When its indexes were complete.';
 COMMENT ON COLUMN docket.segments.retired_at IS 'When retention took it out of the log.';
+COMMENT ON COLUMN docket.segments.checked_at IS 'When its CHECK on the times of its rows was validated.';
 COMMENT ON COLUMN docket.segments.frozen_at IS 'When VACUUM (FREEZE) last took; NULL when that is still to be done.';
 COMMENT ON COLUMN docket.segments.settled_xid IS 'Only transactions before this one have changed its rows: it is frozen once pg_class.relfrozenxid is not older.';
 COMMENT ON COLUMN docket.segments.row_count IS 'Its rows; NULL until the writes that were under way at its rotation have ended.';
