@@ -85,7 +85,8 @@ struct WriterFitness {
                 code: .unfit,
                 message:
                     "the collector is to write as \(name), who \(what), so that nothing would keep it from changing "
-                    + "the log; connect as docket_writer")
+                    + "the log; connect as docket_writer, or as a role that has its rights and no others: "
+                    + "CREATE ROLE collector LOGIN; GRANT docket_writer TO collector")
         }
         try self.checkPrivilege(connection, table: "batches", privilege: "INSERT")
         try self.checkPrivilege(connection, table: "batches", privilege: "SELECT")
