@@ -5,9 +5,11 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from stubs import ROOT
@@ -18,11 +20,25 @@ START_DEADLINE_SECONDS = 180
 STOP_DEADLINE_SECONDS = 60
 
 
-class Collector:
-    """A running `docket dev`. `ready` is the content of its ready file."""
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
-    def __init__(self, *flags: str, folder: Path | None = None):
+
+class Collector:
+    """A running `docket dev`, or another command that runs a collector. `ready` is the content of its ready file."""
+
+    def __init__(
+        self,
+        *flags: str,
+        folder: Path | None = None,
+        command: Sequence[str] = ("dev", "--data-directory", "data"),
+        environment: dict[str, str] | None = None,
+    ):
         """Starts it; with `folder` on the data that an earlier one left there."""
+        self._name = f"docket {command[0]}"
         # In /tmp, since a Unix socket's path is at most 107 bytes; open to all, since PostgreSQL doesn't run as root.
         self.folder = folder or Path(tempfile.mkdtemp(prefix="docket-interop-", dir="/tmp"))
         self.folder.chmod(0o755)
@@ -31,9 +47,10 @@ class Collector:
         ready_file.unlink(missing_ok=True)
         with self._log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "dev", "--data-directory", self.folder / "data", "--listen", "127.0.0.1:0",
-                 "--http-listen", "127.0.0.1:0", "--ready-file", ready_file, *flags],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                [BINARY, *command, "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
+                 "--ready-file", ready_file, *flags],
+                cwd=self.folder, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True,
             )  # fmt: skip
         self.ready = self._wait_for(ready_file)
 
@@ -55,12 +72,12 @@ class Collector:
         """The end of what it has logged."""
         return self._log_path.read_text(errors="replace")[-8000:]
 
-    def sql(self, statement: str) -> list[list[str]]:
-        """The rows of a statement that the maintainer, who sees all tenants, runs."""
+    def sql(self, statement: str, conninfo: str | None = None, timeout: float = 60) -> list[list[str]]:
+        """The rows of a statement that the maintainer, who sees all tenants, runs, or whoever the connection string names."""
         found = subprocess.run(
-            ["psql", self.ready["conninfo"]["maintainer"], "--no-psqlrc", "--no-align", "--tuples-only",
-             "--field-separator=|", "--set=ON_ERROR_STOP=1", "--command", statement],
-            check=False, capture_output=True, text=True, timeout=60,
+            ["psql", conninfo or self.ready["conninfo"]["maintainer"], "--no-psqlrc", "--quiet", "--no-align",
+             "--tuples-only", "--field-separator=|", "--set=ON_ERROR_STOP=1", "--command", statement],
+            check=False, capture_output=True, text=True, timeout=timeout,
         )  # fmt: skip
         assert found.returncode == 0, f"psql: {found.stderr}"
         return [line.split("|") for line in found.stdout.splitlines()]
@@ -73,7 +90,7 @@ class Collector:
             return self.process.wait(STOP_DEADLINE_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"docket dev did not stop within {STOP_DEADLINE_SECONDS} s:\n{self.log()}") from None
+            raise AssertionError(f"{self._name} did not stop within {STOP_DEADLINE_SECONDS} s:\n{self.log()}") from None
 
     def kill(self) -> None:
         """Ends the collector at once; its PostgreSQL stays behind, as after a crash."""
@@ -92,9 +109,9 @@ class Collector:
         deadline = time.monotonic() + START_DEADLINE_SECONDS
         while not ready_file.exists():
             if self.process.poll() is not None:
-                raise AssertionError(f"docket dev ended with code {self.process.returncode}:\n{self.log()}")
+                raise AssertionError(f"{self._name} ended with code {self.process.returncode}:\n{self.log()}")
             if time.monotonic() > deadline:
                 self.kill()
-                raise AssertionError(f"docket dev was not ready within {START_DEADLINE_SECONDS} s:\n{self.log()}")
+                raise AssertionError(f"{self._name} was not ready within {START_DEADLINE_SECONDS} s:\n{self.log()}")
             time.sleep(0.02)
         return json.loads(ready_file.read_text())
