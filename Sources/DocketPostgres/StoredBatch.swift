@@ -26,17 +26,18 @@ struct StoredBatch {
         return found
     }
 
-    /// The answer to a batch with this key. A row with the batch's own id was stored by this very submission, whose
-    /// answer was lost on the way.
+    /// The answer to a batch with this key: always the stored verdict, since PostgreSQL may have refused events that the
+    /// batch as it was submitted knows nothing of. A row with the batch's own id was stored by this very submission,
+    /// whose answer was lost on the way.
     func outcome(for batch: EncodedBatch) -> Result<StoreOutcome, StoreError> {
-        if self.batchID == batch.batchID { return .success(.committed(batch.verdict(durability: .committed))) }
-        guard self.contentHash == batch.contentHash else {
+        let isOwn = self.batchID == batch.batchID
+        guard isOwn || self.contentHash == batch.contentHash else {
             return .success(.conflict(storedContentHash: self.contentHash))
         }
         do throws(CodecError) {
             var verdict = try decodeVerdict(self.verdict)
-            verdict.replayed = true
-            return .success(.replayed(verdict))
+            verdict.replayed = !isOwn
+            return .success(isOwn ? .committed(verdict) : .replayed(verdict))
         } catch {
             return .failure(
                 StoreError(

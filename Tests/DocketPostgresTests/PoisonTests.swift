@@ -77,6 +77,16 @@ struct PoisonTests {
         }
     }
 
+    @Test("when the answer of its commit was lost, the batch is answered with the rejections that were found")
+    func answerLost() async throws {
+        let database = try await TestDatabase.migrated()
+        let batch = try BatchMaker().poisoned(1, events: 4, at: [2])
+        let first = try #require(await (try database.store()).store(batch).committed)
+        // What a writer does whose connection died between commit and answer: it sends the very same batch.
+        let second = try #require(await (try database.store()).store(batch).committed)
+        #expect(second == first && second.rejections.map(\.index) == [2] && !second.replayed)
+    }
+
     @Test("a batch that is known by its key by the time its poison was found is a replay, and leaves nothing behind")
     func poisonedReplay() async throws {
         let database = try await TestDatabase.migrated()
