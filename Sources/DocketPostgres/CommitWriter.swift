@@ -66,7 +66,14 @@ final class CommitWriter {
     private func resolve(_ error: PostgresError, _ entries: [Entry], attempts: Int) -> [Entry] {
         self.shared.metrics.failed(error)
         let isLastAttempt = attempts >= Self.maxAttempts
-        switch FailureTreatment.of(error) {
+        let treatment = FailureTreatment.of(error)
+        self.shared.logger.debug(
+            "a commit group failed",
+            metadata: [
+                "code": "\(error.sqlstate?.text ?? error.code.rawValue)", "treatment": "\(treatment)",
+                "batches": "\(entries.count)", "attempt": "\(attempts)",
+            ])
+        switch treatment {
         case .lookUpKeys:
             return isLastAttempt ? self.giveUp(entries, error) : self.answerKnown(entries)
         case .belowFloor:

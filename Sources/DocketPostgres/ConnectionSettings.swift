@@ -14,6 +14,10 @@ package struct ConnectionSettings: Sendable, Equatable, CustomStringConvertible 
     /// How long to wait for a connection to one host, in seconds, unless the connection string says.
     package var connectTimeoutSeconds = 10
 
+    /// Whether only a server that can be written to will do. With several hosts in the connection string, libpq passes the
+    /// others by, unless the string has `target_session_attrs` itself.
+    var needsWritableServer = false
+
     package init(conninfo: String, user: String? = nil, applicationName: String = "docket") {
         self.conninfo = conninfo
         self.user = user
@@ -30,11 +34,19 @@ package struct ConnectionSettings: Sendable, Equatable, CustomStringConvertible 
             ("keepalives_interval", "10"),
             ("keepalives_count", "3"),
             ("tcp_user_timeout", "60000"),
+            ("target_session_attrs", self.needsWritableServer ? "read-write" : "any"),
             ("dbname", self.conninfo),
             ("client_encoding", "UTF8"),
         ]
         if let user = self.user { parameters.append(("user", user)) }
         return parameters
+    }
+
+    /// The same, but for a server that can be written to.
+    var writable: ConnectionSettings {
+        var settings = self
+        settings.needsWritableServer = true
+        return settings
     }
 
     /// Throws unless libpq can read the connection string. libpq's own message is left out: it quotes the string, and

@@ -32,7 +32,7 @@ package struct Migrator: Sendable {
 
     /// Runs on a thread of its own, so that a task may wait for it.
     package func migrate() async throws(PostgresError) -> Report {
-        let pool = try ConnectionPool(settings: self.settings, size: 1, name: "migrate")
+        let pool = try ConnectionPool(settings: self.settings.writable, size: 1, name: "migrate")
         defer { pool.close() }
         return try await pool.run(isRepeatable: false) { connection throws(PostgresError) in
             try self.migrate(connection)

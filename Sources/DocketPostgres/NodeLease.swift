@@ -38,7 +38,7 @@ package final class NodeLease: Sendable {
     package static func acquire(
         settings: ConnectionSettings, description: String, seconds: Int32 = 60, logger: Logger
     ) async throws(PostgresError) -> NodeLease {
-        let pool = try ConnectionPool(settings: settings, size: 1, name: "lease")
+        let pool = try ConnectionPool(settings: settings.writable, size: 1, name: "lease")
         var generator = SystemRandomNumberGenerator()
         let owner = ProducerID.random(using: &generator)
         let began = ContinuousClock.now

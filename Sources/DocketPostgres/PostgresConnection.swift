@@ -23,7 +23,8 @@ import CLibpq
         unsafe PQsetNoticeReceiver(handle, { _, _ in }, nil)
         guard unsafe PQstatus(handle) == CONNECTION_OK else {
             throw PostgresError(
-                code: .connectFailed, message: "no connection to PostgreSQL (\(settings)): \(self.handleMessage)")
+                code: .connectFailed,
+                message: "no connection to PostgreSQL (\(settings)): \(self.handleMessage)\(self.readOnlyHint)")
         }
     }
 
@@ -140,6 +141,12 @@ import CLibpq
     }
 
     // MARK: Errors
+
+    /// What libpq leaves to guess about a server that it passed by.
+    private var readOnlyHint: String {
+        self.settings.needsWritableServer && self.handleMessage.contains("read-only")
+            ? " (default_transaction_read_only is on)" : ""
+    }
 
     private var handleMessage: String {
         let text = unsafe PQerrorMessage(self.handle).map { unsafe String(cString: $0) } ?? ""

@@ -34,6 +34,7 @@ package final class PostgresStore: EventStore {
         settings: ConnectionSettings, configuration: Configuration = Configuration(), logger: Logger
     ) async throws(PostgresError) -> PostgresStore {
         precondition(configuration.writers > 0, "a store has at least one writer")
+        let settings = settings.writable
         let pool = try ConnectionPool(settings: settings, size: 1, name: "store-check")
         defer { pool.close() }
         try await pool.run { connection throws(PostgresError) in _ = try WriterFitness(checking: connection) }

@@ -56,7 +56,8 @@ package enum FailureTreatment: Sendable, Equatable, CaseIterable {
         }
     }
 
-    private static let byCode: [String: FailureTreatment] = [
+    /// What single codes mean.
+    static let byCode: [String: FailureTreatment] = [
         "DK001": .belowFloor,  // raised by docket.check_floors
         "40001": .retry,  // serialization_failure
         "40P01": .retry,  // deadlock_detected
@@ -69,12 +70,14 @@ package enum FailureTreatment: Sendable, Equatable, CaseIterable {
         "25P03": .reconnect,  // idle_in_transaction_session_timeout
         "57014": .retry,  // query_canceled: by an operator or by statement_timeout
         "54001": .unavailable,  // statement_too_complex: stack depth; no row's fault
+        "22P03": .installation,  // invalid_binary_representation: a column's type is not this version's
         "22P04": .installation,  // bad_copy_file_format: the table's columns are not this version's
         "23502": .installation,  // not_null_violation: a column of another version; every event has what it must
         "0A000": .installation,  // feature_not_supported: COPY into a leaf with row-level security
     ]
 
-    private static let byClass: [String: FailureTreatment] = [
+    /// What a class means whose code is not in ``byCode``.
+    static let byClass: [String: FailureTreatment] = [
         "08": .reconnect,  // connection exception
         "22": .isolate,  // data exception: text that is no UTF-8, bad JSON, a value out of range
         "23": .isolate,  // integrity constraint violation

@@ -67,11 +67,13 @@ struct TestDatabase: Sendable {
         try self.connect().query("SELECT (\(sql))::int8").integer(0, 0)
     }
 
-    func store(_ configure: (inout PostgresStore.Configuration) -> Void = { _ in }) async throws -> PostgresStore {
+    func store(
+        logger: Logger = .quiet, _ configure: (inout PostgresStore.Configuration) -> Void = { _ in }
+    ) async throws -> PostgresStore {
         var configuration = PostgresStore.Configuration()
         configure(&configuration)
         return try await PostgresStore.start(
-            settings: self.settings(Roles.writer), configuration: configuration, logger: .quiet)
+            settings: self.settings(Roles.writer), configuration: configuration, logger: logger)
     }
 
     func reader() throws -> PostgresReader { try PostgresReader(settings: self.settings(Roles.reader), connections: 1) }

@@ -25,6 +25,7 @@ package final class Maintenance: Sendable {
     package init(
         settings: ConnectionSettings, nextBatchID: @escaping @Sendable () -> Int64?, logger: Logger
     ) throws(PostgresError) {
+        let settings = settings.writable
         let metrics = MaintenanceMetrics()
         try self.start("the log", LockID.log, settings, logger) { LogDuty(metrics: metrics, logger: logger) }
         try self.start("the care of segments", LockID.segments, settings, logger) {
