@@ -10,7 +10,7 @@ package struct SealedIndex: Sendable, Hashable {
         self.definition = definition
     }
 
-    /// All of them, in the order in which they are built; `docs/segments.md` says which query each serves, and what it
+    /// All of them, in the order in which they are built; `docs/store.md` says which query each serves, and what it
     /// costs.
     package static let all: [SealedIndex] = [
         SealedIndex("tenant", "(tenant_id, occurred_at)"),
