@@ -48,7 +48,8 @@ struct CollectorBenchCommand: AsyncParsableCommand {
     func run() async throws {
         if let path = self.writeJsonl { return try self.writeEvents(to: path) }
         let bench = Bench(
-            connections: self.load.connections, inFlight: self.load.inFlight, rate: self.load.rate, writers: self.writers,
+            connections: self.load.connections, inFlight: self.load.inFlight, rate: self.load.rate,
+            writers: self.writers,
             batches: self.load.makeBatches())
         let report = try await bench.run(rounds: self.rounds)
         try Console.write(self.json ? report.json() + "\n" : report.table(style: Console.style))
