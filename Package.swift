@@ -85,6 +85,8 @@ let package = Package(
             swiftSettings: bridgeSettings),
         .target(name: "DocketRegistry", dependencies: [crypto], swiftSettings: houseSettings),
         .target(name: "DocketImport", dependencies: ["DocketModel", crypto], swiftSettings: houseSettings),
+        // Events for benchmarks.
+        .target(name: "SyntheticLoad", dependencies: ["DocketModel"], swiftSettings: houseSettings),
 
         // Floor 3: I/O and the shape of a store.
         .target(
@@ -145,9 +147,8 @@ let package = Package(
                 "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketGRPC", "DocketHeaders",
                 "DocketImport",
                 "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC", "DocketRegistry",
-                "DocketStore", "DocketTerminal", "DocketTransport", argumentParser, configuration, histogram, logging,
-                metrics, nioPosix,
-                serviceLifecycle, unixSignals,
+                "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser, configuration,
+                histogram, logging, metrics, nioPosix, serviceLifecycle, unixSignals,
             ],
             swiftSettings: houseSettings),
 
@@ -238,3 +239,21 @@ let package = Package(
             swiftSettings: houseSettings),
     ]
 )
+
+// MARK: Benchmarks that are built only when asked for
+
+// With DOCKET_BENCHMARKS=1 in the environment the package has these as well, without it none of them is ever built.
+if Context.environment["DOCKET_BENCHMARKS"] == "1" {
+    package.products.append(.executable(name: "micro-benchmarks", targets: ["micro-benchmarks"]))
+    package.targets += [
+        // It replaces malloc in whatever it is linked into: for executables that count allocations, nothing else.
+        .target(name: "CAllocationCounter", path: "Benchmarks/Micro/AllocationCounter"),
+        .executableTarget(
+            name: "micro-benchmarks",
+            dependencies: [
+                "CAllocationCounter", "DocketClient", "DocketCodec", "DocketGRPC", "DocketHTTP2", "DocketHeaders",
+                "DocketMerkle", "DocketModel", "DocketTerminal", "SyntheticLoad", argumentParser, histogram, logging,
+            ],
+            path: "Benchmarks/Micro/Sources", swiftSettings: bridgeSettings),
+    ]
+}

@@ -1,7 +1,7 @@
-import DocketModel
+package import DocketModel
 
 /// Makes events that look like a busy authorization service's: about 350 bytes on the wire, the same for the same seed.
-struct SyntheticEvents: Sendable {
+package struct SyntheticEvents: Sendable {
     private var random: SplitMix64
     private let startMicroseconds: Int64
     private var count: Int64 = 0
@@ -13,13 +13,13 @@ struct SyntheticEvents: Sendable {
     /// - Parameters:
     ///   - seed: the same seed makes the same events.
     ///   - start: when the first one happened; each further one a millisecond later.
-    init(seed: UInt64, start: Timestamp = Timestamp(microsecondsSinceEpoch: 1_700_000_000_000_000)) {
+    package init(seed: UInt64, start: Timestamp = Timestamp(microsecondsSinceEpoch: 1_700_000_000_000_000)) {
         self.random = SplitMix64(state: seed)
         self.startMicroseconds = start.microsecondsSinceEpoch
     }
 
     /// The next event.
-    mutating func next() -> Event {
+    package mutating func next() -> Event {
         let user = self.random.next() % 5000
         let time = Timestamp(microsecondsSinceEpoch: self.startMicroseconds + self.count * 1000)
         self.count += 1
@@ -51,7 +51,7 @@ struct SyntheticEvents: Sendable {
 }
 
 /// A small generator whose numbers are the same everywhere for the same state.
-struct SplitMix64: RandomNumberGenerator, Sendable {
+private struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     init(state: UInt64) { self.state = state }
