@@ -61,6 +61,7 @@ let package = Package(
     targets: [
         // Floor 0: C.
         .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -69,7 +70,7 @@ let package = Package(
         // Floor 1: values and pure functions.
         .target(name: "DocketModel", swiftSettings: houseSettings),
         .target(name: "DocketHeaders", swiftSettings: houseSettings),
-        .target(name: "DocketMerkle", dependencies: [crypto], swiftSettings: bridgeSettings),
+        .target(name: "DocketMerkle", dependencies: ["CLibcrypto"], swiftSettings: bridgeSettings),
         .target(name: "DocketCompression", dependencies: ["CZlib"], swiftSettings: bridgeSettings),
         .target(name: "DocketTerminal", swiftSettings: houseSettings),
 
@@ -85,8 +86,6 @@ let package = Package(
             swiftSettings: bridgeSettings),
         .target(name: "DocketRegistry", dependencies: [crypto], swiftSettings: houseSettings),
         .target(name: "DocketImport", dependencies: ["DocketModel", crypto], swiftSettings: houseSettings),
-        // Events for benchmarks.
-        .target(name: "SyntheticLoad", dependencies: ["DocketModel"], swiftSettings: houseSettings),
 
         // Floor 3: I/O and the shape of a store.
         .target(
@@ -98,6 +97,8 @@ let package = Package(
         .target(
             name: "DocketStore", dependencies: ["DocketCodec", "DocketModel", "DocketRegistry"],
             swiftSettings: houseSettings),
+        // Events for benchmarks.
+        .target(name: "SyntheticLoad", dependencies: ["DocketCodec", "DocketModel"], swiftSettings: houseSettings),
 
         // Floor 4: remote calls and PostgreSQL.
         .target(

@@ -156,10 +156,15 @@ public final class AuditClient: Sendable {
     ///
     /// Cancelling the task ends the waiting at once; the batch may still be stored.
     ///
+    /// - Parameter tenant: The tenant to write to; the configuration's otherwise.
     /// - Throws: ``ClientError`` when the batch was given up, or the task was cancelled.
-    package func publish(_ events: [Event], sequence: Int64) async throws(ClientError) -> Verdict {
+    package func publish(
+        _ events: [Event], sequence: Int64, tenant: String? = nil
+    ) async throws(ClientError) -> Verdict {
         let batch = SealedBatch(
-            events: events, tenant: self.configuration.tenant ?? "", producerID: self.producerID, sequence: sequence)
+            events: events, tenant: tenant ?? self.configuration.tenant ?? "", producerID: self.producerID,
+            sequence: sequence
+        ).prepared(self.configuration.compression)
         let answer = OneAnswer<Result<Verdict, ClientError>>()
         let result = await withTaskCancellationHandler {
             if !Task.isCancelled { self.publisher.submit(batch) { _, result in answer.settle(result) } }
@@ -179,7 +184,9 @@ public final class AuditClient: Sendable {
             return batches
         }
         for batch in batches {
-            self.publisher.submit(batch) { batch, result in self.answered(batch, result) }
+            self.publisher.submit(batch.prepared(self.configuration.compression)) { batch, result in
+                self.answered(batch, result)
+            }
         }
     }
 

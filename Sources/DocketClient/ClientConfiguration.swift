@@ -12,6 +12,8 @@ extension AuditClient {
         public var tenant: String?
         /// Whether and how the connection is encrypted.
         public var security = Security.plaintext
+        /// How batches are compressed on the wire.
+        public var compression = Compression.none
         /// Names this process for good when set: a process that numbers its own batches, such as an importer. Otherwise
         /// the client makes a random one.
         public var producerID: ProducerID?
@@ -51,6 +53,14 @@ extension AuditClient {
             case plaintext
             /// TLS 1.2 or 1.3. `trustFile` is a PEM file of the authorities to trust; `nil` means the system's.
             case tls(trustFile: String?)
+        }
+
+        /// How batches are compressed on the wire.
+        public enum Compression: Sendable, Equatable {
+            /// As they are: on a fast network the cheapest.
+            case none
+            /// With gzip (RFC 1952): about a fifth of the bytes, for about ten times the processor time of the rest.
+            case gzip
         }
 
         /// Throws a ``ClientError`` that names the first setting that can't work.

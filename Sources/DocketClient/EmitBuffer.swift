@@ -6,8 +6,10 @@ internal import DocketModel
 struct SealedBatch: Sendable, Equatable {
     let sequence: Int64
     /// The encoded `docket.v1.PublishRequest` behind its gRPC prefix.
-    let frame: [UInt8]
+    private(set) var frame: [UInt8]
     let eventCount: Int
+    /// What the batch counts for in the queue: the frame's size before it is compressed.
+    let sizeBytes: Int
 
     /// A batch of the given events.
     ///
@@ -25,6 +27,15 @@ struct SealedBatch: Sendable, Equatable {
         self.sequence = sequence
         self.frame = frame
         self.eventCount = eventCount
+        self.sizeBytes = frame.count
+    }
+
+    /// The batch as it goes over the wire. Takes a while with compression: not under a lock.
+    func prepared(_ compression: AuditClient.Configuration.Compression) -> SealedBatch {
+        guard compression == .gzip else { return self }
+        var batch = self
+        batch.frame = MessageFraming.compress(frame: self.frame)
+        return batch
     }
 
     /// A frame to which events can be appended; its prefix is written once the last one is in it.
@@ -115,7 +126,7 @@ struct EmitBuffer: Sendable {
 
     /// Takes note that a batch is done: its memory is free.
     mutating func answered(_ batch: SealedBatch) {
-        self.unansweredBytes -= batch.frame.count
+        self.unansweredBytes -= batch.sizeBytes
     }
 
     /// Takes no more events.
@@ -127,7 +138,7 @@ struct EmitBuffer: Sendable {
         MessageFraming.writePrefix(into: &self.open)
         let batch = SealedBatch(sequence: self.nextSequence, frame: self.open, eventCount: self.openCount)
         self.sealed.append(batch)
-        self.unansweredBytes += batch.frame.count
+        self.unansweredBytes += batch.sizeBytes
         self.nextSequence += 1
         self.open = []
         self.openCount = 0

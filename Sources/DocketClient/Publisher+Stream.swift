@@ -43,7 +43,9 @@ extension Publisher {
     }
 
     private func start(on connection: ClientConnection, streamNumber: Int) async {
-        let options = ClientCallOptions(metadata: HeaderList(["authorization": "Bearer \(self.configuration.token)"]))
+        let options = ClientCallOptions(
+            metadata: HeaderList(["authorization": "Bearer \(self.configuration.token)"]),
+            encoding: self.configuration.compression == .gzip ? .gzip : .identity)
         let call = connection.start(
             "/docket.v1.CollectorService/PublishStream", options: options,
             receiver: StreamReceiver(publisher: self, number: streamNumber))

@@ -1,50 +1,34 @@
-import CProtobufC
-
-/// A bump allocator with a budget, for one message at a time: what protobuf-c unpacks into.
+/// A bump allocator with a budget, for what one message at a time needs.
 ///
-/// Freeing is free: everything goes at once with ``reset()``. Over the budget the allocator returns NULL, which makes
-/// protobuf-c give up cleanly: a message of empty or unknown fields can take 50 times its wire size.
+/// Freeing is free: everything goes at once with ``reset()``. Over the budget nothing is handed out: an empty message can
+/// take 50 times its size on the wire.
 @safe final class Arena {
-    /// The allocator to give to protobuf-c. It must not be used when the arena is gone.
-    let allocator: UnsafeMutablePointer<ProtobufCAllocator>
-    /// Behind a pointer, as protobuf-c hands it back to each allocation.
-    private let state: UnsafeMutablePointer<ArenaState>
+    private var state: ArenaState
 
     /// How many bytes it hands out at most between two resets.
     let budgetBytes: Int
 
     init(budgetBytes: Int) {
         self.budgetBytes = budgetBytes
-        unsafe self.state = .allocate(capacity: 1)
-        unsafe self.state.initialize(to: ArenaState(budgetBytes: budgetBytes))
-        unsafe self.allocator = .allocate(capacity: 1)
-        unsafe self.allocator.initialize(
-            to: ProtobufCAllocator(
-                alloc: { state, bytes in
-                    unsafe state?.assumingMemoryBound(to: ArenaState.self).pointee.allocate(bytes)
-                },
-                free: { _, _ in },
-                allocator_data: self.state))
+        self.state = ArenaState(budgetBytes: budgetBytes)
     }
 
-    deinit {
-        unsafe self.state.pointee.deallocate()
-        unsafe self.state.deinitialize(count: 1)
-        unsafe self.state.deallocate()
-        unsafe self.allocator.deallocate()
-    }
+    deinit { self.state.deallocate() }
+
+    /// Aligned, uninitialised bytes, until the next ``reset()``; `nil` over the budget.
+    func allocate(_ bytes: Int) -> UnsafeMutableRawPointer? { unsafe self.state.allocate(bytes) }
 
     /// Takes everything back.
-    func reset() { unsafe self.state.pointee.reset() }
+    func reset() { self.state.reset() }
 
     /// Whether an allocation has failed since the last ``reset()``.
-    var isExhausted: Bool { unsafe self.state.pointee.isExhausted }
+    var isExhausted: Bool { self.state.isExhausted }
 }
 
 @safe private struct ArenaState {
     /// The size of a block; larger requests get a block of their own.
     private static let blockBytes = 64 * 1024
-    /// protobuf-c stores pointers and 64-bit numbers, nothing wider.
+    /// Structs of protobuf-c hold pointers and 64-bit numbers, nothing wider.
     private static let alignmentBytes = 8
 
     private var next: UnsafeMutableRawPointer
@@ -81,10 +65,10 @@ import CProtobufC
         while let block = unsafe self.moreBlocks.popLast() { unsafe block.deallocate() }
     }
 
-    /// Aligned, uninitialised bytes; NULL over the budget.
+    /// Aligned, uninitialised bytes; `nil` over the budget.
     @inline(__always)
     mutating func allocate(_ bytes: Int) -> UnsafeMutableRawPointer? {
-        // protobuf-c computes sizes from counts that a peer chooses: nothing here may overflow.
+        // Sizes come from counts that a peer chooses: nothing here may overflow.
         guard bytes >= 0, bytes <= self.leftOfBudgetBytes else {
             self.isExhausted = true
             return nil

@@ -5,14 +5,13 @@ package import DocketModel
 
 /// Decodes publish requests and encodes their events for the store, in one pass over the events.
 ///
-/// Each event is unpacked by protobuf-c into an arena, checked, hashed and written as a COPY tuple; then the arena is
-/// taken back for the next one. So a batch needs the memory of its largest event, which stays in the processor's cache,
-/// and nothing is allocated for an event but the bytes of its tuple.
+/// Each event is parsed where it lies in the message, checked, hashed and written as a COPY tuple. So a field is copied
+/// once, into its tuple, and nothing is allocated for an event but the bytes of that.
 ///
 /// One for each event loop: it is not Sendable, and what it keeps between batches is memory only.
 @safe package final class BatchDecoder {
     private let limits: Limits
-    private let arena: Arena
+    private let parser: EventParser
     /// Where leaves are written before they are hashed.
     private var leaf: UnsafeMutableRawBufferPointer
     /// The leaf hashes of the batch at hand.
@@ -25,11 +24,11 @@ package import DocketModel
 
     /// - Parameters:
     ///   - limits: What a batch and an event may hold.
-    ///   - arenaBudgetBytes: How much memory one decoded event may take; twice the largest batch and a mebibyte by
-    ///     default, so that every event of an honest client fits.
-    package init(limits: Limits, arenaBudgetBytes: Int? = nil) {
+    ///   - parserBudgetBytes: How much memory the delegation chain of one event may take; twice the largest batch and a
+    ///     mebibyte by default, so that every event of an honest client fits.
+    package init(limits: Limits, parserBudgetBytes: Int? = nil) {
         self.limits = limits
-        self.arena = Arena(budgetBytes: arenaBudgetBytes ?? 2 * limits.maxBatchBytes + 1024 * 1024)
+        self.parser = EventParser(budgetBytes: parserBudgetBytes ?? 2 * limits.maxBatchBytes + 1024 * 1024)
         unsafe self.leaf = .allocate(byteCount: 4096, alignment: 16)
     }
 
@@ -76,7 +75,7 @@ package import DocketModel
         try unsafe request.message.withUnsafeBufferPointer { message throws(CodecError) in
             for index in 0..<request.eventCount {
                 let range = request.events[index]
-                let event = try unsafe self.unpack(UnsafeBufferPointer(rebasing: message[range]), index: index)
+                let event = try unsafe self.parse(UnsafeBufferPointer(rebasing: message[range]), index: index)
                 unsafe hashes.append(self.leafHash(of: event, encodedBytes: range.count))
                 let admission: Admission
                 if let refusal = unsafe check.refusal(of: event) {
@@ -100,21 +99,18 @@ package import DocketModel
 
     // MARK: Steps
 
-    /// Unpacks one event into the arena, in place of the one before.
-    private func unpack(_ bytes: UnsafeBufferPointer<UInt8>, index: Int) throws(CodecError) -> CEvent {
-        self.arena.reset()
-        let unpacked = unsafe docket__v1__event__unpack(
-            self.arena.allocator, bytes.count, bytes.baseAddress)
-        if let unpacked = unsafe unpacked { return unsafe CEvent(unpacked) }
-        guard self.arena.isExhausted else {
+    /// Parses one event, in place of the one before.
+    private func parse(_ bytes: UnsafeBufferPointer<UInt8>, index: Int) throws(CodecError) -> CEvent {
+        if let event = unsafe self.parser.parse(bytes) { return unsafe event }
+        guard self.parser.isExhausted else {
             throw CodecError(
                 code: .malformed,
                 message: "events[\(index)] is no docket.v1.Event: encode it with the published event.proto")
         }
         throw CodecError(
             code: .expandsTooFar,
-            message: "events[\(index)] would take more than \(self.arena.budgetBytes) bytes of memory: "
-                + "it is made of almost nothing but empty or unknown fields; leave them out")
+            message: "events[\(index)] would take more than \(self.parser.budgetBytes) bytes of memory: "
+                + "its delegation chain is made of almost nothing but empty actors; leave them out")
     }
 
     private func leafHash(of event: CEvent, encodedBytes: Int) -> MerkleHash {
@@ -169,7 +165,7 @@ package import DocketModel
 
     /// Gives back what an unusual event has taken.
     private func tidy() {
-        self.arena.reset()
+        self.parser.tidy()
         if unsafe self.leaf.count > Self.keptLeafBytes {
             unsafe self.leaf.deallocate()
             unsafe self.leaf = .allocate(byteCount: 4096, alignment: 16)

@@ -5,17 +5,15 @@ package import DocketModel
 /// The event of a `docket.v1.Event` message. For whoever reads a log back; the collector's hot path never makes an
 /// `Event`.
 ///
-/// - Throws: ``CodecError``: `malformed`, `expandsTooFar`, or `invalidEvent` with the field at fault when the event
+/// - Throws: ``CodecError``: `malformed`, or `invalidEvent` with the field at fault when the event
 ///   breaks a rule of `event.proto` even under the largest limits that can be configured.
 package func decodeEvent(_ bytes: [UInt8]) throws(CodecError) -> Event {
-    let arena = Arena(budgetBytes: 2 * bytes.count + 1024 * 1024)
+    let parser = EventParser(budgetBytes: 2 * bytes.count + 1024 * 1024)
     return try unsafe bytes.withUnsafeBufferPointer { buffer throws(CodecError) in
-        // The arena must live as long as what it holds.
-        defer { withExtendedLifetime(arena) {} }
-        guard let event = unsafe docket__v1__event__unpack(arena.allocator, buffer.count, buffer.baseAddress) else {
-            throw arena.isExhausted
-                ? CodecError(code: .expandsTooFar, message: "the event is made of almost nothing but unknown fields")
-                : CodecError(code: .malformed, message: "the bytes are no docket.v1.Event")
+        // The parser must live as long as what it holds.
+        defer { withExtendedLifetime(parser) {} }
+        guard let event = unsafe parser.parse(buffer) else {
+            throw CodecError(code: .malformed, message: "the bytes are no docket.v1.Event")
         }
         if let refusal = unsafe EventCheck(limits: .largest).refusal(of: event) {
             throw CodecError(code: .invalidEvent, message: refusal.reason, refusal: refusal)

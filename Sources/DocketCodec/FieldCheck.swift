@@ -1,3 +1,4 @@
+import CDocketProtos
 import CProtobufC
 import DocketModel
 

@@ -25,6 +25,11 @@ package enum MessageFraming {
         for index in 1...4 { buffer[index] = UInt8(truncatingIfNeeded: length >> (8 * (4 - index))) }
     }
 
+    /// The frame with its message gzipped, when that makes it smaller; `frame` is what ``writePrefix(into:)`` has finished.
+    package static func compress(frame: [UInt8]) -> [UInt8] {
+        Self.frameCompressed(Array(frame.dropFirst(Self.prefixBytes)))
+    }
+
     /// The message with its prefix, gzipped when that makes it smaller.
     static func frameCompressed(_ message: [UInt8]) -> [UInt8] {
         guard message.count >= Self.minCompressedMessageBytes, let compressed = try? Gzip.compress(message),

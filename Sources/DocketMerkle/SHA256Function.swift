@@ -1,12 +1,11 @@
-import Crypto
+import CLibcrypto
 
 /// SHA-256 of bytes in one piece. The one place that knows which library hashes.
+@inline(__always)
 func sha256(_ bytes: UnsafeRawBufferPointer) -> MerkleHash {
-    var function = SHA256()
-    unsafe function.update(bufferPointer: bytes)
     var hash = MerkleHash()
-    unsafe function.finalize().withUnsafeBytes { digest in
-        unsafe hash.withUnsafeMutableBytes { unsafe $0.copyMemory(from: digest) }
+    unsafe hash.withUnsafeMutableBytes { digest in
+        unsafe docket_sha256(bytes.baseAddress, bytes.count, digest.bindMemory(to: UInt8.self).baseAddress)
     }
     return hash
 }

@@ -5,22 +5,15 @@ package enum MaintainerInsert {
     /// How often the hot segment is looked for while it is being replaced.
     private static let attempts = 5
 
-    /// Stores a batch in the caller's open transaction: its row, and its events in the hot segment. The key must be one
-    /// that was never used: no floor is asked about it.
+    /// Stores a batch in the caller's open transaction, with what a writer's commit group stores, into the hot segment.
     ///
     /// - Throws: `unfit` when there is no hot segment, and the server's error; the transaction is of no use then.
     package static func store(
         _ batch: EncodedBatch, _ connection: PostgresConnection
     ) throws(PostgresError) {
         precondition(!connection.isIdle, "a transaction is open")
-        let segment = try self.holdHotSegment(connection)
-        var sql = "COPY docket.batches (\(BatchTuples.sqlList)) FROM STDIN (FORMAT binary)"
-        var streams = [[BatchTuples.stream([batch], segment: segment.id)]]
-        if CommitStatement.hasTuples([batch]) {
-            sql += ";" + CommitStatement.copyEvents(segment)
-            streams.append([CopyStream.header, batch.tuples, CopyStream.trailer])
-        }
-        try connection.copyIn(sql, streams: streams)
+        let script = CommitStatement.commit([batch], segment: try self.holdHotSegment(connection))
+        try connection.copyIn(script.sql, streams: script.streams)
     }
 
     /// The hot segment, which stays the hot one until the transaction ends. The REVOKE of a rotation, which stops a

@@ -8,8 +8,6 @@ struct WriterLink {
 
     private let shared: WriterShared
     private var current: (connection: PostgresConnection, fitness: WriterFitness)?
-    /// A connection whose checks have to be made anew.
-    private var unchecked: PostgresConnection?
     /// Since when no connection could be made.
     private var awaySince: ContinuousClock.Instant?
     private var pause = WriterLink.firstPause
@@ -24,12 +22,6 @@ struct WriterLink {
     mutating func connected() throws(PostgresError) -> (connection: PostgresConnection, fitness: WriterFitness) {
         if let current = self.current, current.connection.isAlive { return current }
         self.current = nil
-        if let connection = self.unchecked, connection.isAlive {
-            self.unchecked = nil
-            let made = (connection, try WriterFitness(checking: connection))
-            self.current = made
-            return made
-        }
         while true {
             self.waitForNextAttempt()
             do throws(PostgresError) {
@@ -51,22 +43,19 @@ struct WriterLink {
     }
 
     /// Lets the connection go: the next group gets a new one, with all checks.
-    mutating func disconnect() {
-        self.current = nil
-        self.unchecked = nil
-    }
+    mutating func disconnect() { self.current = nil }
 
-    /// Makes all checks anew, on the same connection when it is of use. True when another segment is hot now.
+    /// Makes all checks anew on the same connection, or lets it go when it fails them. True when another segment is hot
+    /// now.
     mutating func recheck() -> Bool {
-        guard let current = self.current else { return false }
-        self.current = nil
-        self.unchecked = self.usable(current.connection)
-        guard let checked = try? self.connected() else { return false }
-        return checked.fitness.segment != current.fitness.segment
-    }
-
-    private func usable(_ connection: PostgresConnection) -> PostgresConnection? {
-        connection.isAlive && connection.isIdle ? connection : nil
+        guard let connection = self.idleConnection, let before = self.current?.fitness.segment,
+            let fitness = try? WriterFitness(checking: connection)
+        else {
+            self.disconnect()
+            return false
+        }
+        self.current = (connection, fitness)
+        return fitness.segment != before
     }
 
     private mutating func waitForNextAttempt() {

@@ -1,9 +1,11 @@
+import DocketCodec
 package import DocketModel
 
 /// Makes events that look like a busy authorization service's: about 350 bytes on the wire, the same for the same seed.
 package struct SyntheticEvents: Sendable {
     private var random: SplitMix64
     private let startMicroseconds: Int64
+    private let sizeBytes: Int?
     private var count: Int64 = 0
 
     private static let actions = ["read", "write", "delete", "list", "share", "export"]
@@ -13,13 +15,43 @@ package struct SyntheticEvents: Sendable {
     /// - Parameters:
     ///   - seed: the same seed makes the same events.
     ///   - start: when the first one happened; each further one a millisecond later.
-    package init(seed: UInt64, start: Timestamp = Timestamp(microsecondsSinceEpoch: 1_700_000_000_000_000)) {
+    ///   - sizeBytes: about how large each is on the wire, within ``sizeBounds``: a smaller one has fewer fields, a larger
+    ///     one has longer attributes.
+    package init(
+        seed: UInt64, start: Timestamp = Timestamp(microsecondsSinceEpoch: 1_700_000_000_000_000), sizeBytes: Int? = nil
+    ) {
         self.random = SplitMix64(state: seed)
         self.startMicroseconds = start.microsecondsSinceEpoch
+        self.sizeBytes = sizeBytes
     }
+
+    /// The smallest and the largest size that an event can be given, in bytes on the wire. Attributes end at 64 KiB.
+    package static let sizeBounds = 100...65_536
 
     /// The next event.
     package mutating func next() -> Event {
+        let event = self.nextOfUsualSize()
+        return self.sizeBytes.map { Self.resized(event, toBytes: $0) } ?? event
+    }
+
+    /// The event with fewer fields or longer attributes.
+    private static func resized(_ event: Event, toBytes sizeBytes: Int) -> Event {
+        var event = event
+        if sizeBytes < EventEncoder.sizeBytes(of: event) {
+            event = Event(
+                eventID: event.eventID, type: event.type, occurredAt: event.occurredAt, actor: event.actor,
+                action: event.action, decision: event.decision, outcome: event.outcome)
+        }
+        let missing = sizeBytes - EventEncoder.sizeBytes(of: event)
+        let frame = #"{"note":""}"#.utf8.count
+        guard missing > 16 + frame else { return event }
+        let own = event.attributes?.dropFirst().dropLast() ?? ""
+        let note = String(repeating: "audit ", count: (missing - frame) / 6)
+        event.attributes = #"{"note":"\#(note)"\#(own.isEmpty ? "" : ",")\#(own)}"#
+        return event
+    }
+
+    private mutating func nextOfUsualSize() -> Event {
         let user = self.random.next() % 5000
         let time = Timestamp(microsecondsSinceEpoch: self.startMicroseconds + self.count * 1000)
         self.count += 1

@@ -113,30 +113,27 @@ struct RequestFaultTests {
         #expect(self.fault(bytes)?.code == .malformed)
     }
 
-    @Test("an event that would take more memory than the arena's budget refuses the request; the decoder goes on")
-    func arenaBudget() throws {
-        let bench = Bench(arenaBudgetBytes: 64 * 1024)
+    @Test("a delegation chain that would take more memory than the budget refuses the request; the decoder goes on")
+    func parserBudget() throws {
+        let bench = Bench(parserBudgetBytes: 64 * 1024)
         // Two bytes each on the wire, more than a hundred in memory.
         let bomb = (0..<5000).reduce(RawMessage.minimalEvent) { event, _ in event.raw([0x3A, 0x00]) }.bytes
         let fault = try #require(self.fault(RawMessage.request([bomb]), bench))
         #expect(fault.code == .expandsTooFar)
         #expect(fault.message.contains("65536 bytes"))
-        let unknown = (0..<5000).reduce(RawMessage.minimalEvent) { event, _ in event.raw([0xF0, 0x07, 0x00]) }.bytes
-        #expect(self.fault(RawMessage.request([unknown]), bench)?.code == .expandsTooFar)
         #expect(self.fault(RawMessage.request([Self.event]), bench) == nil)
     }
 
-    @Test("an arena that runs out at any allocation leaves nothing but an error behind")
+    @Test("a budget that runs out at any actor leaves nothing but an error behind")
     func everyBudget() throws {
-        var random = RandomEvents(seed: testSeed())
-        let event = encodeEvent(random.event(type: "test.event"))
+        let event = (0..<16).reduce(RawMessage.minimalEvent) { event, _ in event.field(7, RawMessage().field(2, "a")) }
         var refused = 0
-        for budget in stride(from: 0, to: 16_384, by: 64) {
-            let fault = self.fault(RawMessage.request([event]), Bench(arenaBudgetBytes: budget))
+        for budget in stride(from: 0, to: 4096, by: 16) {
+            let fault = self.fault(RawMessage.request([event.bytes]), Bench(parserBudgetBytes: budget))
             #expect(fault == nil || fault?.code == .expandsTooFar)
             refused += fault == nil ? 0 : 1
         }
-        #expect(refused > 5)
+        #expect(refused > 5 && refused < 256)
     }
 
     @Test("unknown fields of an event are ignored, in the row and in the hashes")

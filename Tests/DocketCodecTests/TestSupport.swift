@@ -60,8 +60,8 @@ struct Bench {
     static let receivedAt = BatchID.receivedAt(of: Self.batchID)
     let decoder: BatchDecoder
 
-    init(limits: Limits = Limits(), arenaBudgetBytes: Int? = nil) {
-        self.decoder = BatchDecoder(limits: limits, arenaBudgetBytes: arenaBudgetBytes)
+    init(limits: Limits = Limits(), parserBudgetBytes: Int? = nil) {
+        self.decoder = BatchDecoder(limits: limits, parserBudgetBytes: parserBudgetBytes)
     }
 
     func encode(

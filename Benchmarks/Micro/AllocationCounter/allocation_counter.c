@@ -19,6 +19,7 @@
 #define REPLACES_MALLOC 1
 #include <execinfo.h>
 #include <link.h>
+#include <malloc.h>
 #else
 #define REPLACES_MALLOC 0
 #endif
@@ -105,6 +106,11 @@ void free(void *memory) {
 bool allocation_counter_works(void) { return true; }
 struct allocation_counts allocation_counter_read(void) { return counts; }
 
+void allocation_counter_keep_memory(void) {
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+}
+
 void allocation_trace_begin(void) {
   void *frame;
   backtrace(&frame, 1); /* its first call loads a library */
@@ -132,6 +138,7 @@ const char *allocation_trace_file(const void *address, uintptr_t *address_in_fil
 
 bool allocation_counter_works(void) { return false; }
 struct allocation_counts allocation_counter_read(void) { return (struct allocation_counts){0}; }
+void allocation_counter_keep_memory(void) {}
 void allocation_trace_begin(void) {}
 size_t allocation_trace_end(void) { return 0; }
 const struct allocation_site *allocation_trace_site(size_t index) { (void)index; return NULL; }

@@ -18,6 +18,9 @@ struct AllocationCount: Equatable {
             bytes: Int(after.bytes - before.bytes))
     }
 
+    /// Keeps the pages of freed memory, so that their cost doesn't come and go between runs.
+    static func keepMemory() { allocation_counter_keep_memory() }
+
     /// Throws unless allocations whose number is known are counted as that: a counter that isn't called would pass any
     /// threshold.
     static func prove() throws {

@@ -46,14 +46,20 @@ private final class EmitWorkload: Workload {
         guard self.client == nil || self.runsOfClient == self.maxRunsOfClient else { return }
         let client = try AuditClient(self.configuration)
         // The first event opens the batch, and the rest bring its buffer to its size.
-        for event in self.events { client.emit(event) }
+        self.emitAll(client)
         self.client = client
         self.runsOfClient = 0
     }
 
+    private func emitAll(_ client: AuditClient) {
+        unsafe self.events.withUnsafeBufferPointer { events in
+            unsafe forEachInPlace(events) { client.emit($0) }
+        }
+    }
+
     func run() throws {
         guard let client = self.client else { throw WorkloadFault("prepare() makes the client") }
-        for event in self.events { client.emit(event) }
+        self.emitAll(client)
         self.runsOfClient += 1
         guard client.droppedCount == 0 else { throw WorkloadFault("\(client.droppedCount) events were dropped") }
     }

@@ -9,7 +9,9 @@ enum CodecWorkloads {
             var buffer: [UInt8] = []
             return ClosureWorkload {
                 buffer.removeAll(keepingCapacity: true)
-                for event in events { EventEncoder.append(event, to: &buffer) }
+                unsafe events.withUnsafeBufferPointer { events in
+                    unsafe forEachInPlace(events) { EventEncoder.append($0, to: &buffer) }
+                }
             }
         },
         Benchmark(name: "codec/request-frame", unit: .event, operations: Sample.batchEvents) {
@@ -21,7 +23,13 @@ enum CodecWorkloads {
             let texts = Sample.events().compactMap { $0.attributes.map { Array($0.utf8) } }
             let maxDepth = Limits().maxAttributesDepth
             return ClosureWorkload {
-                for text in texts { keep(try JSONScanner.scan(text.span, maxDepth: maxDepth)) }
+                var objects = 0
+                unsafe texts.withUnsafeBufferPointer { texts in
+                    unsafe forEachInPlace(texts) { text in
+                        if (try? JSONScanner.scan(text.span, maxDepth: maxDepth)) == .object { objects += 1 }
+                    }
+                }
+                guard objects == texts.count else { throw WorkloadFault("synthetic attributes are no JSON objects") }
             }
         },
         Benchmark(name: "codec/decode-event", unit: .event, operations: Sample.batchEvents) {

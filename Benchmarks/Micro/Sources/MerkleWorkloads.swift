@@ -19,7 +19,11 @@ enum MerkleWorkloads {
         Benchmark(name: "merkle/root", unit: .event, operations: Sample.batchEvents) { RootWorkload() },
         Benchmark(name: "merkle/leaf-of-event", unit: .event, operations: Sample.batchEvents) {
             let events = Sample.events()
-            return ClosureWorkload { for event in events { keep(EventLeaf.leafHash(of: event)) } }
+            return ClosureWorkload {
+                unsafe events.withUnsafeBufferPointer { events in
+                    unsafe forEachInPlace(events) { keep(EventLeaf.leafHash(of: $0)) }
+                }
+            }
         },
     ]
 }

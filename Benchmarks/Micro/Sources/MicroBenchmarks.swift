@@ -45,6 +45,7 @@ struct MicroBenchmarks: ParsableCommand {
     }
 
     func run() throws {
+        AllocationCount.keepMemory()
         try AllocationCount.prove()
         let thresholds = try self.check.map { try Thresholds(contentsOf: $0) }
         let measurements = try self.chosen.map { try Measurement($0, seconds: self.seconds) }

@@ -27,8 +27,8 @@ package struct SealedIndex: Sendable, Hashable {
     /// Its name on a segment's table.
     package func name(of table: String) -> String { "\(table)_\(self.suffix)" }
 
-    /// The statement that builds it on a segment's table.
-    package func create(on table: String) -> String {
-        "CREATE INDEX \(self.name(of: table)) ON docket.\(table) \(self.definition)"
+    /// The statement that builds it on a segment's table, or on a table of the same columns in another schema.
+    package func create(on table: String, in schema: String = "docket") -> String {
+        "CREATE INDEX \(self.name(of: table)) ON \(schema).\(table) \(self.definition)"
     }
 }

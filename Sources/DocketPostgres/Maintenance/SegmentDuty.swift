@@ -9,7 +9,6 @@ struct SegmentDuty: LeaderDuty {
 
     let metrics: MaintenanceMetrics
     let logger: Logger
-    let nextBatchID: @Sendable () -> Int64?
     private var putOff: [SegmentStep: (until: ContinuousClock.Instant, delay: Duration)] = [:]
     private var housekeeping: Housekeeping
     /// How large the hot segment was at the last look, in bytes.
@@ -18,7 +17,6 @@ struct SegmentDuty: LeaderDuty {
     init(metrics: MaintenanceMetrics, logger: Logger, nextBatchID: @escaping @Sendable () -> Int64?) {
         self.metrics = metrics
         self.logger = logger
-        self.nextBatchID = nextBatchID
         self.housekeeping = Housekeeping(metrics: metrics, logger: logger, nextBatchID: nextBatchID)
     }
 

@@ -4,6 +4,9 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measures Docket on this machine, beside what it is to be compared with.",
-        subcommands: [CollectorBenchCommand.self, StoreBenchCommand.self],
+        subcommands: [
+            CollectorBenchCommand.self, StoreBenchCommand.self, LoadBenchCommand.self, BenchRowsCommand.self,
+            BenchTablesCommand.self,
+        ],
         defaultSubcommand: CollectorBenchCommand.self)
 }

@@ -30,7 +30,7 @@ struct BenchLoader {
     }
 
     /// Writes the COPY tuples of all events, encoded as the collector encodes them.
-    private static func encode(_ batches: [[Event]], to path: String) throws {
+    static func encode(_ batches: [[Event]], to path: String) throws {
         guard FileManager.default.createFile(atPath: path, contents: nil),
             let output = FileHandle(forWritingAtPath: path)
         else {

@@ -28,6 +28,8 @@ struct LoadRun {
     let inFlightPerConnection: Int
     /// Batches a second over all connections; `nil` to send as fast as answers come.
     let batchesPerSecond: Double?
+    /// Over how many tenants, `bench-0` and so on, the batches are spread; 0: each client's own.
+    var tenantCount = 0
 
     /// Publishes every batch once. At a fixed rate a batch's latency counts from the moment it was due, so that a
     /// stalled collector isn't spared the batches that would have come meanwhile (coordinated omission).
@@ -44,7 +46,9 @@ struct LoadRun {
                             guard index < self.batches.count else { return }
                             let due = try await self.waitForTurn(index, from: start)
                             do throws(ClientError) {
-                                _ = try await client.publish(self.batches[index], sequence: Int64(index))
+                                let tenant = self.tenantCount == 0 ? nil : "bench-\(index % self.tenantCount)"
+                                _ = try await client.publish(
+                                    self.batches[index], sequence: Int64(index), tenant: tenant)
                             } catch {
                                 throw CommandError(error)
                             }

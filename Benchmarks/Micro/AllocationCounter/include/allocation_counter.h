@@ -21,6 +21,10 @@ bool allocation_counter_works(void);
 /* The calling thread's counts since it began. */
 struct allocation_counts allocation_counter_read(void);
 
+/* From here on what is freed stays with the process: else large blocks go back to the kernel, and the next ones pay for
+ * fresh pages, now and then. */
+void allocation_counter_keep_memory(void);
+
 /* Calls malloc, which no optimizer leaves out. */
 void *allocation_counter_call_malloc(size_t bytes);
 /* realloc twice, calloc, aligned_alloc and posix_memalign once: five allocations, four frees. */

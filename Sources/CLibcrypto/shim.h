@@ -1,0 +1,14 @@
+// SHA-256 of libcrypto (OpenSSL 3). The functions on a plain struct are deprecated in favour of EVP, which allocates a
+// context and costs more than half as much as hashing an audit event does.
+#pragma once
+
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
+
+/// Writes the SHA-256 of `count` bytes to the 32 bytes at `digest`.
+static inline void docket_sha256(const void *bytes, size_t count, unsigned char *digest) {
+    SHA256_CTX context;
+    SHA256_Init(&context);
+    SHA256_Update(&context, bytes, count);
+    SHA256_Final(digest, &context);
+}
