@@ -82,8 +82,10 @@ package import DocketModel
                 if let refusal = unsafe check.refusal(of: event) {
                     admission = .reject(refusal)
                 } else {
-                    unsafe self.noteType(of: event)
-                    admission = unsafe admit(EventView(event, index: index, typeName: self.lastTypeName))
+                    let isSameType = unsafe self.noteType(of: event)
+                    admission = unsafe admit(
+                        EventView(
+                            event, index: index, typeName: self.lastTypeName, hasTypeOfEventBefore: isSameType))
                 }
                 switch admission {
                 case .accept(let typeID):
@@ -127,13 +129,15 @@ package import DocketModel
         return unsafe EventLeaf.leafHash(canonical: UnsafeRawBufferPointer(rebasing: self.leaf[..<count]))
     }
 
-    /// Makes ``lastTypeName`` the event's type, which has passed the check for UTF-8.
-    private func noteType(of event: CEvent) {
+    /// Makes ``lastTypeName`` the event's type, which has passed the check for UTF-8; whether it was that already.
+    private func noteType(of event: CEvent) -> Bool {
         let type = unsafe event.pointee.type.buffer
         let isSame = unsafe self.lastTypeName.utf8.withContiguousStorageIfAvailable { last in
             unsafe sameBytes(last, type)
         }
-        if isSame != true { self.lastTypeName = unsafe String(decoding: type, as: UTF8.self) }
+        if isSame == true { return true }
+        self.lastTypeName = unsafe String(decoding: type, as: UTF8.self)
+        return false
     }
 
     private func finish(
@@ -183,8 +187,10 @@ private struct BatchUnderway {
     private(set) var quarantined: [QuarantinedEvent] = []
 
     init(_ request: PublishRequestView) {
-        // A usual tuple is about 150 bytes larger than the event: 33 column lengths take the place of short tags.
-        self.tuples.reserveCapacity(request.message.count + 160 * request.eventCount)
+        // A usual tuple is about 150 bytes larger than the event: 33 column lengths take the place of short tags. The last
+        // one is written into room for the largest that it can be.
+        self.tuples.reserveCapacity(
+            request.message.count + 160 * request.eventCount + TupleWriter.fixedBytes)
     }
 
     mutating func append(

@@ -21,7 +21,11 @@ package enum EventEncoder {
 
     /// Appends the event as one `events` field of a `PublishRequest`: tag, length, content.
     package static func append(_ event: Event, to buffer: inout [UInt8]) {
-        let size = Self.sizeBytes(of: event)
+        Self.append(event, sizeBytes: Self.sizeBytes(of: event), to: &buffer)
+    }
+
+    /// The same for an event that has been measured: `sizeBytes` is what ``sizeBytes(of:)`` returned.
+    package static func append(_ event: Event, sizeBytes size: Int, to buffer: inout [UInt8]) {
         Self.write(capacity: 1 + varintSizeBytes(UInt64(size)) + size, to: &buffer) { cursor in
             cursor.message(4, bytes: size)
             event.describe(to: &cursor)

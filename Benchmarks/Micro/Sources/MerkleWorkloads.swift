@@ -5,14 +5,13 @@ import DocketMerkle
 enum MerkleWorkloads {
     static let all = [
         Benchmark(name: "merkle/leaf-hash", unit: .event, operations: Sample.batchEvents) {
-            let leaves = Sample.events().map { event in
-                var leaf = [MerkleTree.leafPrefix]
-                EventLeaf.append(event: event, to: &leaf)
-                return leaf
-            }
+            let messages = Sample.events().map { encodeEvent($0) }
             return ClosureWorkload {
-                for leaf in leaves {
-                    keep(unsafe leaf.withUnsafeBytes { unsafe MerkleTree.leafHash(prefixed: $0) })
+                for message in messages {
+                    keep(
+                        unsafe message.withUnsafeBytes {
+                            unsafe MerkleTree.leafHash(version: EventLeaf.version, $0)
+                        })
                 }
             }
         },

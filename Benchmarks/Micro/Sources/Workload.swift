@@ -34,7 +34,8 @@ struct Benchmark: Sendable {
 
     /// All benchmarks, in the order of an event's way.
     static let all: [Benchmark] =
-        ClientWorkloads.all + HTTP2Workloads.all + GRPCWorkloads.all + CodecWorkloads.all + MerkleWorkloads.all
+        ClientWorkloads.all + HTTP2Workloads.all + GRPCWorkloads.all + CodecWorkloads.all + CodecStepWorkloads.all
+        + MerkleWorkloads.all
 }
 
 /// A workload that is one closure.
