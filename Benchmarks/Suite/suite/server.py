@@ -31,6 +31,8 @@ SHOWN_SETTINGS = (
 )  # fmt: skip
 TEMPLATE = "prepared"
 DATABASE = "docket"
+# What the load generator sends; Docket refuses types that nobody has registered.
+EVENT_TYPE = "authz.decision"
 PREPARE_SECONDS = 120
 SEAL_SECONDS = 600
 
@@ -39,7 +41,7 @@ class Server:
     """A private cluster. Each run gets a database of its own, copied from one that was set up once and stayed empty."""
 
     def __init__(self, docket: Path, parent: Path, tenants: int = 0):
-        """Makes it; the token that it hands out covers the default tenant, a second one `tenants` others."""
+        """Makes and prepares it. `token` covers the default tenant; `tenants_token` covers so many others."""
         self._postgres = PrivatePostgres(CONFIGURATION, parent)
         try:
             self._prepare(docket, tenants)
@@ -52,6 +54,7 @@ class Server:
         maintainer = {"DOCKET_POSTGRES_MAINTAINER": self._postgres.conninfo("docket_maintainer")}
         run_to_end("docket migrate", [docket, "migrate", owner], PREPARE_SECONDS)
         run_to_end("docket bench tables", [docket, "bench", "tables", "--postgres", owner], PREPARE_SECONDS)
+        run_to_end("docket event-type add", [docket, "event-type", "add", EVENT_TYPE], PREPARE_SECONDS, maintainer)
         add = [docket, "token", "add", "--label", "suite"]
         self.token = run_to_end("docket token add", add, PREPARE_SECONDS, maintainer).strip()
         self.tenants_token = self.token
