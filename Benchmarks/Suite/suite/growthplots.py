@@ -30,7 +30,7 @@ def _draw(results: Results, folder: Path, axes: list[Axis], figure_name: str, na
     columns = min(COLUMNS, len(axes))
     rows = -(-len(axes) // columns)
     figure, grid = plt.subplots(
-        rows, columns, figsize=(3.0 * columns + 0.4, 2.6 * rows + 0.7), squeeze=False, layout="constrained"
+        rows, columns, figsize=(3.0 * columns + 0.4, 2.5 * rows + 0.9), squeeze=False, layout="constrained"
     )
     shown: dict[str, object] = {}
     for panel, axis in zip(grid.flat, axes, strict=False):
@@ -46,8 +46,6 @@ def _draw(results: Results, folder: Path, axes: list[Axis], figure_name: str, na
     figure.supylabel(LABELS[figure_name], fontsize=10)
     handles = list(shown.values())
     figure.legend(handles, [results.title(one) for one in shown], loc="outside upper left", ncols=3, fontsize=9)
-    foot = 0.32 / (2.6 * rows + 0.7)
-    figure.get_layout_engine().set(rect=(0, foot, 1, 1 - foot))
     return style.save(figure, results, folder, name)
 
 

@@ -35,7 +35,7 @@ def _throughput(results: Results, folder: Path) -> list[Path]:
         return []
     counts = [len(results.contestants(scenario)) for scenario, _ in panels]
     figure, axes = plt.subplots(
-        len(panels), 1, figsize=(8.5, 0.9 + sum(0.42 * count + 0.85 for count in counts)), squeeze=False,
+        len(panels), 1, figsize=(8.5, 1.1 + sum(0.42 * count + 0.85 for count in counts)), squeeze=False,
         height_ratios=[count + 0.8 for count in counts], layout="constrained",
     )  # fmt: skip
     for panel, (scenario, title) in zip(axes[:, 0], panels, strict=True):
@@ -53,7 +53,6 @@ def _throughput(results: Results, folder: Path) -> list[Path]:
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.short(value)))
         panel.set_title(title)
     axes[-1, 0].set_xlabel("events acknowledged a second (median; whiskers: least and most)")
-    figure.get_layout_engine().set(rect=(0, 0.03, 1, 0.97))
     return style.save(figure, results, folder, "throughput")
 
 
@@ -61,7 +60,7 @@ def _cpu(results: Results, folder: Path) -> list[Path]:
     names = results.contestants("burst")
     if not names:
         return []
-    figure, axes = plt.subplots(figsize=(8.5, 1.6 + 0.42 * len(names)), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8.5, 1.9 + 0.42 * len(names)), layout="constrained")
     labels = {"collector": "collector (or loader)", "postgres": "PostgreSQL", "emitter": "load generator"}
     ends = [0.0] * len(names)
     for part, tint in style.PARTS.items():
@@ -76,9 +75,11 @@ def _cpu(results: Results, folder: Path) -> list[Path]:
     _name_rows(axes, results, names)
     axes.set_xlim(0, max(ends) * 1.08)
     axes.set_xlabel("processor time, µs an event (medians)")
-    figure.suptitle("Processor time an event: burst, no index", x=0.01, ha="left", fontsize=11, weight="bold")
-    figure.legend(loc="outside upper left", ncols=3, fontsize=9, bbox_to_anchor=(0, 0.93))
-    figure.get_layout_engine().set(rect=(0, 0.05, 1, 0.95))
+    axes.set_title("Processor time an event: burst, no index", pad=26)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9, borderpad=0, borderaxespad=0.5, handlelength=1.2,
+        handleheight=0.9,
+    )  # fmt: skip
     return style.save(figure, results, folder, "cpu")
 
 
@@ -87,7 +88,7 @@ def _latency(results: Results, folder: Path) -> list[Path]:
     if not names:
         return []
     panels = (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"))
-    figure, axes = plt.subplots(1, 3, figsize=(8.5, 3.7), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(8.5, 4.0), sharey=True, layout="constrained")
     for panel, (figure_name, title) in zip(axes, panels, strict=True):
         for name in names:
             found = [
@@ -112,7 +113,6 @@ def _latency(results: Results, folder: Path) -> list[Path]:
     axes[1].set_xlabel("events offered, share of each one's own saturation (open loop)")
     handles, titles = axes[0].get_legend_handles_labels()
     figure.legend(handles, titles, loc="outside upper left", ncols=3, fontsize=9)
-    figure.get_layout_engine().set(rect=(0, 0.06, 1, 0.94))
     return style.save(figure, results, folder, "latency")
 
 

@@ -1,16 +1,19 @@
 """The one PostgreSQL that all contestants write to."""
 
+import contextlib
+import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from .failures import RunFailure
+from .failures import RunFailure, SuiteFailure
 from .processes import cpu_seconds_of_tree, run_to_end
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.append(str(ROOT / "Tests" / "Interop"))
 
-from private_postgres import SUPERUSER, PrivatePostgres, Session  # noqa: E402
+from private_postgres import SUPERUSER, PrivatePostgres, Session, SessionLost  # noqa: E402
 
 # Durable, and the same for everyone: large enough that neither checkpoints nor the buffer pool decide a run.
 CONFIGURATION = """
@@ -42,9 +45,13 @@ class Server:
 
     def __init__(self, docket: Path, parent: Path, tenants: int = 0):
         """Makes and prepares it. `token` covers the default tenant; `tenants_token` covers so many others."""
-        self._postgres = PrivatePostgres(CONFIGURATION, parent)
         try:
-            self._prepare(docket, tenants)
+            self._postgres = PrivatePostgres(CONFIGURATION, parent)
+        except (AssertionError, OSError) as error:
+            raise SuiteFailure(f"PostgreSQL can't be started: {error}", os.EX_UNAVAILABLE) from None
+        try:
+            with _failing_runs():
+                self._prepare(docket, tenants)
         except BaseException:
             self._postgres.delete()
             raise
@@ -82,19 +89,17 @@ class Server:
 
     def renew(self) -> None:
         """Empty tables, nothing left to write out from the run before."""
-        self._admin.ask(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        self._admin.ask(f"CREATE DATABASE {DATABASE} TEMPLATE {TEMPLATE}")
-        self._admin.send("CHECKPOINT")
-        self._admin.finish(SEAL_SECONDS)
+        with _failing_runs():
+            self._admin.ask(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+            self._admin.ask(f"CREATE DATABASE {DATABASE} TEMPLATE {TEMPLATE}")
+            self._admin.send("CHECKPOINT")
+            self._admin.finish(SEAL_SECONDS)
 
     def ask(self, statement: str, seconds: float = SEAL_SECONDS) -> list[list[str]]:
         """The rows of a statement in the database of the current run."""
-        session = Session(self._postgres, application="suite")
-        try:
+        with self._session() as session:
             session.send(statement)
             return session.finish(seconds)
-        finally:
-            session.close()
 
     def count(self, table: str) -> int:
         """How many rows a table has."""
@@ -110,8 +115,7 @@ class Server:
 
     def wait_until_sealed(self) -> int:
         """Waits until the rest in the current segment is sealed and frozen too; how many segments have been."""
-        session = Session(self._postgres, application="suite")
-        try:
+        with self._session() as session:
             session.ask("UPDATE docket.store_policy SET segment_rows = 1000")
             deadline = time.monotonic() + SEAL_SECONDS
             while True:
@@ -121,21 +125,34 @@ class Server:
                 )[0]
                 current = session.ask(
                     "SELECT count(*) FROM (SELECT FROM docket.events WHERE segment_id ="
-                    " (SELECT segment_id FROM docket.segments WHERE state = 'hot') LIMIT 1000) AS some"
+                    " (SELECT segment_id FROM docket.segments WHERE state = 'hot') LIMIT 1000) AS rows_of_it"
                 )[0][0]
                 if left == "0" and int(current) < 1000:
                     return int(sealed)
                 if time.monotonic() > deadline:
                     raise RunFailure(f"{left} segments were not sealed within {SEAL_SECONDS} s")
                 time.sleep(0.1)
-        finally:
-            session.close()
 
-    def log(self) -> str:
-        return self._postgres.log()
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[Session]:
+        with _failing_runs():
+            session = Session(self._postgres, application="suite")
+            try:
+                yield session
+            finally:
+                session.close()
 
     def delete(self) -> None:
         """Ends it and deletes its data."""
         if hasattr(self, "_admin"):
             self._admin.close()
         self._postgres.delete()
+
+
+@contextlib.contextmanager
+def _failing_runs() -> Iterator[None]:
+    """What a session raises fails the run."""
+    try:
+        yield
+    except (AssertionError, SessionLost) as error:
+        raise RunFailure(f"PostgreSQL: {error}") from error

@@ -21,6 +21,7 @@ COLOURS = {
 OTHER_COLOUR = "#000000"
 MARKERS = {"docket": "o", "go": "s", "python-copy": "^", "grpc-swift": "D", "python-queue": "v", "rsyslog": "P"}
 PARTS = {"collector": "#0072B2", "postgres": "#E69F00", "emitter": "#009E73"}
+FOOT_INCHES = 0.45
 INK, PALE = "#222222", "#D9D9D9"
 
 
@@ -47,8 +48,11 @@ def marker(contestant: str) -> str:
 
 def save(figure: Figure, results: Results, folder: Path, name: str) -> list[Path]:
     """As PNG and SVG, with the machine and the date at the foot."""
-    foot = f"{one_line(results.content['machine'])}; PostgreSQL {results.content['postgres']['version']}, durable"
-    figure.text(0.01, 0.01, f"{foot}. {results.content['date']}.", fontsize=7.5, color="#555555", va="bottom")
+    version = results.content["postgres"]["version"].split(" ")[0]
+    foot = f"{one_line(results.content['machine'])}\nPostgreSQL {version}, durable. {results.content['date']}."
+    share = FOOT_INCHES / figure.get_figheight()
+    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    figure.text(0.08 / figure.get_figwidth(), 0.25 * share, foot, fontsize=7.5, color="#555555", va="bottom")
     paths = [folder / f"{name}.{kind}" for kind in ("png", "svg")]
     for path in paths:
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
