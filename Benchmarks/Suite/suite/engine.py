@@ -66,10 +66,7 @@ class Engine:
         contestant = self._contestants[spec.contestant]
         what = contestant.title + (f", {spec.point}" if spec.point else "")
         self._progress.doing(f"{what}, {spec.events:,} events", left)
-        run = {
-            "scenario": spec.scenario, "contestant": spec.contestant, "round": round_index, "point": spec.point,
-            "parameters": spec.parameters(),
-        }  # fmt: skip
+        run = _identity(spec, round_index)
         try:
             run |= self._bench.run(contestant, spec, spec.events / max(1.0, self._state.rate(spec.contestant)))
         except RunFailure as failure:
@@ -96,7 +93,8 @@ class Engine:
             try:
                 rates[name] = self._trial_rate(contestant, spec)
             except RunFailure as failure:
-                self._results.note(f"{contestant.title} is left out, since its trial failed: {failure}")
+                self._results.note(f"{contestant.title} is left out, since its trial failed")
+                self._results.add({**_identity(spec, 0), "error": str(failure)})
                 self._progress.done(f"{contestant.title} is left out: {failure}")
                 self._state.present.remove(name)
                 continue
@@ -123,6 +121,13 @@ class Engine:
             self._state.present.remove(name)
             self._results.note(f"{self._results.title(name)} is left out after {MAX_FAILURES} failures in a row")
             self._progress.say(f"{self._results.title(name)} takes no further part")
+
+
+def _identity(spec: RunSpec, round_index: int) -> dict:
+    return {
+        "scenario": spec.scenario, "contestant": spec.contestant, "round": round_index, "point": spec.point,
+        "parameters": spec.parameters(),
+    }  # fmt: skip
 
 
 def _summary(run: dict) -> str:

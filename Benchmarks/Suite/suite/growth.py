@@ -10,7 +10,8 @@ from .spec import USUAL_EVENT_BYTES, RunSpec, batch_for, in_flight_for
 # What is under way altogether stays about the same, so that a curve shows what it is about.
 EVENTS_UNDER_WAY = 32_000
 MAX_IN_FLIGHT = 64
-MIN_BATCHES_A_CONNECTION = 3
+# So that what a connection costs once doesn't decide.
+MIN_BATCHES_A_CONNECTION = 6
 LONG_LOADS = 10
 LONG_EVENTS = 2_000_000
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from . import style
 from .results import Results
@@ -36,7 +36,7 @@ def _throughput(results: Results, folder: Path) -> list[Path]:
     counts = [len(results.contestants(scenario)) for scenario, _ in panels]
     figure, axes = plt.subplots(
         len(panels), 1, figsize=(8.5, 1.1 + sum(0.42 * count + 0.85 for count in counts)), squeeze=False,
-        height_ratios=[count + 0.8 for count in counts], layout="constrained",
+        height_ratios=counts, layout="constrained",
     )  # fmt: skip
     for panel, (scenario, title) in zip(axes[:, 0], panels, strict=True):
         names = results.contestants(scenario)
@@ -100,7 +100,6 @@ def _latency(results: Results, folder: Path) -> list[Path]:
                 [load for load, _ in known], [one.median for _, one in known],
                 yerr=[[one.median - one.least for _, one in known], [one.most - one.median for _, one in known]],
                 color=style.colour(name), marker=style.marker(name), markersize=6, capsize=3, linewidth=1.6,
-                label=results.title(name),
             )  # fmt: skip
         panel.set_yscale("log")
         panel.set_title(title)
@@ -109,15 +108,16 @@ def _latency(results: Results, folder: Path) -> list[Path]:
         style.plain_grid(panel, "y")
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         panel.yaxis.set_minor_formatter(NullFormatter())
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_minor_locator(NullLocator())
     axes[0].set_ylabel("acknowledgement latency, ms")
     axes[1].set_xlabel("events offered, share of each one's own saturation (open loop)")
-    handles, titles = axes[0].get_legend_handles_labels()
-    figure.legend(handles, titles, loc="outside upper left", ncols=3, fontsize=9)
+    style.legend(figure, results, names)
     return style.save(figure, results, folder, "latency")
 
 
 def _name_rows(axes: Axes, results: Results, names: list[str]) -> None:
     axes.set_yticks(range(len(names)), [results.title(name) for name in names])
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     style.plain_grid(axes, "x")

@@ -77,14 +77,14 @@ def run_to_end(name: str, command: Sequence[object], seconds: float, environment
         [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, env={**os.environ, **(environment or {})}, start_new_session=True,
     )  # fmt: skip
-    try:
-        output, errors = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise RunFailure(f"{name} was not done within {seconds:.0f} s") from None
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    with process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise RunFailure(f"{name} was not done within {seconds:.0f} s") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
     if process.returncode != 0:
         raise RunFailure(f"{name} ended with code {process.returncode}: {errors[-LOG_CHARACTERS:].strip()}")
     return output

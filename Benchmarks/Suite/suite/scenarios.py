@@ -11,7 +11,9 @@ from .spec import RunSpec
 INDEXED_SHARE = 0.12
 # And Docket with sealing.
 SUSTAINED_SHARE = 0.4
-ROTATIONS = 6
+# Segments that the events would fill. Rotation looks at a segment several times a second only: with few events more are
+# aimed at, so that at least five come about.
+ROTATIONS, ROTATIONS_OF_FEW, FEW_EVENTS = 6, 10, 1_500_000
 LATENCY_LOADS = (20, 50, 80)
 EQUAL_LATENCY_FACTOR = 2
 # A run's costs beside the load: a new database, starting, making the events, stopping, counting.
@@ -113,7 +115,7 @@ def _indexed(state: State) -> Iterator[RunSpec]:
     for name in names:
         spec = _usual(state, "indexed", name, seconds).with_(table="indexed", events=events)
         if name == "docket":
-            yield spec.with_(segment_rows=events // ROTATIONS)
+            yield spec.with_(segment_rows=events // (ROTATIONS_OF_FEW if events < FEW_EVENTS else ROTATIONS))
         elif name != "grpc-swift":
             # A slow one takes fewer, which is to its advantage: its indexes stay small.
             most = events_for(state.rate(name) * 0.5, 5 * seconds, 500)

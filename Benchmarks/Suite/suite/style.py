@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.lines import Line2D  # noqa: E402
 
 from .machine import one_line  # noqa: E402
 from .results import Results  # noqa: E402
@@ -20,7 +21,8 @@ COLOURS = {
 }  # fmt: skip
 OTHER_COLOUR = "#000000"
 MARKERS = {"docket": "o", "go": "s", "python-copy": "^", "grpc-swift": "D", "python-queue": "v", "rsyslog": "P"}
-PARTS = {"collector": "#0072B2", "postgres": "#E69F00", "emitter": "#009E73"}
+# Tol's muted palette for what isn't a contestant, so that no colour means two things.
+PARTS = {"collector": "#332288", "postgres": "#88CCEE", "emitter": "#DDCC77"}
 FOOT_INCHES = 0.45
 INK, PALE = "#222222", "#D9D9D9"
 
@@ -58,6 +60,12 @@ def save(figure: Figure, results: Results, folder: Path, name: str) -> list[Path
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     plt.close(figure)
     return paths
+
+
+def legend(figure: Figure, results: Results, names: list[str], *more: Line2D) -> None:
+    """The contestants of a figure of lines, above it."""
+    lines = [Line2D([], [], color=colour(name), marker=marker(name), label=results.title(name)) for name in names]
+    figure.legend(handles=[*lines, *more], loc="outside upper left", ncols=4, fontsize=9)
 
 
 def short(value: float) -> str:
