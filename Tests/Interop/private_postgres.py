@@ -43,6 +43,13 @@ class PrivatePostgres:
         self._owner = pwd.getpwnam("postgres") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         if os.getuid() == 0:
             shutil.chown(self.folder, self._owner.pw_uid, self._owner.pw_gid)
+        try:
+            self._make(configuration)
+        except BaseException:
+            self.delete()
+            raise
+
+    def _make(self, configuration: str) -> None:
         self._run(
             "initdb", "-D", self._data, "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust", "--no-sync"
         )

@@ -40,9 +40,7 @@ class Engine:
         self._calibrate(list(self._state.present), single=False)
         for block in blocks:
             if self._plan.allows(block.name, 0, self._progress.elapsed_seconds):
-                self._calibrate(
-                    [name for name in block.needs_single_trials(self._state) if name in self._state.present], single=True
-                )
+                self._calibrate(block.needs_single_trials(self._state), single=True)
             self._run_block(block)
             yield block
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .contestants import Contestant, address
 from .failures import RunFailure
+from .noise import Noise
 from .processes import Child, cpu_seconds_of_tree, json_of, peak_mebibytes_of_tree, run_to_end
 from .server import Server
 from .spec import RunSpec
@@ -60,7 +61,8 @@ class Bench:
             done = 0
             for events in counts:
                 done += events
-                yield events, self._load(contestant, spec.with_(events=events), ready, UNHINDERED_SECONDS, done)["seconds"]
+                loaded = self._load(contestant, spec.with_(events=events), ready, UNHINDERED_SECONDS, done)
+                yield events, loaded["seconds"]
 
     def _run_loader(self, contestant: Contestant, spec: RunSpec) -> dict:
         rows = min(spec.events, LOADER_ROWS)
@@ -69,7 +71,7 @@ class Bench:
             command = [self._docket, "bench", "rows", "--events", rows, "--output", self._rows[1]]
             run_to_end("docket bench rows", command, ROWS_SECONDS)
             self._rows = (rows, self._rows[1])
-        used = self.server.cpu_seconds()
+        noise, used = Noise(), self.server.cpu_seconds()
         printed = json_of(
             "copy-loader",
             [contestant.path, self.server.owner_conninfo, contestant.table(spec), self._columns, self._rows[1],
@@ -77,19 +79,21 @@ class Bench:
             UNHINDERED_SECONDS * 5,
         )  # fmt: skip
         time.sleep(SETTLE_SECONDS)
-        events = printed["rows"]
+        events, postgres = printed["rows"], self.server.cpu_seconds() - used
         return {
             "events": events,
             "seconds": printed["seconds"],
             "events_per_second": events / printed["seconds"],
             "collector_microseconds": printed["cpu_seconds"] / events * 1e6,
-            "postgres_microseconds": (self.server.cpu_seconds() - used) / events * 1e6,
+            "postgres_microseconds": postgres / events * 1e6,
+            "foreign_share": noise.share(postgres),
         }
 
     def _run_collector(self, contestant: Contestant, spec: RunSpec, seconds: float) -> dict:
         with self._started(contestant, spec) as (child, ready):
             if spec.segment_rows:
                 self.server.set_segment_rows(spec.segment_rows)
+            noise = Noise()
             used = (cpu_seconds_of_tree(child.process_id), self.server.cpu_seconds())
             figures = self._load(contestant, spec, ready, seconds, spec.events)
             if spec.segment_rows:
@@ -99,9 +103,11 @@ class Bench:
                 figures["seconds"] += time.monotonic() - began
                 figures["events_per_second"] = figures["events"] / figures["seconds"]
             time.sleep(SETTLE_SECONDS)
-            events = figures["events"]
-            figures["collector_microseconds"] = (cpu_seconds_of_tree(child.process_id) - used[0]) / events * 1e6
-            figures["postgres_microseconds"] = (self.server.cpu_seconds() - used[1]) / events * 1e6
+            collector = cpu_seconds_of_tree(child.process_id) - used[0]
+            postgres = self.server.cpu_seconds() - used[1]
+            figures["collector_microseconds"] = collector / figures["events"] * 1e6
+            figures["postgres_microseconds"] = postgres / figures["events"] * 1e6
+            figures["foreign_share"] = noise.share(collector + postgres)
             figures["peak_mebibytes"] = peak_mebibytes_of_tree(child.process_id)
         return figures
 

@@ -1,4 +1,4 @@
-"""Child processes of a run: started with a log of their own, ended for certain; and what a tree of processes has used."""
+"""Child processes of a run, with a log of their own and a certain end; and what a tree of processes has used."""
 
 import json
 import os
@@ -39,7 +39,8 @@ class Child:
         deadline = time.monotonic() + seconds
         while not file.exists():
             if self._process.poll() is not None:
-                raise RunFailure(f"{self.name} ended with code {self._process.returncode} before it served: {self.log()}")
+                code = self._process.returncode
+                raise RunFailure(f"{self.name} ended with code {code} before it served: {self.log()}")
             if time.monotonic() > deadline:
                 raise RunFailure(f"{self.name} was not ready within {seconds:.0f} s: {self.log()}")
             time.sleep(0.02)

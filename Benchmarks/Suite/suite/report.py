@@ -3,6 +3,7 @@
 from .figures import ratio
 from .growth import AXES, LONG
 from .machine import one_line
+from .noise import note as disturbances
 from .results import Results
 from .scenarios import LATENCY_LOADS, equal_latency_ratio
 from .table import cell, markdown, number, times
@@ -158,7 +159,7 @@ def _ratios(results: Results) -> str:
     for name in results.contestants("indexed"):
         sustained = ratio(rate("indexed", "docket"), rate("indexed", name))
         if name != "docket" and sustained is not None:
-            lines.append(f"- Sustained, sealing included: {times(sustained)} {results.title(name)} with the same indexes.")
+            lines.append(f"- Sustained, sealing included: {times(sustained)} {results.title(name)}, same indexes.")
     collectors = [results.spread("burst", name, "collector_microseconds") for name in ("docket", "go")]
     if ratio(*collectors) is not None:
         lines.append(f"- Collector CPU an event: {ratio(*collectors) * 100:.0f} % of Go's.")
@@ -182,7 +183,7 @@ def _ratios(results: Results) -> str:
 
 
 def _notes(results: Results) -> str:
-    lines = [f"- {note}" for note in results.notes]
+    lines = [f"- {note}" for note in (*results.notes, disturbances(results.runs)) if note]
     for name, contestant in results.content["contestants"].items():
         if contestant["missing"]:
             lines.append(f"- {results.title(name)} was not measured: {contestant['missing']}.")
@@ -190,5 +191,6 @@ def _notes(results: Results) -> str:
             lines.append(f"- {results.title(name)}: {contestant['version']}.")
     for run in results.failed_runs:
         where = ", ".join(part for part in (run["scenario"], run["point"]) if part)
-        lines.append(f"- FAILED: {results.title(run['contestant'])} ({where}, round {run['round'] + 1}): {run['error']}")
+        title = results.title(run["contestant"])
+        lines.append(f"- FAILED: {title} ({where}, round {run['round'] + 1}): {run['error']}")
     return "## Notes\n\n" + "\n".join(lines) if lines else ""

@@ -177,6 +177,5 @@ MAIN_BLOCKS = (
 
 def equal_latency_ratio(results: Results) -> float | None:
     """How many times Go's rate Docket was offered and has acknowledged."""
-    return ratio(
-        results.spread("single-rate", "docket", "events_per_second"), results.spread("single", "go", "events_per_second")
-    )
+    docket = results.spread("single-rate", "docket", "events_per_second")
+    return ratio(docket, results.spread("single", "go", "events_per_second"))

@@ -81,7 +81,8 @@ class TimePlan:
             fits = f"{share.rounds} × {share.seconds_per_round:.0f} s" if share.rounds else "only if time is left"
             cut = f" of {share.wanted_rounds} rounds wanted" if 0 < share.rounds < share.wanted_rounds else ""
             lines.append(f"{share.name:{width}}  {fits}{cut}")
-        lines.append(f"{'all':{width}}  about {self.total_seconds / 60:.0f} min; not beyond {self.limit_seconds / 60:.0f}")
+        total, limit = self.total_seconds / 60, self.limit_seconds / 60
+        lines.append(f"{'all':{width}}  about {total:.1f} min; not beyond {limit:.1f}")
         return lines
 
     def _share(self, name: str) -> Share:

@@ -104,5 +104,5 @@ def test_plots_come_from_results_alone(tmp_path) -> None:
     made.write(tmp_path / "results.json")
     assert main(["--plot-only", str(tmp_path / "results.json")]) == 0
     names = {path.name for path in tmp_path.iterdir()}
-    plots = {f"{name}.{kind}" for name in ("throughput", "cpu", "latency", "growth-cpu", "growth-rate") for kind in ("png", "svg")}
-    assert names == plots | {"results.json", "table.md"}
+    plots = ("throughput", "cpu", "latency", "growth-cpu", "growth-rate")
+    assert names == {f"{plot}.{kind}" for plot in plots for kind in ("png", "svg")} | {"results.json", "table.md"}
