@@ -127,8 +127,8 @@ class Session:
         database: str = "docket",
     ):
         self._psql = subprocess.Popen(
-            ["psql", postgres.conninfo(user, application, database), "--no-psqlrc", "--quiet", "--no-align", "--tuples-only",
-             "--field-separator=\x1f"],
+            ["psql", postgres.conninfo(user, application, database), "--no-psqlrc", "--quiet", "--no-align",
+             "--tuples-only", "--field-separator=\x1f"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
         )  # fmt: skip
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()

@@ -17,6 +17,8 @@ COLUMNS = 3
 LOGARITHMIC = ("batch", "connections", "tenants", "size")
 LINES = ("-", "--")
 LOGARITHMIC_FROM = 12
+# Too near to the next one for a label.
+CROWDED = "500"
 
 # A figure of a contestant at a point of a curve.
 Figures = Callable[[Axis, str, str], Spread | None]
@@ -102,7 +104,8 @@ def _curve(
     if axis.name in LOGARITHMIC:
         panel.set_xscale("log")
         panel.xaxis.set_minor_locator(NullLocator())
-    panel.set_xticks(places, [_tick(point) for point in points], fontsize=8.5)
+    named = [_tick(point) if point != CROWDED else "" for point in points]
+    panel.set_xticks(places, named, fontsize=8.5)
     if not numeric:
         panel.set_xlim(-0.5, len(points) - 0.5)
     return [one.median for _, one in known]

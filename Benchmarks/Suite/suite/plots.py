@@ -53,6 +53,7 @@ def _throughput(results: Results, folder: Path) -> list[Path]:
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.short(value)))
         panel.set_title(title)
     axes[-1, 0].set_xlabel("events acknowledged a second (median; whiskers: least and most)")
+    figure.get_layout_engine().set(h_pad=0.09)
     return style.save(figure, results, folder, "throughput")
 
 

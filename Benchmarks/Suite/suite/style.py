@@ -74,7 +74,7 @@ def short(value: float) -> str:
         return f"{value / 1e6:.2f} M"
     if value >= 10_000:
         return f"{value / 1e3:.0f} k"
-    return f"{value / 1e3:.1f} k" if value >= 1000 else f"{value:.3g}"
+    return f"{value / 1e3:.2g} k" if value >= 1000 else f"{value:.3g}"
 
 
 def plain_grid(axes: Axes, axis: str) -> None:

@@ -32,7 +32,7 @@ def cell(spread: Spread | None, digits: int = 0) -> str:
     """A median, with its range when there is more than one run."""
     if spread is None:
         return "–"
-    if spread.count == 1:
+    if spread.least == spread.most:
         return number(spread.median, digits)
     return f"{number(spread.median, digits)} ({number(spread.least, digits)}–{number(spread.most, digits)})"
 

@@ -19,6 +19,7 @@ def test_columns_line_up_and_numbers_stand_to_the_right() -> None:
 def test_a_cell_shows_the_range_of_several_runs() -> None:
     assert cell(spread([1200.4])) == "1,200"
     assert cell(spread([1, 2, 4]), 1) == "2.0 (1.0–4.0)"
+    assert cell(spread([5, 5])) == "5"
     assert cell(None) == "–"
 
 
