@@ -9,6 +9,9 @@ SAMPLE ?= $(firstword $(wildcard ../shared/data/kubernetes-audit.csv) Tests/Samp
 # More arguments for the command behind a target, for example: make run ARGS=--reset
 ARGS ?=
 
+# What the benchmark suite starts of this package.
+BENCH_PRODUCTS ?= copy-loader docket
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
@@ -44,11 +47,10 @@ lint: ## fail when a Swift source isn't formatted, breaks a rule of .swift-forma
 	scripts/check-floors
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks
 
-bench: ## measure a release build: events per second, CPU per event, latencies
+bench: ## measure a release build beside its peers: table and plots in Benchmarks/results/
 	@scripts/bootstrap run
-	@swift build -c release --product copy-loader
-	@swift build -c release --product docket
-	@exec .build/release/docket bench $(ARGS)
+	@for product in $(BENCH_PRODUCTS); do swift build -c release --product $$product || exit; done
+	@exec Benchmarks/Suite/run $(ARGS)
 
 micro: ## measure single steps: processor time and allocations of parsing, decoding, encoding, hashing
 	@scripts/bootstrap build

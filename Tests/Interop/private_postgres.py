@@ -30,10 +30,11 @@ class SessionLost(Exception):
 
 
 class PrivatePostgres:
-    """The server. Its folder is in /tmp, since a Unix socket's path is at most 107 bytes."""
+    """The server. Its folder is in /tmp by default, since a Unix socket's path is at most 107 bytes."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="docket-pg-", dir="/tmp"))
+    def __init__(self, configuration: str = CONFIGURATION, parent: str | Path = "/tmp") -> None:
+        """Makes and starts it, with these lines in postgresql.conf, in a new folder of `parent`."""
+        self.folder = Path(tempfile.mkdtemp(prefix="docket-pg-", dir=parent))
         self.folder.chmod(0o755)
         self.restarts = 0
         self._data = self.folder / "data"
@@ -42,17 +43,29 @@ class PrivatePostgres:
         self._owner = pwd.getpwnam("postgres") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         if os.getuid() == 0:
             shutil.chown(self.folder, self._owner.pw_uid, self._owner.pw_gid)
+        try:
+            self._make(configuration)
+        except BaseException:
+            self.delete()
+            raise
+
+    def _make(self, configuration: str) -> None:
         self._run(
             "initdb", "-D", self._data, "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust", "--no-sync"
         )
         with (self._data / "postgresql.conf").open("a") as file:
-            file.write(f"{CONFIGURATION}unix_socket_directories = '{self.folder}'\n")
+            file.write(f"{configuration}unix_socket_directories = '{self.folder}'\n")
         self.start()
         self._run("createdb", "-h", self.folder, "-U", SUPERUSER, "docket")
 
-    def conninfo(self, user: str, application: str = "test") -> str:
+    @property
+    def process_id(self) -> int:
+        """The process that all others of the server descend from."""
+        return int((self._data / "postmaster.pid").read_text().split("\n")[0])
+
+    def conninfo(self, user: str, application: str = "test", database: str = "docket") -> str:
         """The connection string of a role; `application` is what pg_stat_activity calls the connection."""
-        return f"host={self.folder} dbname=docket user={user} application_name={application}"
+        return f"host={self.folder} dbname={database} user={user} application_name={application}"
 
     def start(self) -> None:
         """Starts it and waits until it has recovered."""
@@ -106,10 +119,16 @@ def bin_folder() -> Path:
 class Session:
     """A psql that stays connected, so that it can hold a lock, and be told something while it waits for one."""
 
-    def __init__(self, postgres: PrivatePostgres, user: str = SUPERUSER, application: str = "harness"):
+    def __init__(
+        self,
+        postgres: PrivatePostgres,
+        user: str = SUPERUSER,
+        application: str = "harness",
+        database: str = "docket",
+    ):
         self._psql = subprocess.Popen(
-            ["psql", postgres.conninfo(user, application), "--no-psqlrc", "--quiet", "--no-align", "--tuples-only",
-             "--field-separator=\x1f"],
+            ["psql", postgres.conninfo(user, application, database), "--no-psqlrc", "--quiet", "--no-align",
+             "--tuples-only", "--field-separator=\x1f"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
         )  # fmt: skip
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
