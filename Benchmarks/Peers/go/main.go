@@ -25,9 +25,10 @@ func main() {
 	writers := flag.Int("writers", 2, "database connections")
 	readyFile := flag.String("ready-file", "", "file to write the address to once it serves")
 	token := flag.String("token", "", "bearer token that streams must carry; empty to let everyone in")
+	reuseValues := flag.Bool("reuse-values", false, "encode all rows from one set of values instead of new ones for each")
 	flag.Parse()
 
-	store, err := openStore(context.Background(), *conninfo, *table, *writers)
+	store, err := openStore(context.Background(), *conninfo, *table, *writers, *reuseValues)
 	if err != nil {
 		log.Fatalf("cannot connect to PostgreSQL: %v", err)
 	}

@@ -24,8 +24,7 @@ const (
 	columnCount = 33
 )
 
-// A pgx.CopyFromSource over a group of batches. The values are made once and filled anew for each row: with a new value
-// for each field, as pgx's own examples have it, the collector's processor time grows by half.
+// A pgx.CopyFromSource over a group of batches whose values are made once and filled anew for each row.
 type rows struct {
 	group        []*batch
 	batch, index int

@@ -40,7 +40,9 @@ var serviceDescription = grpc.ServiceDesc{
 		StreamName:    "PublishStream",
 		ServerStreams: true,
 		ClientStreams: true,
-		Handler:       func(server interface{}, stream grpc.ServerStream) error { return server.(*service).publishStream(stream) },
+		Handler: func(server interface{}, stream grpc.ServerStream) error {
+			return server.(*service).publishStream(stream)
+		},
 	}},
 }
 

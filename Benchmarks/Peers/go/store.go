@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,9 +21,10 @@ const maxGroupRows = 20_000
 
 // Writes batches into the table: each writer takes what has queued up into one COPY, which is one transaction.
 type store struct {
-	queue   chan *batch
-	table   pgx.Identifier
-	writers sync.WaitGroup
+	queue       chan *batch
+	table       pgx.Identifier
+	reuseValues bool
+	writers     sync.WaitGroup
 }
 
 var lastBatchID atomic.Int64
@@ -41,8 +43,8 @@ func nextBatchID() int64 {
 	}
 }
 
-func openStore(ctx context.Context, conninfo, table string, writers int) (*store, error) {
-	s := &store{queue: make(chan *batch, queueLength), table: pgx.Identifier(strings.Split(table, "."))}
+func openStore(ctx context.Context, conninfo, table string, writers int, reuseValues bool) (*store, error) {
+	s := &store{queue: make(chan *batch, queueLength), table: pgx.Identifier(strings.Split(table, ".")), reuseValues: reuseValues}
 	for i := 0; i < writers; i++ {
 		connection, err := pgx.Connect(ctx, conninfo)
 		if err != nil {
@@ -83,8 +85,15 @@ func (s *store) write(ctx context.Context, connection *pgx.Conn) {
 				break gather
 			}
 		}
-		rows.start(group)
-		_, err := connection.CopyFrom(ctx, s.table, columns, rows)
+		source := plainRows(group)
+		if s.reuseValues {
+			rows.start(group)
+			source = rows
+		}
+		_, err := connection.CopyFrom(ctx, s.table, columns, source)
+		if err != nil {
+			log.Printf("a group of %d batches was not stored: %v", len(group), err)
+		}
 		for _, b := range group {
 			b.answer(b.response(err))
 		}
