@@ -1,7 +1,7 @@
 # The commands of this repository. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build release generate generate-check format lint bench clean-data
+.PHONY: help run test build release generate generate-check format lint bench micro clean-data
 
 # What `make run` imports: the whole of the sample's source when it lies beside the repository.
 SAMPLE ?= $(firstword $(wildcard ../shared/data/kubernetes-audit.csv) Tests/Samples/kubernetes-audit-sample.csv)
@@ -41,16 +41,21 @@ generate-check: ## fail when Generated/ isn't what Protos/ gives
 	scripts/generate --check
 
 format: ## format all Swift sources in place
-	swift format --in-place --parallel --recursive Package.swift Sources Tests
+	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks
 
 lint: ## fail when a Swift source isn't formatted, breaks a rule of .swift-format, or imports upwards
 	scripts/check-floors
-	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks
 
 bench: ## measure a release build beside its peers: table and plots in Benchmarks/results/
 	@scripts/bootstrap run
 	@for product in $(BENCH_PRODUCTS); do swift build -c release --product $$product || exit; done
 	@exec Benchmarks/Suite/run $(ARGS)
+
+micro: ## measure single steps: processor time and allocations of parsing, decoding, encoding, hashing
+	@scripts/bootstrap build
+	@DOCKET_BENCHMARKS=1 swift build -c release --product micro-benchmarks
+	@exec .build/release/micro-benchmarks --check Benchmarks/Micro/thresholds.json $(ARGS)
 
 clean-data: ## delete the data of `make run` (.docket/); stop it first
 	@for pidfile in .docket/*/postmaster.pid .docket/postmaster.pid; do \

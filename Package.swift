@@ -97,6 +97,8 @@ let package = Package(
         .target(
             name: "DocketStore", dependencies: ["DocketCodec", "DocketModel", "DocketRegistry"],
             swiftSettings: houseSettings),
+        // Events for benchmarks.
+        .target(name: "SyntheticLoad", dependencies: ["DocketCodec", "DocketModel"], swiftSettings: houseSettings),
 
         // Floor 4: remote calls and PostgreSQL.
         .target(
@@ -146,9 +148,8 @@ let package = Package(
                 "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketGRPC", "DocketHeaders",
                 "DocketImport",
                 "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC", "DocketRegistry",
-                "DocketStore", "DocketTerminal", "DocketTransport", argumentParser, configuration, histogram, logging,
-                metrics, nioPosix,
-                serviceLifecycle, unixSignals,
+                "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser, configuration,
+                histogram, logging, metrics, nioPosix, serviceLifecycle, unixSignals,
             ],
             swiftSettings: houseSettings),
 
@@ -239,3 +240,21 @@ let package = Package(
             swiftSettings: houseSettings),
     ]
 )
+
+// MARK: Benchmarks that are built only when asked for
+
+// With DOCKET_BENCHMARKS=1 in the environment the package has these as well, without it none of them is ever built.
+if Context.environment["DOCKET_BENCHMARKS"] == "1" {
+    package.products.append(.executable(name: "micro-benchmarks", targets: ["micro-benchmarks"]))
+    package.targets += [
+        // It replaces malloc in whatever it is linked into: for executables that count allocations, nothing else.
+        .target(name: "CAllocationCounter", path: "Benchmarks/Micro/AllocationCounter"),
+        .executableTarget(
+            name: "micro-benchmarks",
+            dependencies: [
+                "CAllocationCounter", "DocketClient", "DocketCodec", "DocketGRPC", "DocketHTTP2", "DocketHeaders",
+                "DocketMerkle", "DocketModel", "DocketTerminal", "SyntheticLoad", argumentParser, histogram, logging,
+            ],
+            path: "Benchmarks/Micro/Sources", swiftSettings: bridgeSettings),
+    ]
+}

@@ -12,3 +12,14 @@ static inline void docket_sha256(const void *bytes, size_t count, unsigned char 
     SHA256_Update(&context, bytes, count);
     SHA256_Final(digest, &context);
 }
+
+/// The same for two bytes and the `count` bytes behind them.
+static inline void docket_sha256_behind(unsigned char first, unsigned char second, const void *bytes, size_t count,
+                                        unsigned char *digest) {
+    const unsigned char prefix[2] = {first, second};
+    SHA256_CTX context;
+    SHA256_Init(&context);
+    SHA256_Update(&context, prefix, sizeof prefix);
+    SHA256_Update(&context, bytes, count);
+    SHA256_Final(digest, &context);
+}

@@ -110,7 +110,7 @@ struct EmitBuffer: Sendable {
                 tenant: self.tenant, producerID: self.producerID, sequence: self.nextSequence,
                 reservingBytes: min(self.bounds.maxBatchBytes, 400 * min(self.bounds.maxBatchEvents, 1024)))
         }
-        EventEncoder.append(event, to: &self.open)
+        EventEncoder.append(event, sizeBytes: size, to: &self.open)
         self.openCount += 1
         if self.openCount >= self.bounds.maxBatchEvents { self.seal() }
         if !self.sealed.isEmpty, !hadSealed { return .sealed }

@@ -12,7 +12,7 @@ package import DocketModel
 @safe package final class BatchDecoder {
     private let limits: Limits
     private let parser: EventParser
-    /// Where leaves are written before they are hashed.
+    /// Where events that came in another form are written in their canonical one before they are hashed.
     private var leaf: UnsafeMutableRawBufferPointer
     /// The leaf hashes of the batch at hand.
     private var hashes: [MerkleHash] = []
@@ -75,14 +75,17 @@ package import DocketModel
         try unsafe request.message.withUnsafeBufferPointer { message throws(CodecError) in
             for index in 0..<request.eventCount {
                 let range = request.events[index]
-                let event = try unsafe self.parse(UnsafeBufferPointer(rebasing: message[range]), index: index)
-                unsafe hashes.append(self.leafHash(of: event, encodedBytes: range.count))
+                let bytes = unsafe UnsafeBufferPointer(rebasing: message[range])
+                let event = try unsafe self.parse(bytes, index: index)
+                unsafe hashes.append(self.leafHash(of: event, bytes))
                 let admission: Admission
                 if let refusal = unsafe check.refusal(of: event) {
                     admission = .reject(refusal)
                 } else {
-                    unsafe self.noteType(of: event)
-                    admission = unsafe admit(EventView(event, index: index, typeName: self.lastTypeName))
+                    let isSameType = unsafe self.noteType(of: event)
+                    admission = unsafe admit(
+                        EventView(
+                            event, index: index, typeName: self.lastTypeName, hasTypeOfEventBefore: isSameType))
                 }
                 switch admission {
                 case .accept(let typeID):
@@ -113,24 +116,28 @@ package import DocketModel
                 + "its delegation chain is made of almost nothing but empty actors; leave them out")
     }
 
-    private func leafHash(of event: CEvent, encodedBytes: Int) -> MerkleHash {
-        let needed = unsafe ArenaLeaf.maxBytes(of: event, encodedBytes: encodedBytes)
+    /// The leaf hash of the event that was parsed last, over its bytes as they came if those are canonical.
+    private func leafHash(of event: CEvent, _ bytes: UnsafeBufferPointer<UInt8>) -> MerkleHash {
+        if self.parser.isCanonical { return unsafe EventLeaf.leafHash(canonical: UnsafeRawBufferPointer(bytes)) }
+        let needed = CanonicalEvent.maxBytes(encodedBytes: bytes.count)
         if unsafe needed > self.leaf.count {
             unsafe self.leaf.deallocate()
             unsafe self.leaf = .allocate(byteCount: 2 * needed, alignment: 16)
         }
-        var writer = unsafe ArenaLeaf(self.leaf)
+        var writer = unsafe CanonicalEvent(self.leaf)
         let count = unsafe writer.write(event)
-        return unsafe MerkleTree.leafHash(prefixed: UnsafeRawBufferPointer(rebasing: self.leaf[..<count]))
+        return unsafe EventLeaf.leafHash(canonical: UnsafeRawBufferPointer(rebasing: self.leaf[..<count]))
     }
 
-    /// Makes ``lastTypeName`` the event's type, which has passed the check for UTF-8.
-    private func noteType(of event: CEvent) {
+    /// Makes ``lastTypeName`` the event's type, which has passed the check for UTF-8; whether it was that already.
+    private func noteType(of event: CEvent) -> Bool {
         let type = unsafe event.pointee.type.buffer
         let isSame = unsafe self.lastTypeName.utf8.withContiguousStorageIfAvailable { last in
             unsafe sameBytes(last, type)
         }
-        if isSame != true { self.lastTypeName = unsafe String(decoding: type, as: UTF8.self) }
+        if isSame == true { return true }
+        self.lastTypeName = unsafe String(decoding: type, as: UTF8.self)
+        return false
     }
 
     private func finish(
@@ -180,8 +187,10 @@ private struct BatchUnderway {
     private(set) var quarantined: [QuarantinedEvent] = []
 
     init(_ request: PublishRequestView) {
-        // A usual tuple is about 150 bytes larger than the event: 33 column lengths take the place of short tags.
-        self.tuples.reserveCapacity(request.message.count + 160 * request.eventCount)
+        // A usual tuple is about 150 bytes larger than the event: 33 column lengths take the place of short tags. The last
+        // one is written into room for the largest that it can be.
+        self.tuples.reserveCapacity(
+            request.message.count + 160 * request.eventCount + TupleWriter.fixedBytes)
     }
 
     mutating func append(

@@ -31,7 +31,7 @@
     @inline(__always)
     mutating func copy(_ source: UnsafePointer<UInt8>?, count: Int) {
         let place = unsafe self.claim(count)
-        if count > 0, let source = unsafe source { unsafe place.copyMemory(from: source, byteCount: count) }
+        if let source = unsafe source { unsafe copyBytes(from: source, to: place, count: count) }
     }
 
     /// Bytes behind their length: four bytes in network byte order.
@@ -39,16 +39,7 @@
     mutating func storeCounted(_ source: UnsafePointer<UInt8>?, count: Int) {
         let place = unsafe self.claim(count &+ 4)
         unsafe place.storeBytes(of: UInt32(truncatingIfNeeded: count).bigEndian, as: UInt32.self)
-        if count > 0, let source = unsafe source { unsafe (place + 4).copyMemory(from: source, byteCount: count) }
-    }
-
-    /// Bytes behind one byte and their length.
-    @inline(__always)
-    mutating func storeCounted(_ first: UInt8, _ source: UnsafePointer<UInt8>?, count: Int) {
-        let place = unsafe self.claim(count &+ 5)
-        unsafe place.storeBytes(of: first, as: UInt8.self)
-        unsafe (place + 1).storeBytes(of: UInt32(truncatingIfNeeded: count).bigEndian, as: UInt32.self)
-        if count > 0, let source = unsafe source { unsafe (place + 5).copyMemory(from: source, byteCount: count) }
+        if let source = unsafe source { unsafe copyBytes(from: source, to: place + 4, count: count) }
     }
 
     /// Overwrites four bytes that have been written before, in network byte order.
@@ -56,4 +47,35 @@
         precondition(offset >= 0 && offset + 4 <= self.count, "a patch lies within what is written")
         unsafe (self.start + offset).storeBytes(of: value.bigEndian, as: UInt32.self)
     }
+}
+
+/// Copies bytes. Most fields of an event are short: up to 32 bytes are two loads and two stores that overlap, without the
+/// call.
+@inline(__always)
+private func copyBytes(from source: UnsafePointer<UInt8>, to place: UnsafeMutableRawPointer, count: Int) {
+    if count > 32 {
+        unsafe place.copyMemory(from: source, byteCount: count)
+    } else if count >= 16 {
+        unsafe copyEnds(SIMD16<UInt8>.self, from: source, to: place, count: count)
+    } else if count >= 8 {
+        unsafe copyEnds(UInt64.self, from: source, to: place, count: count)
+    } else if count >= 4 {
+        unsafe copyEnds(UInt32.self, from: source, to: place, count: count)
+    } else {
+        for index in 0..<count { unsafe place.storeBytes(of: source[index], toByteOffset: index, as: UInt8.self) }
+    }
+}
+
+/// Copies the first and the last bytes of as many as a `Word` has; between one and two times as many are all of them.
+@inline(__always)
+private func copyEnds<Word: BitwiseCopyable>(
+    _ word: Word.Type, from source: UnsafePointer<UInt8>, to place: UnsafeMutableRawPointer, count: Int
+) {
+    let source = unsafe UnsafeRawPointer(source)
+    let last = count &- MemoryLayout<Word>.size
+    let (head, tail) = unsafe (
+        source.loadUnaligned(as: word), source.loadUnaligned(fromByteOffset: last, as: word)
+    )
+    unsafe place.storeBytes(of: head, as: word)
+    unsafe place.storeBytes(of: tail, toByteOffset: last, as: word)
 }

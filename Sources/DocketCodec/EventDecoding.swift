@@ -110,7 +110,7 @@ private func halves(_ value: ProtobufCBinaryData) -> (high: UInt64, low: UInt64)
     unsafe (bigEndianWord(value.buffer, at: 0), bigEndianWord(value.buffer, at: 8))
 }
 
-/// Eight bytes as a big-endian number; the check of the field's size has been passed.
-private func bigEndianWord(_ bytes: UnsafeBufferPointer<UInt8>, at offset: Int) -> UInt64 {
+/// Eight bytes as a big-endian number; there must be as many behind the offset.
+func bigEndianWord(_ bytes: UnsafeBufferPointer<UInt8>, at offset: Int) -> UInt64 {
     unsafe UInt64(bigEndian: UnsafeRawBufferPointer(bytes).loadUnaligned(fromByteOffset: offset, as: UInt64.self))
 }

@@ -21,11 +21,20 @@ package enum EventEncoder {
 
     /// Appends the event as one `events` field of a `PublishRequest`: tag, length, content.
     package static func append(_ event: Event, to buffer: inout [UInt8]) {
-        let size = Self.sizeBytes(of: event)
+        Self.append(event, sizeBytes: Self.sizeBytes(of: event), to: &buffer)
+    }
+
+    /// The same for an event that has been measured: `sizeBytes` is what ``sizeBytes(of:)`` returned.
+    package static func append(_ event: Event, sizeBytes size: Int, to buffer: inout [UInt8]) {
         Self.write(capacity: 1 + varintSizeBytes(UInt64(size)) + size, to: &buffer) { cursor in
             cursor.message(4, bytes: size)
             event.describe(to: &cursor)
         }
+    }
+
+    /// Appends the event as a message of its own, in the canonical form of docs/evidence.md.
+    static func append(canonical event: Event, to buffer: inout [UInt8]) {
+        Self.write(capacity: Self.sizeBytes(of: event), to: &buffer) { event.describe(to: &$0) }
     }
 
     /// Appends an event that is encoded already, as it stands.
@@ -51,10 +60,10 @@ package enum EventEncoder {
     }
 }
 
-/// An event as a `docket.v1.Event` message.
+/// An event as a `docket.v1.Event` message, in its canonical form.
 package func encodeEvent(_ event: Event) -> [UInt8] {
     var bytes: [UInt8] = []
-    EventEncoder.write(capacity: EventEncoder.sizeBytes(of: event), to: &bytes) { event.describe(to: &$0) }
+    EventEncoder.append(canonical: event, to: &bytes)
     return bytes
 }
 
@@ -100,17 +109,18 @@ private protocol WirePart {
 }
 
 extension Event: WirePart {
+    /// The canonical form: fields in rising order of their numbers, and no message without any field but in a list.
     @inline(__always)
     fileprivate func describe(to sink: inout some WireSink) {
         sink.halves(1, self.eventID.high, self.eventID.low)
         sink.text(2, self.sourceEventID)
-        sink.text(3, self.type)
+        if !self.type.isEmpty { sink.text(3, self.type) }
         sink.number(4, self.occurredAt.microsecondsSinceEpoch)
         sink.text(5, self.scope)
-        if let actor = self.actor { sink.nested(6, actor) }
+        if let actor = self.actor, !actor.isEmpty { sink.nested(6, actor) }
         for actor in self.delegation { sink.nested(7, actor) }
         sink.text(8, self.action)
-        if let resource = self.resource { sink.nested(9, resource) }
+        if let resource = self.resource, !resource.isEmpty { sink.nested(9, resource) }
         if let decision = self.decision { sink.number(10, Int64(decision.rawValue)) }
         if let outcome = self.outcome { sink.number(11, Int64(outcome.rawValue)) }
         sink.text(12, self.reason)
@@ -125,7 +135,7 @@ extension Event: WirePart {
         if let traceID = self.traceID { sink.halves(21, traceID.high, traceID.low) }
         if let spanID = self.spanID { sink.halves(22, spanID.value, nil) }
         sink.number(23, self.durationMicroseconds)
-        if let payload = self.payload { sink.nested(24, payload) }
+        if let payload = self.payload, !payload.isEmpty { sink.nested(24, payload) }
         sink.text(25, self.attributes)
     }
 }

@@ -38,14 +38,18 @@ import CProtobufC
     /// How much memory the delegation chain of one event may take, in bytes.
     var budgetBytes: Int { self.arena.budgetBytes }
 
+    /// Whether the event that was parsed last came in its canonical form (docs/evidence.md).
+    private(set) var isCanonical = true
+
     /// Whether the event that was parsed last failed because its delegation chain takes more memory than the budget.
     var isExhausted: Bool { self.hasChain && self.arena.isExhausted }
 
     /// Parses one event, in place of the one before; `nil` when the bytes are no `docket.v1.Event`.
     func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> CEvent? {
         self.tidy()
+        self.isCanonical = true
         unsafe self.event.initialize(to: Docket__V1__Event())
-        return unsafe self.fields(FieldCursor(bytes)) ? CEvent(self.event) : nil
+        return unsafe self.fields(FieldCursor(bytes, repeatedTag: WireTag.bytes(7))) ? CEvent(self.event) : nil
     }
 
     /// Gives back what an unusual event has taken.
@@ -101,6 +105,11 @@ import CProtobufC
                 }
             guard isRead else { return false }
         }
+        // An empty id or type says the same as an absent one.
+        let hasEmpty =
+            unsafe event.pointee.has_event_id != 0 && event.pointee.event_id.len == 0
+            || event.pointee.has_type != 0 && event.pointee.type.len == 0
+        if !cursor.isCanonical || hasEmpty { self.isCanonical = false }
         return true
     }
 
@@ -111,7 +120,7 @@ import CProtobufC
             unsafe self.actor.initialize(to: Docket__V1__Actor())
             unsafe self.event.pointee.actor = self.actor
         }
-        return unsafe Self.actor(message, self.actor)
+        return unsafe self.actor(message, self.actor, mayBeEmpty: false)
     }
 
     /// A further actor of the delegation chain.
@@ -134,11 +143,14 @@ import CProtobufC
         unsafe actor.initialize(to: Docket__V1__Actor())
         unsafe self.event.pointee.delegation[count] = actor
         unsafe self.event.pointee.n_delegation = count + 1
-        return unsafe Self.actor(message, actor)
+        return unsafe self.actor(message, actor, mayBeEmpty: true)
     }
 
-    private static func actor(_ start: FieldCursor, _ actor: UnsafeMutablePointer<Docket__V1__Actor>) -> Bool {
+    private func actor(
+        _ start: FieldCursor, _ actor: UnsafeMutablePointer<Docket__V1__Actor>, mayBeEmpty: Bool
+    ) -> Bool {
         var cursor = start
+        if cursor.isAtEnd, !mayBeEmpty { self.isCanonical = false }
         while !cursor.isAtEnd {
             guard let tag = cursor.tag() else { return false }
             let isRead =
@@ -146,15 +158,17 @@ import CProtobufC
                 case WireTag.bytes(1): unsafe cursor.bytes(&actor.pointee.kind, &actor.pointee.has_kind)
                 case WireTag.bytes(2): unsafe cursor.bytes(&actor.pointee.id, &actor.pointee.has_id)
                 case WireTag.bytes(3): unsafe cursor.bytes(&actor.pointee.user_id, &actor.pointee.has_user_id)
-                default: self.other(&cursor, tag, knownNumbers: 3)
+                default: Self.other(&cursor, tag, knownNumbers: 3)
                 }
             guard isRead else { return false }
         }
+        if !cursor.isCanonical { self.isCanonical = false }
         return true
     }
 
     private func resource(_ message: FieldCursor?) -> Bool {
         guard var cursor = message else { return false }
+        if cursor.isAtEnd { self.isCanonical = false }
         let resource = unsafe self.resource
         if unsafe self.event.pointee.resource == nil {
             unsafe resource.initialize(to: Docket__V1__Resource())
@@ -170,11 +184,13 @@ import CProtobufC
                 }
             guard isRead else { return false }
         }
+        if !cursor.isCanonical { self.isCanonical = false }
         return true
     }
 
     private func payload(_ message: FieldCursor?) -> Bool {
         guard var cursor = message else { return false }
+        if cursor.isAtEnd { self.isCanonical = false }
         let payload = unsafe self.payload
         if unsafe self.event.pointee.payload == nil {
             unsafe payload.initialize(to: Docket__V1__Payload())
@@ -193,6 +209,7 @@ import CProtobufC
                 }
             guard isRead else { return false }
         }
+        if !cursor.isCanonical { self.isCanonical = false }
         return true
     }
 

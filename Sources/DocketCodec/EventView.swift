@@ -9,11 +9,14 @@ import CProtobufC
     package let index: Int
     /// The name of the event's type. Events of one type that follow each other share this string.
     package let typeName: String
+    /// Whether the event that was decided on before it, if there was one, has the same type.
+    package let hasTypeOfEventBefore: Bool
 
-    init(_ event: CEvent, index: Int, typeName: String) {
+    init(_ event: CEvent, index: Int, typeName: String, hasTypeOfEventBefore: Bool) {
         unsafe self.event = unsafe event
         self.index = index
         self.typeName = typeName
+        self.hasTypeOfEventBefore = hasTypeOfEventBefore
     }
 
     /// Calls `body` with the bytes of the type's name.

@@ -8,9 +8,18 @@ import CProtobufC
 @safe struct FieldCursor {
     private var at: UnsafePointer<UInt8>
     private let end: UnsafePointer<UInt8>
+    /// The tag that may come several times in a row.
+    private let repeatedTag: UInt32
+    private var lastTag: UInt32 = 0
+    /// Whether what was read is in canonical form so far, as far as tags and varints go: known fields only, in rising order
+    /// of their numbers, each once, and every varint in as few bytes as it needs.
+    private(set) var isCanonical = true
 
     /// A cursor at the first of those bytes, which must stay where they are while it is used.
-    init(_ bytes: UnsafeBufferPointer<UInt8>) {
+    ///
+    /// - Parameter repeatedTag: the tag of the message's repeated field, if it has one.
+    init(_ bytes: UnsafeBufferPointer<UInt8>, repeatedTag: UInt32 = 0) {
+        self.repeatedTag = repeatedTag
         // Any address will do for no bytes: nothing is read from it.
         unsafe self.at = bytes.baseAddress ?? UnsafePointer(bitPattern: 1).unsafelyUnwrapped
         unsafe self.end = self.at + bytes.count
@@ -27,7 +36,11 @@ import CProtobufC
     mutating func tag() -> UInt32? {
         guard let varint = self.varint(maxBytes: 5) else { return nil }
         let tag = UInt32(truncatingIfNeeded: varint)
-        return tag >= 8 ? tag : nil
+        guard tag >= 8 else { return nil }
+        if tag <= self.lastTag, tag < self.lastTag || tag != self.repeatedTag { self.isCanonical = false }
+        if varint > UInt64(UInt32.max) { self.isCanonical = false }
+        self.lastTag = tag
+        return tag
     }
 
     /// A varint of at most ten bytes, of which bits beyond the 64th are dropped.
@@ -36,15 +49,20 @@ import CProtobufC
 
     @inline(__always)
     private mutating func varint(maxBytes: Int) -> UInt64? {
-        guard unsafe self.at < self.end else { return nil }
-        let byte = unsafe self.at.pointee
-        guard byte >= 0x80 else {
+        // One byte holds most lengths and tags, two hold nearly all others.
+        guard self.leftBytes >= 2 else { return self.longVarint(maxBytes: maxBytes) }
+        let first = unsafe self.at[0]
+        if first < 0x80 {
             unsafe self.at += 1
-            return UInt64(byte)
+            return UInt64(first)
         }
-        return self.longVarint(maxBytes: maxBytes)
+        let second = unsafe self.at[1]
+        guard second < 0x80, second > 0 else { return self.longVarint(maxBytes: maxBytes) }
+        unsafe self.at += 2
+        return UInt64(first & 0x7F) | UInt64(second) << 7
     }
 
+    @inline(never)
     private mutating func longVarint(maxBytes: Int) -> UInt64? {
         var value: UInt64 = 0
         let count = min(maxBytes, self.leftBytes)
@@ -53,6 +71,8 @@ import CProtobufC
             value |= UInt64(byte & 0x7F) << UInt64(7 * index)
             if byte < 0x80 {
                 unsafe self.at += index + 1
+                // A last byte of zero adds nothing, and the tenth has room for one bit.
+                if index > 0, byte == 0 || (index == 9 && byte > 1) { self.isCanonical = false }
                 return value
             }
         }
@@ -89,6 +109,8 @@ import CProtobufC
         guard let varint = self.varint() else { return false }
         value = UInt32(truncatingIfNeeded: varint)
         isPresent = 1
+        // Zero says the same as an absent field.
+        if value == 0 || varint != UInt64(bitPattern: Int64(Int32(bitPattern: value))) { self.isCanonical = false }
         return true
     }
 
@@ -112,6 +134,7 @@ import CProtobufC
 
     /// Skips the value of an unknown field. Groups, which proto3 doesn't have, are no value.
     mutating func skip(_ tag: UInt32) -> Bool {
+        self.isCanonical = false
         switch tag & 7 {
         case 0: return self.varint() != nil
         case 1: return self.skip(bytes: 8)

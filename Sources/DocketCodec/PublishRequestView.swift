@@ -82,11 +82,13 @@ package struct PublishRequestView: Sendable, Equatable {
     }
 
     private static func checkedProducerID(_ bytes: ArraySlice<UInt8>) throws(CodecError) -> ProducerID {
-        guard let producerID = ProducerID(bytes: bytes) else {
+        guard bytes.count == 16 else {
             throw CodecError(
                 code: .producerIDLength,
                 message: "producer_id is \(bytes.count) bytes; it must be exactly 16, made once for each process")
         }
-        return producerID
+        return unsafe bytes.withUnsafeBufferPointer { bytes in
+            unsafe ProducerID(high: bigEndianWord(bytes, at: 0), low: bigEndianWord(bytes, at: 8))
+        }
     }
 }

@@ -5,7 +5,7 @@ import CProtobufC
 /// in order as its length (-1 for NULL) and its binary form.
 struct TupleWriter {
     /// What the columns need that hold no text: lengths of all columns, and the values of fixed width.
-    private static let fixedBytes = 2 + 4 * EventColumn.count + 12 * 8 + 3 * 16
+    static let fixedBytes = 2 + 4 * EventColumn.count + 12 * 8 + 3 * 16
 
     private var out: ByteCursor
 

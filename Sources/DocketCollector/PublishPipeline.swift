@@ -87,13 +87,16 @@ package struct PublishPipeline: Sendable {
             let tenant = try snapshot.tenant(named: request.tenant, for: principal, scope: .publish)
             guard let batchID = self.batchIDs.next(now: .now) else { throw PublishRefusal.leaseLost }
             let types = snapshot.eventTypes(ofTenant: tenant.id)
+            var lastTypeID: Int32?
             return try decoder.encode(
                 request,
                 key: BatchKey(tenantID: tenant.id, producerID: request.producerID, sequence: request.sequence),
                 batchID: batchID,
                 receivedAt: BatchID.receivedAt(of: batchID)
             ) { event in
-                if let id = event.withTypeBytes({ types.id(ofTypeNamed: $0) }) { return .accept(typeID: id) }
+                if event.hasTypeOfEventBefore, let lastTypeID { return .accept(typeID: lastTypeID) }
+                lastTypeID = event.withTypeBytes { types.id(ofTypeNamed: $0) }
+                if let lastTypeID { return .accept(typeID: lastTypeID) }
                 return .reject(Self.unknownType(event.typeName))
             }
         } catch let error as CodecError {

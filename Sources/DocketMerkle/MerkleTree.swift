@@ -15,10 +15,10 @@ package enum MerkleTree {
         return unsafe prefixed.withUnsafeBytes { unsafe sha256($0) }
     }
 
-    /// The leaf hash of data that already has ``leafPrefix`` in front of it: saves a copy where many leaves are hashed.
-    package static func leafHash(prefixed data: UnsafeRawBufferPointer) -> MerkleHash {
-        precondition(unsafe data.first == Self.leafPrefix, "a leaf is hashed behind its prefix")
-        return unsafe sha256(data)
+    /// SHA-256(0x00 ‖ version ‖ data): the hash of a leaf whose data begins with a version byte, without a copy of it.
+    @inline(__always)
+    package static func leafHash(version: UInt8, _ data: UnsafeRawBufferPointer) -> MerkleHash {
+        unsafe sha256(behind: (Self.leafPrefix, version), data)
     }
 
     /// SHA-256(0x01 ‖ left ‖ right).

@@ -54,9 +54,24 @@ struct EventParserTests {
 
     private func compare(_ bytes: [UInt8], _ location: SourceLocation = #_sourceLocation) {
         let parsed = self.parsed(bytes)
+        self.checkCanonicalForm(bytes, location)
         if parsed == nil, Self.mayHoldLongZeroTag(bytes) { return }
         if parsed != nil, Self.holdsMessageTwice(bytes) { return #expect(self.expected(bytes) != nil) }
         #expect(parsed == self.expected(bytes), "\(bytes)", sourceLocation: location)
+    }
+
+    /// The parser must say of just those messages that they are canonical which the canonical writer writes alike: the leaf
+    /// of the others is hashed over what that writes.
+    private func checkCanonicalForm(_ bytes: [UInt8], _ location: SourceLocation) {
+        bytes.withUnsafeBufferPointer { buffer in
+            guard let event = self.parser.parse(buffer) else { return }
+            let capacity = CanonicalEvent.maxBytes(encodedBytes: bytes.count)
+            withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 8) { memory in
+                var writer = CanonicalEvent(memory)
+                let isSame = memory.prefix(writer.write(event)).elementsEqual(bytes)
+                #expect(self.parser.isCanonical == isSame, "\(bytes)", sourceLocation: location)
+            }
+        }
     }
 
     /// Whether the bytes of a tag of number 0 in more bytes than it needs stand anywhere: protobuf-c takes that for a
@@ -89,6 +104,7 @@ struct EventParserTests {
         for _ in 0..<2000 {
             let bytes = encodeEvent(random.event(type: "test.event"))
             #expect(self.parsed(bytes) != nil)
+            #expect(self.parser.isCanonical)
             self.compare(bytes)
         }
     }

@@ -31,21 +31,21 @@ struct EvidenceTests {
         self.page = try String(contentsOf: file, encoding: .utf8)
     }
 
-    /// The entries of the table, in order.
-    private var entries: [String] {
+    /// The encoded fields of the table, in order.
+    private var fields: [String] {
         self.page.split(separator: "\n").compactMap { line in
             let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
-            guard cells.count == 3, cells[2].hasPrefix("`0") || cells[2].hasPrefix("`1") else { return nil }
+            guard cells.count == 3, cells[2].wholeMatch(of: /`[0-9a-f]+`/) != nil else { return nil }
             return cells[2].trimmingCharacters(in: ["`"])
         }
     }
 
-    @Test("the leaf of the first event is the version byte and the page's entries")
+    @Test("the leaf of the first event is the version byte and the page's fields")
     func leaf() throws {
         var leaf: [UInt8] = []
         EventLeaf.append(event: self.first, to: &leaf)
-        #expect(self.entries.count == 10)
-        #expect(hexadecimal(leaf) == "01" + self.entries.joined())
+        #expect(self.fields.count == 10)
+        #expect(hexadecimal(leaf) == "02" + self.fields.joined())
         #expect(self.page.contains("\(leaf.count) bytes"))
     }
 
@@ -59,7 +59,7 @@ struct EvidenceTests {
     @Test("the leaf hashes and the root are those on the page")
     func hashes() {
         let hashes = [self.first, self.second].map { EventLeaf.leafHash(of: $0) }
-        #expect(hashes[0].description == "814e9104b8b9933538a014b3b16cd0b6c62f95569ad1ec9590967c9d174dce5b")
+        #expect(hashes[0].description == "77f57bab74b3cad1e6b77775bb5ba9104be76999ab22748fd2bf3bc3b5f475a9")
         for hash in hashes + [MerkleTree.root(of: hashes)] { #expect(self.page.contains("    \(hash)\n")) }
     }
 

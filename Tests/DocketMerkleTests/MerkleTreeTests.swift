@@ -61,8 +61,8 @@ struct MerkleTreeTests {
     @Test("hashing data behind its prefix is hashing the data")
     func prefixedLeaf() {
         let data = Array("an event".utf8)
-        let hash = ([0x00] + data).withUnsafeBytes { MerkleTree.leafHash(prefixed: $0) }
-        #expect(hash == MerkleTree.leafHash(data))
+        let hash = data.withUnsafeBytes { MerkleTree.leafHash(version: 7, $0) }
+        #expect(hash == MerkleTree.leafHash([7] + data))
     }
 }
 

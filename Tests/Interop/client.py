@@ -44,6 +44,14 @@ class Client:
         """Publishes one batch by the unary call."""
         return self.collector.Publish(batch, metadata=self.metadata, timeout=timeout, **options)
 
+    def publish_bytes(self, message: bytes) -> collector_pb2.PublishResponse:
+        """Publishes a request that is encoded already, as no stub would encode it."""
+        call = self.channel.unary_unary(
+            "/docket.v1.CollectorService/Publish",
+            response_deserializer=collector_pb2.PublishResponse.FromString,
+        )
+        return call(message, metadata=self.metadata, timeout=TIMEOUT_SECONDS)
+
     def publish_events(self, *events: Event) -> collector_pb2.Verdict:
         """Publishes events as one batch of a new producer, and returns the verdict."""
         return self.publish(request(events)).verdict

@@ -15,6 +15,7 @@ TITLES = {
     "loader": "bare C loader",
     "docket": "Docket",
     "go": "Go, grpc-go + pgx COPY",
+    "go-tuned": "Go, values reused",
     "python-copy": "Python, grpcio + asyncpg COPY",
     "python-queue": "Python, queue + executemany",
     "rsyslog": "rsyslog, ompgsql",

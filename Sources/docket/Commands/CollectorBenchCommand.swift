@@ -2,6 +2,7 @@ import ArgumentParser
 import DocketModel
 import DocketTerminal
 import Foundation
+import SyntheticLoad
 
 struct CollectorBenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

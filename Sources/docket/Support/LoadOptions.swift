@@ -1,6 +1,7 @@
 import ArgumentParser
 import DocketModel
 import DocketTerminal
+import SyntheticLoad
 
 /// The flags that describe a load: how much, cut how, sent how.
 struct LoadOptions: ParsableArguments {

@@ -5,6 +5,7 @@ import DocketPostgres
 import DocketStore
 import Foundation
 import Logging
+import SyntheticLoad
 
 /// Writes the same batches in several ways, each time into a new database of one private cluster.
 struct StoreBench {

@@ -1,8 +1,8 @@
 import DocketCodec
-import DocketModel
+package import DocketModel
 
 /// Makes events that look like a busy authorization service's: about 350 bytes on the wire, the same for the same seed.
-struct SyntheticEvents: Sendable {
+package struct SyntheticEvents: Sendable {
     private var random: SplitMix64
     private let startMicroseconds: Int64
     private let sizeBytes: Int?
@@ -17,7 +17,7 @@ struct SyntheticEvents: Sendable {
     ///   - start: when the first one happened; each further one a millisecond later.
     ///   - sizeBytes: about how large each is on the wire, within ``sizeBounds``: a smaller one has fewer fields, a larger
     ///     one has longer attributes.
-    init(
+    package init(
         seed: UInt64, start: Timestamp = Timestamp(microsecondsSinceEpoch: 1_700_000_000_000_000), sizeBytes: Int? = nil
     ) {
         self.random = SplitMix64(state: seed)
@@ -26,10 +26,10 @@ struct SyntheticEvents: Sendable {
     }
 
     /// The smallest and the largest size that an event can be given, in bytes on the wire. Attributes end at 64 KiB.
-    static let sizeBounds = 100...65_536
+    package static let sizeBounds = 100...65_536
 
     /// The next event.
-    mutating func next() -> Event {
+    package mutating func next() -> Event {
         let event = self.nextOfUsualSize()
         return self.sizeBytes.map { Self.resized(event, toBytes: $0) } ?? event
     }
@@ -83,7 +83,7 @@ struct SyntheticEvents: Sendable {
 }
 
 /// A small generator whose numbers are the same everywhere for the same state.
-struct SplitMix64: RandomNumberGenerator, Sendable {
+private struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     init(state: UInt64) { self.state = state }

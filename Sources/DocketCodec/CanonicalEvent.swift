@@ -1,26 +1,22 @@
 import CDocketProtos
 import CProtobufC
-import DocketMerkle
 
-/// Writes the leaf of an event in the arena, straight from protobuf-c's structs: the same bytes as ``EventLeaf``,
-/// without an allocation. It takes any event, also one that breaks a rule: the content hash covers those as well.
-struct ArenaLeaf {
+/// Writes an event that was parsed in its canonical form (docs/evidence.md), for those that came in another: with fields
+/// in another order, fields that come twice or aren't known, or numbers in more bytes than they need. It takes any
+/// event, also one that breaks a rule: the content hash covers those as well.
+struct CanonicalEvent {
     private var out: ByteCursor
 
-    /// How many bytes a leaf takes at most, with its prefix. No value is longer than its encoding but numbers, which
-    /// grow to eight bytes, and headers of five bytes where protobuf needs two.
-    static func maxBytes(of event: CEvent, encodedBytes: Int) -> Int {
-        unsafe 512 + encodedBytes + 4 * LeafWriter.entryHeaderBytes * event.pointee.n_delegation
-    }
+    /// How many bytes it takes at most. Nothing is longer than it came but the two enumerations, of whose negative
+    /// numbers 10 bytes may have come as 5.
+    static func maxBytes(encodedBytes: Int) -> Int { encodedBytes + 16 }
 
     init(_ memory: UnsafeMutableRawBufferPointer) {
         self.out = unsafe ByteCursor(memory)
     }
 
-    /// Writes the leaf behind the prefix of RFC 6962; returns how many bytes that took.
+    /// Writes the event; returns how many bytes that took.
     mutating func write(_ event: CEvent) -> Int {
-        self.out.store(MerkleTree.leafPrefix)
-        self.out.store(LeafWriter.version)
         // An empty id or type is an absent one: proto3 doesn't tell them apart.
         unsafe self.text(1, event.pointee.event_id.len > 0 ? 1 : 0, event.pointee.event_id)
         unsafe self.text(2, event.pointee.has_source_event_id, event.pointee.source_event_id)
@@ -36,8 +32,11 @@ struct ArenaLeaf {
         unsafe self.text(13, event.pointee.has_policy, event.pointee.policy)
         unsafe self.text(14, event.pointee.has_obligations, event.pointee.obligations)
         unsafe self.text(15, event.pointee.has_evaluated_rules, event.pointee.evaluated_rules)
-        self.number(
-            16, unsafe event.pointee.has_risk_score, Int64(bitPattern: unsafe event.pointee.risk_score.bitPattern))
+        if unsafe event.pointee.has_risk_score != 0 {
+            self.varint(16 << 3 | 1)
+            // The cursor stores in network order; protobuf's fixed numbers are little-endian.
+            self.out.store(unsafe event.pointee.risk_score.bitPattern.byteSwapped)
+        }
         unsafe self.text(17, event.pointee.has_session_id, event.pointee.session_id)
         unsafe self.text(18, event.pointee.has_request_id, event.pointee.request_id)
         unsafe self.text(19, event.pointee.has_agent_id, event.pointee.agent_id)
@@ -64,19 +63,21 @@ struct ArenaLeaf {
         if let resource = unsafe event.pointee.resource,
             unsafe resource.pointee.has_type | resource.pointee.has_id != 0
         {
-            let start = self.open(9)
+            let size = unsafe Self.sizeBytes(resource.pointee.has_type, resource.pointee.type)
+            unsafe self.open(9, bytes: size + Self.sizeBytes(resource.pointee.has_id, resource.pointee.id))
             unsafe self.text(1, resource.pointee.has_type, resource.pointee.type)
             unsafe self.text(2, resource.pointee.has_id, resource.pointee.id)
-            self.close(start)
         }
     }
 
-    private mutating func actor(_ field: UInt8, _ actor: UnsafePointer<Docket__V1__Actor>) {
-        let start = self.open(field)
+    private mutating func actor(_ field: UInt64, _ actor: UnsafePointer<Docket__V1__Actor>) {
+        var size = unsafe Self.sizeBytes(actor.pointee.has_kind, actor.pointee.kind)
+        size += unsafe Self.sizeBytes(actor.pointee.has_id, actor.pointee.id)
+        size += unsafe Self.sizeBytes(actor.pointee.has_user_id, actor.pointee.user_id)
+        self.open(field, bytes: size)
         unsafe self.text(1, actor.pointee.has_kind, actor.pointee.kind)
         unsafe self.text(2, actor.pointee.has_id, actor.pointee.id)
         unsafe self.text(3, actor.pointee.has_user_id, actor.pointee.user_id)
-        self.close(start)
     }
 
     private mutating func payload(_ event: CEvent) {
@@ -84,38 +85,50 @@ struct ArenaLeaf {
             unsafe payload.pointee.has_hash | payload.pointee.has_in_size_bytes | payload.pointee.has_out_size_bytes
                 != 0
         else { return }
-        let start = self.open(24)
+        var size = unsafe Self.sizeBytes(payload.pointee.has_hash, payload.pointee.hash)
+        size += unsafe Self.sizeBytes(payload.pointee.has_in_size_bytes, payload.pointee.in_size_bytes)
+        size += unsafe Self.sizeBytes(payload.pointee.has_out_size_bytes, payload.pointee.out_size_bytes)
+        self.open(24, bytes: size)
         unsafe self.text(1, payload.pointee.has_hash, payload.pointee.hash)
         self.number(2, unsafe payload.pointee.has_in_size_bytes, unsafe payload.pointee.in_size_bytes)
         self.number(3, unsafe payload.pointee.has_out_size_bytes, unsafe payload.pointee.out_size_bytes)
-        self.close(start)
     }
 
-    // MARK: Entries
+    // MARK: Fields
 
-    @inline(__always)
-    private mutating func text(_ field: UInt8, _ isPresent: Int32, _ value: ProtobufCBinaryData) {
+    private mutating func text(_ field: UInt64, _ isPresent: Int32, _ value: ProtobufCBinaryData) {
         guard isPresent != 0 else { return }
-        // No message is anywhere near 4 GiB: gRPC's length prefix has 32 bits.
-        unsafe self.out.storeCounted(field, value.data, count: value.len)
+        self.open(field, bytes: unsafe value.len)
+        unsafe self.out.copy(value.data, count: value.len)
     }
 
-    @inline(__always)
-    private mutating func number(_ field: UInt8, _ isPresent: Int32, _ value: Int64) {
+    private mutating func number(_ field: UInt64, _ isPresent: Int32, _ value: Int64) {
         guard isPresent != 0 else { return }
-        self.out.store(field)
-        self.out.store(UInt32(8))
-        self.out.store(value)
+        self.varint(field << 3)
+        self.varint(UInt64(bitPattern: value))
     }
 
-    /// Opens a nested message; returns where its value starts.
-    private mutating func open(_ field: UInt8) -> Int {
-        self.out.store(field)
-        self.out.store(UInt32(0))
-        return self.out.count
+    /// The head of a field of that many bytes.
+    private mutating func open(_ field: UInt64, bytes: Int) {
+        self.varint(field << 3 | 2)
+        self.varint(UInt64(bytes))
     }
 
-    private mutating func close(_ start: Int) {
-        self.out.patch(UInt32(truncatingIfNeeded: self.out.count - start), at: start - 4)
+    private mutating func varint(_ value: UInt64) {
+        var rest = value
+        while rest >= 0x80 {
+            self.out.store(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        self.out.store(UInt8(truncatingIfNeeded: rest))
+    }
+
+    /// How many bytes a field takes within its message; the number must be below 16.
+    private static func sizeBytes(_ isPresent: Int32, _ value: ProtobufCBinaryData) -> Int {
+        isPresent == 0 ? 0 : unsafe 1 + varintSizeBytes(UInt64(value.len)) + value.len
+    }
+
+    private static func sizeBytes(_ isPresent: Int32, _ value: Int64) -> Int {
+        isPresent == 0 ? 0 : 1 + varintSizeBytes(UInt64(bitPattern: value))
     }
 }
