@@ -18,7 +18,7 @@ QUICK_LIMIT_SECONDS = 7.5 * 60
 FULL_LIMIT_SECONDS = 28 * 60
 LONG_SECONDS = 15 * 60
 QUICK_ROUNDS = {"burst": 3, "indexed": 1, "single": 2, "latency": 1}
-FULL_ROUNDS = {"burst": 5, "indexed": 3, "single": 3, "latency": 3}
+FULL_ROUNDS = {"burst": 5, "indexed": 3, "single": 3, "latency": 1}
 
 
 def main(arguments: list[str]) -> int:
@@ -70,7 +70,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
     """How long and how often, by the options."""
     rounds = dict(QUICK_ROUNDS if options.quick else FULL_ROUNDS)
     for block in GROWTH_BLOCKS:
-        rounds[block.name] = 1 if options.quick else 2
+        rounds[block.name] = 1
     rounds["growth-rows"] = 1 if options.long else 0
     if options.rounds:
         rounds = {name: min(wanted, 1) * options.rounds for name, wanted in rounds.items()}
@@ -78,7 +78,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
     seconds = options.seconds or (5 if options.quick else 12)
     limit = QUICK_LIMIT_SECONDS if options.quick else FULL_LIMIT_SECONDS
     return Settings(
-        is_quick=options.quick, seconds=seconds, growth_seconds=min(seconds, 2 if options.quick else 4),
+        is_quick=options.quick, seconds=seconds, growth_seconds=min(seconds, 2 if options.quick else 3),
         limit_seconds=limit + (LONG_SECONDS if options.long else 0), rounds=rounds, in_flight=options.in_flight,
         writers=options.writers, is_long=options.long,
     )  # fmt: skip

@@ -11,6 +11,8 @@ from .spec import RunSpec
 INDEXED_SHARE = 0.12
 # And Docket with sealing.
 SUSTAINED_SHARE = 0.4
+# What a slow contestant, whose time is its own rather than PostgreSQL's, keeps.
+INDEXED_SPEED = 0.5
 # Segments that the events would fill. Rotation looks at a segment several times a second only: with few events more are
 # aimed at, so that at least five come about.
 ROTATIONS, ROTATIONS_OF_FEW, FEW_EVENTS = 6, 10, 1_500_000
@@ -18,7 +20,14 @@ LATENCY_LOADS = (20, 50, 80)
 EQUAL_LATENCY_FACTOR = 2
 # A run's costs beside the load: a new database, starting, making the events, stopping, counting.
 OVERHEAD_SECONDS = 2.5
-MAKING_SHARE = 0.9
+# Of the load's time: the faster a contestant, the more events have to be made. The loader's are made once for all rounds.
+MAKING_SHARES = {"docket": 1.0, "grpc-swift": 0.7}
+USUAL_MAKING_SHARE = 0.4
+# How many times a usual run somebody may take to index as many events as Docket seals; others get fewer events.
+INDEXED_TIMES = {"go": 5.0, "loader": 5.0}
+USUAL_INDEXED_TIMES = 2.0
+# And how many times each is thought to take.
+INDEXED_GUESSES = {"go": 4.5, "loader": 1.8}
 SINGLE_IN_FLIGHT = 64
 
 
@@ -86,8 +95,8 @@ def _usual(state: State, scenario: str, contestant: str, seconds: float) -> RunS
     )  # fmt: skip
 
 
-def _run_seconds(seconds: float) -> float:
-    return OVERHEAD_SECONDS + (1 + MAKING_SHARE) * seconds
+def _run_seconds(seconds: float, name: str) -> float:
+    return OVERHEAD_SECONDS + (1 + MAKING_SHARES.get(name, USUAL_MAKING_SHARE)) * seconds
 
 
 def _burst(state: State) -> Iterator[RunSpec]:
@@ -96,7 +105,7 @@ def _burst(state: State) -> Iterator[RunSpec]:
 
 
 def _burst_seconds(state: State) -> float:
-    return len(state.present) * _run_seconds(state.settings.seconds)
+    return sum(_run_seconds(state.settings.seconds, name) for name in state.present)
 
 
 def _indexed_contestants(state: State) -> list[str]:
@@ -118,13 +127,16 @@ def _indexed(state: State) -> Iterator[RunSpec]:
             yield spec.with_(segment_rows=events // (ROTATIONS_OF_FEW if events < FEW_EVENTS else ROTATIONS))
         elif name != "grpc-swift":
             # A slow one takes fewer, which is to its advantage: its indexes stay small.
-            most = events_for(state.rate(name) * 0.5, 5 * seconds, 500)
+            longest = INDEXED_TIMES.get(name, USUAL_INDEXED_TIMES) * seconds
+            most = events_for(state.rate(name) * INDEXED_SPEED, longest, 500)
             yield spec.with_(events=min(events, most))
 
 
 def _indexed_seconds(state: State) -> float:
-    others = len([name for name in _indexed_contestants(state) if name not in ("docket", "grpc-swift")])
-    return (OVERHEAD_SECONDS + 4.5 * state.settings.seconds) * others + _run_seconds(state.settings.seconds)
+    times = [
+        INDEXED_GUESSES.get(name, USUAL_INDEXED_TIMES) for name in _indexed_contestants(state) if name != "grpc-swift"
+    ]
+    return sum(OVERHEAD_SECONDS + one * state.settings.seconds for one in times)
 
 
 def _single_contestants(state: State) -> list[str]:
@@ -164,7 +176,8 @@ def _latency(state: State) -> Iterator[RunSpec]:
 
 
 def _latency_seconds(state: State) -> float:
-    return len(LATENCY_LOADS) * len(_latency_contestants(state)) * (OVERHEAD_SECONDS + 1.6 * state.settings.seconds)
+    runs = len(LATENCY_LOADS) * len(_latency_contestants(state))
+    return runs * (OVERHEAD_SECONDS + 1.4 * state.settings.seconds)
 
 
 MAIN_BLOCKS = (

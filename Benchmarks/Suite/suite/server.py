@@ -37,7 +37,10 @@ DATABASE = "docket"
 # What the load generator sends; Docket refuses types that nobody has registered.
 EVENT_TYPE = "authz.decision"
 PREPARE_SECONDS = 120
-SEAL_SECONDS = 600
+STATEMENT_SECONDS = 300
+SEAL_SECONDS = 120
+# Docket's own: the smallest segment that may be set, and the share of all rows that one has at least.
+LEAST_SEGMENT_ROWS, SMALLEST_SHARE = 1000, 64
 
 
 class Server:
@@ -93,9 +96,9 @@ class Server:
             self._admin.ask(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
             self._admin.ask(f"CREATE DATABASE {DATABASE} TEMPLATE {TEMPLATE}")
             self._admin.send("CHECKPOINT")
-            self._admin.finish(SEAL_SECONDS)
+            self._admin.finish(STATEMENT_SECONDS)
 
-    def ask(self, statement: str, seconds: float = SEAL_SECONDS) -> list[list[str]]:
+    def ask(self, statement: str, seconds: float = STATEMENT_SECONDS) -> list[list[str]]:
         """The rows of a statement in the database of the current run."""
         with self._session() as session:
             session.send(statement)
@@ -111,26 +114,29 @@ class Server:
 
     def set_segment_rows(self, rows: int) -> None:
         """How many rows a segment has before the next one is begun."""
-        self.ask(f"UPDATE docket.store_policy SET segment_rows = {max(1000, rows)}")
+        self.ask(f"UPDATE docket.store_policy SET segment_rows = {max(LEAST_SEGMENT_ROWS, rows)}")
 
     def wait_until_sealed(self) -> int:
-        """Waits until the rest in the current segment is sealed and frozen too; how many segments have been."""
+        """Waits until everything is sealed and frozen but the rest, at most a sixty-fourth; how many segments are."""
         with self._session() as session:
-            session.ask("UPDATE docket.store_policy SET segment_rows = 1000")
+            # The rest is less than a segment: it becomes one of its own. Docket makes none that would be smaller than
+            # a sixty-fourth of all others.
+            session.ask(f"UPDATE docket.store_policy SET segment_rows = {LEAST_SEGMENT_ROWS}")
             deadline = time.monotonic() + SEAL_SECONDS
             while True:
-                left, sealed = session.ask(
+                left, sealed, rows = session.ask(
                     "SELECT count(*) FILTER (WHERE state = 'sealing' OR state = 'sealed' AND frozen_at IS NULL),"
-                    " count(*) FILTER (WHERE state = 'sealed') FROM docket.segments"
+                    " count(*) FILTER (WHERE state = 'sealed'), coalesce(sum(row_count), 0)::int8 FROM docket.segments"
                 )[0]
+                full = max(LEAST_SEGMENT_ROWS, int(rows) // SMALLEST_SHARE)
                 current = session.ask(
                     "SELECT count(*) FROM (SELECT FROM docket.events WHERE segment_id ="
-                    " (SELECT segment_id FROM docket.segments WHERE state = 'hot') LIMIT 1000) AS rows_of_it"
+                    f" (SELECT segment_id FROM docket.segments WHERE state = 'hot') LIMIT {full}) AS rows_of_it"
                 )[0][0]
-                if left == "0" and int(current) < 1000:
+                if left == "0" and int(current) < full:
                     return int(sealed)
                 if time.monotonic() > deadline:
-                    raise RunFailure(f"{left} segments were not sealed within {SEAL_SECONDS} s")
+                    raise RunFailure(f"{left} segments were not sealed within {SEAL_SECONDS} s; {current} rows are left")
                 time.sleep(0.1)
 
     @contextlib.contextmanager

@@ -51,13 +51,19 @@ class TimePlan:
         return self._spent_seconds / self._planned_seconds if self._planned_seconds else 1.0
 
     def allows(self, name: str, round_index: int, elapsed_seconds: float) -> bool:
-        """Whether a round (from 0) may begin. A further round leaves time for the first one of all later blocks."""
+        """Whether a round (from 0) may begin.
+
+        A planned one leaves time for the first round of all later blocks; one that is wanted beyond the plan, since the
+        machine is faster, leaves it for everything that was planned.
+        """
         share = self._share(name)
-        if round_index >= max(share.rounds, 1) or share.wanted_rounds == 0:
+        if round_index >= share.wanted_rounds:
             return False
+        later = self.shares[self.shares.index(share) + 1 :]
         needed = share.seconds_per_round
-        if round_index > 0:
-            later = self.shares[self.shares.index(share) + 1 :]
+        if share.rounds <= round_index:
+            needed += sum(one.rounds * one.seconds_per_round for one in later)
+        elif round_index > 0:
             needed += sum(one.seconds_per_round for one in later if one.rounds > 0)
         return elapsed_seconds + self.slowness * needed <= self.limit_seconds
 

@@ -34,10 +34,21 @@ def test_a_block_without_wanted_rounds_never_runs() -> None:
     assert not plan.allows("long", 0, 0)
 
 
-def test_no_more_rounds_run_than_were_planned() -> None:
+def test_no_more_rounds_run_than_are_wanted() -> None:
     plan = TimePlan(1000, [("a", 10, 2)])
     assert plan.allows("a", 1, 10)
     assert not plan.allows("a", 2, 20)
+
+
+def test_a_fast_machine_gets_more_rounds_than_planned_but_none_that_later_ones_need() -> None:
+    plan = TimePlan(100, [("a", 30, 4), ("b", 35, 1)])
+    assert rounds(plan) == [2, 1]
+    assert not plan.allows("a", 2, 60)
+    plan.record("a", 10)
+    plan.record("a", 10)
+    # 10 s more for a, about 12 for b.
+    assert plan.allows("a", 2, 20)
+    assert not plan.allows("a", 2, 90)
 
 
 def test_a_slow_machine_gets_fewer_rounds_so_that_later_blocks_are_measured() -> None:
