@@ -15,7 +15,6 @@ TITLES = {
     "loader": "bare C loader",
     "docket": "Docket",
     "go": "Go, grpc-go + pgx COPY",
-    "go-tuned": "Go, rows encoded from one set",
     "go-tuned": "Go, values reused",
     "python-copy": "Python, grpcio + asyncpg COPY",
     "python-queue": "Python, queue + executemany",
