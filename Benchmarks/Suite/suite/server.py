@@ -139,7 +139,7 @@ class Server:
                 if left == "0" and int(current) < full:
                     return int(sealed)
                 if time.monotonic() > deadline:
-                    raise RunFailure(f"{left} segments were not sealed within {SEAL_SECONDS} s, {current} rows are left")
+                    raise RunFailure(f"{left} segments were not sealed within {SEAL_SECONDS} s, {current} rows left")
                 time.sleep(0.1)
 
     @contextlib.contextmanager
