@@ -23,6 +23,8 @@ TITLES = {
 }
 # In this order they take turns, and stand in tables and plots; others follow by name.
 ORDER = tuple(TITLES)
+# Folders of peers that only hold what others are made of.
+SHARED = ("python",)
 # Those that run in Docket's place: its command line, its environment, its tables.
 DOCKET_LIKE = ("docket", "grpc-swift")
 
@@ -86,7 +88,8 @@ def find_contestants(binaries: Path, peers: list[Path]) -> list[Contestant]:
     }
     for folder in peers:
         for run in sorted(folder.glob("*/run")):
-            found[run.parent.name] = Contestant(run.parent.name, run.parent)
+            if run.parent.name not in SHARED:
+                found[run.parent.name] = Contestant(run.parent.name, run.parent)
     for name in ORDER:
         found.setdefault(name, Contestant(name, PEERS / name, missing=f"there is no {PEERS.name}/{name}/run"))
     return sorted(found.values(), key=lambda one: (ORDER.index(one.name) if one.name in ORDER else 99, one.name))

@@ -113,12 +113,12 @@ def _long_block() -> Block:
             for name in state.among("docket"):
                 yield RunSpec(
                     LONG.scenario, name, point=point, events=LONG_EVENTS, in_flight=state.settings.in_flight,
-                    writers=state.settings.writers, keep_data=index > 0,
+                    writers=state.settings.writers, keep_data=index > 0, segment_rows=LONG_EVENTS,
                 )  # fmt: skip
 
     def seconds(state: State) -> float:
         rate = state.trial_rates.get("docket", 200_000)
-        return len(LONG.points) * (OVERHEAD_SECONDS + 2 * LONG_EVENTS / rate) if state.settings.is_long else 0
+        return len(LONG.points) * (OVERHEAD_SECONDS + 4 * LONG_EVENTS / rate) if state.settings.is_long else 0
 
     return Block(LONG.scenario, f"Growth: {LONG.title}", specs, seconds)
 

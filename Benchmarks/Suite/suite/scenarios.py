@@ -20,7 +20,8 @@ LATENCY_LOADS = (20, 50, 80)
 EQUAL_LATENCY_FACTOR = 2
 # A run's costs beside the load: a new database, starting, making the events, stopping, counting.
 OVERHEAD_SECONDS = 2.5
-# Of the load's time: the faster a contestant, the more events have to be made. The loader's are made once for all rounds.
+# Of the load's time: the faster a contestant, the more events have to be made. The loader's are made once for all
+# rounds.
 MAKING_SHARES = {"docket": 1.0, "grpc-swift": 0.7}
 USUAL_MAKING_SHARE = 0.4
 # How many times a usual run somebody may take to index as many events as Docket seals; others get fewer events.

@@ -16,11 +16,14 @@ from .results import Results  # noqa: E402
 
 # Okabe and Ito's palette, which people who see fewer colours tell apart, too.
 COLOURS = {
-    "docket": "#0072B2", "loader": "#7F7F7F", "go": "#E69F00", "python-copy": "#009E73", "python-queue": "#CC79A7",
-    "rsyslog": "#D55E00", "grpc-swift": "#56B4E9",
+    "docket": "#0072B2", "loader": "#7F7F7F", "go": "#E69F00", "go-tuned": "#F0C75E", "python-copy": "#009E73",
+    "python-queue": "#CC79A7", "rsyslog": "#D55E00", "grpc-swift": "#56B4E9",
 }  # fmt: skip
 OTHER_COLOUR = "#000000"
-MARKERS = {"docket": "o", "go": "s", "python-copy": "^", "grpc-swift": "D", "python-queue": "v", "rsyslog": "P"}
+MARKERS = {
+    "docket": "o", "go": "s", "go-tuned": "d", "python-copy": "^", "grpc-swift": "D", "python-queue": "v",
+    "rsyslog": "P",
+}  # fmt: skip
 # Tol's muted palette for what isn't a contestant, so that no colour means two things.
 PARTS = {"collector": "#332288", "postgres": "#88CCEE", "emitter": "#DDCC77"}
 FOOT_INCHES = 0.45
