@@ -7,8 +7,6 @@
     private var depth = 0
     /// One bit for each open level: set for an object.
     private var objects = SIMD4<UInt64>()
-    /// The bit of the innermost open level: most texts ask for it far more often than they open one.
-    private var inObject = false
 
     init(_ bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int) {
         // An empty text has no address; nothing is read from this one.
@@ -60,25 +58,15 @@
         guard self.depth < self.maxDepth else {
             throw JSONFault(code: .tooDeep, offset: self.index, message: "nesting deeper than \(self.maxDepth) levels")
         }
+        let bit: UInt64 = 1 << UInt64(self.depth & 63)
+        if object { self.objects[self.depth >> 6] |= bit } else { self.objects[self.depth >> 6] &= ~bit }
+        self.depth &+= 1
         self.index &+= 1
         self.skipSpace()
-        guard self.peek == closing else {
-            let bit: UInt64 = 1 << UInt64(self.depth & 63)
-            if object { self.objects[self.depth >> 6] |= bit } else { self.objects[self.depth >> 6] &= ~bit }
-            self.depth &+= 1
-            self.inObject = object
-            return true
-        }
-        self.index &+= 1
-        return false
-    }
-
-    private mutating func close() {
+        guard self.peek == closing else { return true }
         self.index &+= 1
         self.depth &-= 1
-        guard self.depth > 0 else { return }
-        let level = self.depth &- 1
-        self.inObject = self.objects[level >> 6] & (1 << UInt64(level & 63)) != 0
+        return false
     }
 
     /// Goes on behind a value to the next one; true at the end of the text.
@@ -96,7 +84,8 @@
                 if isObject { try self.key() } else { self.skipSpace() }
                 return false
             case UInt8(ascii: "}") where isObject, UInt8(ascii: "]") where !isObject:
-                self.close()
+                self.index &+= 1
+                self.depth &-= 1
             default:
                 throw self.fault(isObject ? "',' or '}' was expected" : "',' or ']' was expected")
             }
@@ -125,5 +114,10 @@
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
         default: throw self.fault("a value was expected")
         }
+    }
+
+    private var inObject: Bool {
+        let level = self.depth &- 1
+        return self.objects[level >> 6] & (1 << UInt64(level & 63)) != 0
     }
 }
