@@ -8,13 +8,19 @@ import (
 	pb "docket/docketv1"
 )
 
+// From year 1 to year 9999, in microseconds since 1970.
+const (
+	earliestUs = -62_135_596_800_000_000
+	latestUs   = 253_402_300_799_999_999
+)
+
 // A request whose events have been checked.
 type batch struct {
 	id         int64
 	sequence   uint64
 	accepted   []accepted
 	rejections []*pb.Rejection
-	answer     func(*pb.PublishResponse)
+	answers    chan<- *pb.PublishResponse
 }
 
 type accepted struct {
@@ -23,8 +29,8 @@ type accepted struct {
 	position int32
 }
 
-func newBatch(request *pb.PublishRequest, answer func(*pb.PublishResponse)) *batch {
-	b := &batch{id: nextBatchID(), sequence: request.Sequence, answer: answer}
+func newBatch(request *pb.PublishRequest, answers chan<- *pb.PublishResponse) *batch {
+	b := &batch{id: nextBatchID(), sequence: request.Sequence, answers: answers}
 	b.accepted = make([]accepted, 0, len(request.Events))
 	for index, event := range request.Events {
 		typeID, rejection := check(event)
@@ -50,47 +56,91 @@ func check(event *pb.Event) (int32, *pb.Rejection) {
 	if event.OccurredAtUs == nil {
 		return 0, reject("occurred_at_us", pb.RejectionCode_REJECTION_CODE_MISSING_FIELD, "is missing")
 	}
-	for _, text := range [...]named{
-		{"source_event_id", event.SourceEventId}, {"scope", event.Scope}, {"action", event.Action},
-		{"reason", event.Reason}, {"policy", event.Policy}, {"session_id", event.SessionId},
-		{"request_id", event.RequestId}, {"agent_id", event.AgentId}, {"source", event.Source},
-	} {
-		if text.holdsNUL() {
-			return 0, reject(text.name, pb.RejectionCode_REJECTION_CODE_NUL_CHARACTER, "holds U+0000")
-		}
+	if at := *event.OccurredAtUs; at < earliestUs || at > latestUs {
+		return 0, reject("occurred_at_us", pb.RejectionCode_REJECTION_CODE_OUT_OF_RANGE, "must be from year 1 to year 9999")
 	}
-	for _, actor := range append([]*pb.Actor{event.Actor}, event.Delegation...) {
-		if actor == nil {
-			continue
-		}
-		for _, text := range [...]named{{"actor.kind", actor.Kind}, {"actor.id", actor.Id}, {"actor.user_id", actor.UserId}} {
-			if text.holdsNUL() {
-				return 0, reject(text.name, pb.RejectionCode_REJECTION_CODE_NUL_CHARACTER, "holds U+0000")
-			}
-		}
+	if field := fieldWithNUL(event); field != "" {
+		return 0, reject(field, pb.RejectionCode_REJECTION_CODE_NUL_CHARACTER, "holds U+0000")
 	}
-	if resource := event.Resource; resource != nil {
-		for _, text := range [...]named{{"resource.type", resource.Type}, {"resource.id", resource.Id}} {
-			if text.holdsNUL() {
-				return 0, reject(text.name, pb.RejectionCode_REJECTION_CODE_NUL_CHARACTER, "holds U+0000")
-			}
-		}
-	}
-	if event.Attributes != nil && !json.Valid([]byte(*event.Attributes)) {
-		return 0, reject("attributes", pb.RejectionCode_REJECTION_CODE_INVALID_JSON, "is no JSON")
+	if field := fieldWithoutJSON(event); field != "" {
+		return 0, reject(field, pb.RejectionCode_REJECTION_CODE_INVALID_JSON, "is not JSON")
 	}
 	return typeID, nil
 }
 
-type named struct {
-	name  string
-	value *string
+// The text field that PostgreSQL can't store; empty if there is none.
+func fieldWithNUL(event *pb.Event) string {
+	switch {
+	case holdsNUL(event.SourceEventId):
+		return "source_event_id"
+	case holdsNUL(event.Scope):
+		return "scope"
+	case holdsNUL(event.Action):
+		return "action"
+	case holdsNUL(event.Reason):
+		return "reason"
+	case holdsNUL(event.Policy):
+		return "policy"
+	case holdsNUL(event.SessionId):
+		return "session_id"
+	case holdsNUL(event.RequestId):
+		return "request_id"
+	case holdsNUL(event.AgentId):
+		return "agent_id"
+	case holdsNUL(event.Source):
+		return "source"
+	case event.Payload != nil && holdsNUL(event.Payload.Hash):
+		return "payload.hash"
+	}
+	if resource := event.Resource; resource != nil {
+		switch {
+		case holdsNUL(resource.Type):
+			return "resource.type"
+		case holdsNUL(resource.Id):
+			return "resource.id"
+		}
+	}
+	if field := actorFieldWithNUL(event.Actor); field != "" {
+		return "actor." + field
+	}
+	for i, actor := range event.Delegation {
+		if field := actorFieldWithNUL(actor); field != "" {
+			return fmt.Sprintf("delegation[%d].%s", i, field)
+		}
+	}
+	return ""
 }
 
-// Whether the text holds what PostgreSQL can't store.
-func (text named) holdsNUL() bool {
-	return text.value != nil && strings.IndexByte(*text.value, 0) >= 0
+func actorFieldWithNUL(actor *pb.Actor) string {
+	switch {
+	case actor == nil:
+		return ""
+	case holdsNUL(actor.Kind):
+		return "kind"
+	case holdsNUL(actor.Id):
+		return "id"
+	case holdsNUL(actor.UserId):
+		return "user_id"
+	}
+	return ""
 }
+
+func holdsNUL(text *string) bool { return text != nil && strings.IndexByte(*text, 0) >= 0 }
+
+// The JSON field that doesn't parse; empty if there is none.
+func fieldWithoutJSON(event *pb.Event) string {
+	switch {
+	case isBroken(event.Attributes):
+		return "attributes"
+	case isBroken(event.Obligations):
+		return "obligations"
+	case isBroken(event.EvaluatedRules):
+		return "evaluated_rules"
+	}
+	return ""
+}
+
+func isBroken(document *string) bool { return document != nil && !json.Valid([]byte(*document)) }
 
 func reject(field string, code pb.RejectionCode, reason string) *pb.Rejection {
 	return &pb.Rejection{Field: field, Code: code, Reason: fmt.Sprintf("%s %s", field, reason)}

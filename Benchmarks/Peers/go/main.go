@@ -11,12 +11,16 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"google.golang.org/grpc"
 )
 
 // Requests that wait for a writer: more make the senders wait, which HTTP/2's flow control passes on to the clients.
 const queueLength = 256
+
+// How long what is under way may take once the service is to end.
+const stopTimeout = 10 * time.Second
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address to serve gRPC on")
@@ -40,7 +44,8 @@ func main() {
 	server := grpc.NewServer(
 		grpc.InitialWindowSize(1<<20), grpc.InitialConnWindowSize(4<<20),
 		grpc.ReadBufferSize(256<<10), grpc.WriteBufferSize(64<<10), grpc.MaxRecvMsgSize(16<<20))
-	server.RegisterService(&serviceDescription, &service{store: store, token: *token})
+	service := &service{store: store, token: *token, stopping: make(chan struct{})}
+	server.RegisterService(&serviceDescription, service)
 	if err := writeReadyFile(*readyFile, listener.Addr().String()); err != nil {
 		log.Fatalf("cannot write the ready file: %v", err)
 	}
@@ -48,6 +53,9 @@ func main() {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	go func() {
 		<-signals
+		close(service.stopping)
+		// A client that doesn't read its answers can't keep the service from ending.
+		time.AfterFunc(stopTimeout, server.Stop)
 		server.GracefulStop()
 	}()
 	if err := server.Serve(listener); err != nil {

@@ -38,7 +38,8 @@ type rows struct {
 	riskScore                          pgtype.Float8
 	texts                              [firstBytes - firstText]pgtype.Text
 	bytes                              [firstJSON - firstBytes]pgtype.Bytea
-	jsons                              [columnCount - firstJSON]pgtype.JSON
+	// PostgreSQL receives json as it receives text; pgtype.JSON would want a copy as bytes.
+	jsons [columnCount - firstJSON]pgtype.Text
 }
 
 func newRows() *rows {
@@ -98,7 +99,7 @@ func (r *rows) Values() ([]interface{}, error) {
 	if err := r.fillDelegation(event.Delegation); err != nil {
 		return nil, err
 	}
-	r.jsons[1], r.jsons[2], r.jsons[3] = document(event.Obligations), document(event.EvaluatedRules), document(event.Attributes)
+	r.jsons[1], r.jsons[2], r.jsons[3] = text(event.Obligations), text(event.EvaluatedRules), text(event.Attributes)
 	return r.values, nil
 }
 
@@ -120,24 +121,28 @@ func (r *rows) fillTexts(event *pb.Event, payload *pb.Payload) {
 		event.Scope, actor.Kind, actor.Id, actor.UserId, event.Action, resource.Type, resource.Id, event.Reason,
 		event.Policy, event.SessionId, event.RequestId, event.AgentId, event.Source, event.SourceEventId, payload.Hash,
 	} {
-		r.texts[i] = pgtype.Text{Status: pgtype.Null}
-		if value != nil {
-			r.texts[i] = pgtype.Text{String: *value, Status: pgtype.Present}
-		}
+		r.texts[i] = text(value)
 	}
 }
 
 func (r *rows) fillDelegation(chain []*pb.Actor) error {
-	r.jsons[0] = pgtype.JSON{Status: pgtype.Null}
+	r.jsons[0] = pgtype.Text{Status: pgtype.Null}
 	if len(chain) == 0 {
 		return nil
 	}
-	text, err := json.Marshal(chain)
+	document, err := json.Marshal(chain)
 	if err != nil {
 		return err
 	}
-	r.jsons[0] = pgtype.JSON{Bytes: text, Status: pgtype.Present}
+	r.jsons[0] = pgtype.Text{String: string(document), Status: pgtype.Present}
 	return nil
+}
+
+func text(value *string) pgtype.Text {
+	if value == nil {
+		return pgtype.Text{Status: pgtype.Null}
+	}
+	return pgtype.Text{String: *value, Status: pgtype.Present}
 }
 
 func integer(value *int64) pgtype.Int8 {
@@ -152,11 +157,4 @@ func binary(value []byte) pgtype.Bytea {
 		return pgtype.Bytea{Status: pgtype.Null}
 	}
 	return pgtype.Bytea{Bytes: value, Status: pgtype.Present}
-}
-
-func document(value *string) pgtype.JSON {
-	if value == nil {
-		return pgtype.JSON{Status: pgtype.Null}
-	}
-	return pgtype.JSON{Bytes: []byte(*value), Status: pgtype.Present}
 }

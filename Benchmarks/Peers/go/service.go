@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"crypto/subtle"
+	"fmt"
 	"io"
-	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -17,9 +17,18 @@ import (
 // The types that the service knows, by name: their keys in the table.
 var knownTypes = map[string]int32{"authz.decision": 1}
 
+const (
+	// Events that one request may hold, as the protocol has it.
+	maxBatchEvents = 10_000
+	// Requests that one stream may have in work: more wait in its flow-control window.
+	maxUnderway = 64
+)
+
 type service struct {
 	store *store
 	token string
+	// Closed when the service is to end: streams take no further request then.
+	stopping chan struct{}
 }
 
 // What protoc-gen-go-grpc would generate.
@@ -64,7 +73,7 @@ func (s *service) publish(ctx context.Context, request *pb.PublishRequest) (*pb.
 		return nil, err
 	}
 	answers := make(chan *pb.PublishResponse, 1)
-	s.store.submit(newBatch(request, func(response *pb.PublishResponse) { answers <- response }))
+	s.submit(request, answers)
 	response := <-answers
 	if failure := response.GetStatus(); failure != nil {
 		return nil, status.Error(codes.Code(failure.Code), failure.Message)
@@ -72,40 +81,60 @@ func (s *service) publish(ctx context.Context, request *pb.PublishRequest) (*pb.
 	return response, nil
 }
 
-// Receives while earlier batches are committed. Send isn't safe for concurrent use, so one goroutine does it.
+// Sees to it that the request gets its answer; waits while the queue is full.
+func (s *service) submit(request *pb.PublishRequest, answers chan<- *pb.PublishResponse) {
+	if count := len(request.Events); count == 0 || count > maxBatchEvents {
+		answers <- refusal(request.Sequence, codes.InvalidArgument, fmt.Sprintf("%d events; 1 to %d are allowed", count, maxBatchEvents))
+		return
+	}
+	s.store.submit(newBatch(request, answers))
+}
+
+// Receives while earlier batches are committed; answers go out in the order of the commits.
 func (s *service) publishStream(stream grpc.ServerStream) error {
 	if err := s.authorize(stream.Context()); err != nil {
 		return err
 	}
-	answers := make(chan *pb.PublishResponse, queueLength)
-	sent := make(chan struct{})
+	// Each request holds a slot until its answer is sent. There is room for all answers, so no client holds up a writer.
+	slots := make(chan struct{}, maxUnderway)
+	answers := make(chan *pb.PublishResponse, maxUnderway)
 	go func() {
-		defer close(sent)
-		failed := false
 		for response := range answers {
-			if !failed && stream.SendMsg(response) != nil {
-				failed = true
-			}
+			// A failure ends the stream, which the receiver sees too.
+			_ = stream.SendMsg(response)
+			<-slots
 		}
 	}()
-	var underway sync.WaitGroup
-	var failure error
+	received := make(chan error, 1)
+	go func() { received <- s.receive(stream, slots, answers) }()
+	var ending error
+	select {
+	case ending = <-received:
+	case <-s.stopping:
+		ending = status.Error(codes.Unavailable, "the service is shutting down")
+	}
+	// Having all slots means that every answer is sent, and that the receiver can't go on.
+	for i := 0; i < maxUnderway; i++ {
+		slots <- struct{}{}
+	}
+	close(answers)
+	return ending
+}
+
+// Hands requests on until the stream ends; nil when the client has closed it.
+func (s *service) receive(stream grpc.ServerStream, slots chan<- struct{}, answers chan<- *pb.PublishResponse) error {
 	for {
 		request := new(pb.PublishRequest)
-		if err := stream.RecvMsg(request); err != nil {
-			if err != io.EOF {
-				failure = err
-			}
-			break
+		if err := stream.RecvMsg(request); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
 		}
-		underway.Add(1)
-		s.store.submit(newBatch(request, func(response *pb.PublishResponse) {
-			answers <- response
-			underway.Done()
-		}))
+		select {
+		case slots <- struct{}{}:
+			s.submit(request, answers)
+		case <-stream.Context().Done():
+			return stream.Context().Err()
+		}
 	}
-	underway.Wait()
-	close(answers)
-	<-sent
-	return failure
 }
