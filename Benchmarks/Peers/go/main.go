@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	_ "google.golang.org/grpc/encoding/gzip" // Accepts compressed requests.
 )
 
 // Requests that wait for a writer: more make the senders wait, which HTTP/2's flow control passes on to the clients.
