@@ -124,6 +124,8 @@ struct CollectorRuntime {
         }
         var configuration = RPCServerConfiguration(address: self.settings.grpcListen, tls: tls)
         configuration.limits.maxMessageBytes = self.settings.limits.maxBatchBytes
+        // The tuples of events are a little larger than the events, and both are kept until the commit.
+        configuration.limits.reservedBytesPerByte = 2
         configuration.shutdownGrace = .milliseconds(self.settings.drainTimeoutMilliseconds)
         return configuration
     }
@@ -142,7 +144,8 @@ private struct Database: Service {
         let reader = ConnectionSettings(conninfo: settings.readerConninfo, applicationName: "docket-reader")
         var configuration = PostgresStore.Configuration()
         configuration.writers = settings.writerCount
-        configuration.maxQueueBytes = settings.memoryLimitBytes
+        // Never reached, since nothing gets that far without a reservation, unless batches turn out far larger than reserved.
+        configuration.maxQueueBytes = 2 * settings.memoryLimitBytes
         return Database(
             store: try await PostgresStore.start(settings: writer, configuration: configuration, logger: logger),
             reader: try PostgresReader(settings: reader, connections: settings.readerCount),
