@@ -62,6 +62,7 @@ let package = Package(
         // Floor 0: C.
         .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CHashLanes"),
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -70,7 +71,7 @@ let package = Package(
         // Floor 1: values and pure functions.
         .target(name: "DocketModel", swiftSettings: houseSettings),
         .target(name: "DocketHeaders", swiftSettings: houseSettings),
-        .target(name: "DocketMerkle", dependencies: ["CLibcrypto"], swiftSettings: bridgeSettings),
+        .target(name: "DocketMerkle", dependencies: ["CHashLanes", "CLibcrypto"], swiftSettings: bridgeSettings),
         .target(name: "DocketCompression", dependencies: ["CZlib"], swiftSettings: bridgeSettings),
         .target(name: "DocketTerminal", swiftSettings: houseSettings),
 
@@ -191,7 +192,9 @@ let package = Package(
         .testTarget(
             name: "DocketImportTests", dependencies: ["DocketTestSupport", "DocketImport", "DocketModel"],
             swiftSettings: houseSettings),
-        .testTarget(name: "DocketMerkleTests", dependencies: ["DocketMerkle", crypto], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketMerkleTests", dependencies: ["DocketTestSupport", "DocketMerkle", crypto],
+            swiftSettings: houseSettings),
         .testTarget(
             name: "DocketMessagesTests",
             dependencies: ["DocketTestSupport", "CDocketProtos", "CProtobufC", "DocketMessages", "DocketModel"],

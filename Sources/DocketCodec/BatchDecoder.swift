@@ -12,6 +12,7 @@ package import DocketModel
 @safe package final class BatchDecoder {
     private let limits: Limits
     private let parser: EventParser
+    private let lanes = HashLanes()
     /// Where events that came in another form are written in their canonical one before they are hashed.
     private var leaf: UnsafeMutableRawBufferPointer
     /// The leaf hashes of the batch at hand.
@@ -68,6 +69,8 @@ package import DocketModel
         var hashes = self.hashes
         self.hashes = []
         hashes.removeAll(keepingCapacity: true)
+        // A request before this one may have turned out to be malformed halfway.
+        self.lanes.reset()
         defer {
             self.hashes = hashes
             self.tidy()
@@ -77,7 +80,7 @@ package import DocketModel
                 let range = request.events[index]
                 let bytes = unsafe UnsafeBufferPointer(rebasing: message[range])
                 let event = try unsafe self.parse(bytes, index: index)
-                unsafe hashes.append(self.leafHash(of: event, bytes))
+                unsafe self.appendLeafHash(of: event, bytes, to: &hashes)
                 let admission: Admission
                 if let refusal = unsafe check.refusal(of: event) {
                     admission = .reject(refusal)
@@ -116,17 +119,20 @@ package import DocketModel
                 + "its delegation chain is made of almost nothing but empty actors; leave them out")
     }
 
-    /// The leaf hash of the event that was parsed last, over its bytes as they came if those are canonical.
-    private func leafHash(of event: CEvent, _ bytes: UnsafeBufferPointer<UInt8>) -> MerkleHash {
-        if self.parser.isCanonical { return unsafe EventLeaf.leafHash(canonical: UnsafeRawBufferPointer(bytes)) }
-        let needed = CanonicalEvent.maxBytes(encodedBytes: bytes.count)
-        if unsafe needed > self.leaf.count {
-            unsafe self.leaf.deallocate()
-            unsafe self.leaf = .allocate(byteCount: 2 * needed, alignment: 16)
+    /// Appends the leaf hash of the event that was parsed last, over its bytes as they came if those are canonical.
+    private func appendLeafHash(of event: CEvent, _ bytes: UnsafeBufferPointer<UInt8>, to hashes: inout [MerkleHash]) {
+        var canonical = UnsafeRawBufferPointer(bytes)
+        if !self.parser.isCanonical {
+            let needed = CanonicalEvent.maxBytes(encodedBytes: bytes.count)
+            if unsafe needed > self.leaf.count {
+                unsafe self.leaf.deallocate()
+                unsafe self.leaf = .allocate(byteCount: 2 * needed, alignment: 16)
+            }
+            var writer = unsafe CanonicalEvent(self.leaf)
+            let count = unsafe writer.write(event)
+            unsafe canonical = UnsafeRawBufferPointer(rebasing: self.leaf[..<count])
         }
-        var writer = unsafe CanonicalEvent(self.leaf)
-        let count = unsafe writer.write(event)
-        return unsafe EventLeaf.leafHash(canonical: UnsafeRawBufferPointer(rebasing: self.leaf[..<count]))
+        unsafe self.lanes.appendLeaf(version: EventLeaf.version, canonical, to: &hashes)
     }
 
     /// Makes ``lastTypeName`` the event's type, which has passed the check for UTF-8; whether it was that already.
@@ -144,6 +150,8 @@ package import DocketModel
         _ batch: BatchUnderway, of request: PublishRequestView, hashes: inout [MerkleHash], key: BatchKey,
         batchID: Int64, receivedAt: Timestamp
     ) -> EncodedBatch {
+        self.lanes.finish(&hashes)
+        let (eventCount, acceptedCount) = (hashes.count, hashes.count - batch.rejections.count)
         var root: MerkleHash?
         if !batch.rejections.isEmpty {
             var rejected = batch.rejections.makeIterator()
@@ -153,16 +161,16 @@ package import DocketModel
             for (index, hash) in hashes.enumerated() {
                 if index == next?.index { next = rejected.next() } else { accepted.append(hash) }
             }
-            root = MerkleTree.root(consuming: &accepted)
+            root = self.lanes.root(consuming: &accepted)
         }
-        let contentHash = MerkleTree.root(consuming: &hashes)
+        let contentHash = self.lanes.root(consuming: &hashes)
         return EncodedBatch(
             key: key,
             batchID: batchID,
             receivedAt: receivedAt,
             tuples: batch.tuples,
-            eventCount: hashes.count,
-            acceptedCount: hashes.count - batch.rejections.count,
+            eventCount: eventCount,
+            acceptedCount: acceptedCount,
             rejections: batch.rejections,
             quarantined: batch.quarantined,
             root: (root ?? contentHash).bytes,

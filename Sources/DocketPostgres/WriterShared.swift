@@ -71,8 +71,10 @@ final class WriterShared: Sendable {
             if case .hold = turn { return Queue.Turn?.none }
             return turn
         }
-        if case .commit(let group) = turn ?? self.state.withLock({ $0.queue.nextTurn(isPatient: false) }) { return group }
-        return nil
+        guard case .commit(let group) = turn ?? self.state.withLock({ $0.queue.nextTurn(isPatient: false) }) else {
+            return nil
+        }
+        return group
     }
 
     /// What a group's bounds left behind is for another writer.
