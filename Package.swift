@@ -141,15 +141,24 @@ let package = Package(
         // A private PostgreSQL for development, tests and benchmarks.
         .target(name: "DevCluster", swiftSettings: houseSettings),
 
-        // Floor 6: the command.
+        // Floor 6: a whole collector, wired together.
+        .target(
+            name: "DocketRuntime",
+            dependencies: [
+                "DocketCollector", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC", "DocketStore",
+                "DocketTransport", argumentParser, configuration, logging, metrics, serviceLifecycle, unixSignals,
+            ],
+            swiftSettings: houseSettings),
+
+        // Floor 7: the command.
         .executableTarget(
             name: "docket",
             dependencies: [
                 "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketGRPC", "DocketHeaders",
-                "DocketImport",
-                "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC", "DocketRegistry",
-                "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser, configuration,
-                histogram, logging, metrics, nioPosix, serviceLifecycle, unixSignals,
+                "DocketImport", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC",
+                "DocketRegistry",
+                "DocketRuntime", "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser,
+                histogram, logging, nioPosix, serviceLifecycle,
             ],
             swiftSettings: houseSettings),
 
@@ -227,8 +236,8 @@ let package = Package(
         .testTarget(
             name: "DocketTests",
             dependencies: [
-                "DocketCodec", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres", "DocketTerminal",
-                "docket", argumentParser, logging,
+                "DocketCodec", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRuntime",
+                "DocketTerminal", "docket", argumentParser, logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(
