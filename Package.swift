@@ -267,3 +267,22 @@ if Context.environment["DOCKET_BENCHMARKS"] == "1" {
             path: "Benchmarks/Micro/Sources", swiftSettings: bridgeSettings),
     ]
 }
+
+// With DOCKET_BENCHMARKS=peers it has the benchmark suite's contestant that is made of Docket and grpc-swift-2.
+if Context.environment["DOCKET_BENCHMARKS"] == "peers" {
+    package.dependencies += [
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+    ]
+    package.products.append(.executable(name: "grpc-swift-peer", targets: ["grpc-swift-peer"]))
+    package.targets.append(
+        .executableTarget(
+            name: "grpc-swift-peer",
+            dependencies: [
+                "DocketCodec", "DocketCollector", "DocketGRPC", "DocketModel", "DocketOperations", "DocketRegistry",
+                "DocketRuntime", "DocketTransport", argumentParser, logging, nioCore, nioPosix, serviceLifecycle,
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+            ],
+            path: "Benchmarks/Peers/grpc-swift/Sources", swiftSettings: houseSettings))
+}
