@@ -59,10 +59,12 @@ final class StreamExchange: Sendable {
         }
     }
 
-    /// No more requests are taken; what is under way is still answered. The first fault counts.
-    func end(_ fault: GRPCStatus? = nil) {
+    /// No more requests are taken; what is under way is still answered. Of several faults the first one counts.
+    ///
+    /// - Parameter isLate: whether the fault counts even after the client's own end of the stream.
+    func end(_ fault: GRPCStatus? = nil, isLate: Bool = false) {
         self.state.withLock { state in
-            if !state.hasEnded { state.fault = fault }
+            if isLate || !state.hasEnded { state.fault = state.fault ?? fault }
             state.hasEnded = true
         }
         self.news.continuation.yield()
@@ -107,7 +109,7 @@ final class StreamExchange: Sendable {
             do throws(GRPCStatus) {
                 replies.append(try answer.streamedReply())
             } catch {
-                self.end(error)
+                self.end(error, isLate: true)
             }
         }
         return replies
