@@ -18,6 +18,7 @@ from conftest import StartCollector
 from events import event, request
 from stubs import ROOT
 from test_stream import *  # noqa: F403 - the same tests, with the client below
+from test_tls import Certificates, certificates  # noqa: F401 - the latter is a fixture
 
 PROGRAM = Path(os.environ.get("GRPC_SWIFT_PEER", ROOT / ".build" / "release" / "grpc-swift-peer"))
 
@@ -100,10 +101,22 @@ def test_an_open_stream_does_not_keep_it_from_stopping(
         outbox.put(None)
 
 
-def _start(start: Callable[..., Collector], collector: Collector) -> Collector:
+def test_it_serves_over_tls(
+    start_collector: StartCollector, collector: Collector, certificates: Certificates
+) -> None:
+    files = ("--tls-certificate", str(certificates.certificate), "--tls-key", str(certificates.key))
+    running = _start(start_collector, collector, *files)
+    credentials = grpc.ssl_channel_credentials(certificates.authority.read_bytes())
+    with Client(running.address, collector.token, credentials) as client:
+        assert client.publish_events(event()).accepted_count == 1
+    with Client(running.address, collector.token) as plain:
+        assert failure(plain.publish, request([event()])).code() == grpc.StatusCode.UNAVAILABLE
+
+
+def _start(start: Callable[..., Collector], collector: Collector, *flags: str) -> Collector:
     """A peer on the database of a collector."""
     connections = {f"DOCKET_POSTGRES_{role.upper()}": text for role, text in collector.ready["conninfo"].items()}
-    return start(command=("serve",), program=PROGRAM, environment=connections)
+    return start(*flags, command=("serve",), program=PROGRAM, environment=connections)
 
 
 def _metadata(error: grpc.RpcError) -> dict[str, str | bytes]:

@@ -28,6 +28,13 @@ struct PeerServer: Service {
         let settings = self.front.settings
         let loops = MultiThreadedEventLoopGroup(
             numberOfThreads: settings.eventLoopCount == 0 ? System.coreCount : settings.eventLoopCount)
+        try await self.serve(on: loops, grace: .milliseconds(settings.drainTimeoutMilliseconds))
+        try await loops.shutdownGracefully()
+    }
+
+    /// The server ends before the event loops do, what it holds of them included.
+    private func serve(on loops: MultiThreadedEventLoopGroup, grace: Duration) async throws {
+        let settings = self.front.settings
         var router = RPCRouter<Transport>()
         PublishService(pipeline: self.front.pipeline).register(with: &router)
         let server = GRPCServer(
@@ -35,11 +42,6 @@ struct PeerServer: Service {
                 address: Self.address(settings.grpcListen), transportSecurity: Self.security(settings),
                 config: Self.configuration(settings), eventLoopGroup: loops),
             router: router)
-        try await self.serve(server, grace: .milliseconds(settings.drainTimeoutMilliseconds))
-        try await loops.shutdownGracefully()
-    }
-
-    private func serve(_ server: GRPCServer<Transport>, grace: Duration) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.serve() }
             guard let bound = try? await server.transport.listeningAddress else {
