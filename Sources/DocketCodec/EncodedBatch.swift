@@ -15,8 +15,9 @@ package struct BatchKey: Hashable, Sendable {
     }
 }
 
-/// A batch as the store takes it: decoded once, encoded once.
-package struct EncodedBatch: Sendable, Equatable {
+/// A batch as the store takes it: decoded once, encoded once. An object, since it is handed on many times and each copy of a
+/// value would count six references.
+package final class EncodedBatch: Sendable {
     package let key: BatchKey
     /// The collector's number for the batch: see ``BatchID``.
     package let batchID: Int64
@@ -74,6 +75,16 @@ package struct EncodedBatch: Sendable, Equatable {
             receipt: Receipt(
                 batchID: self.batchID, root: self.root, durability: durability, receivedAt: self.receivedAt,
                 contentHash: self.contentHash))
+    }
+}
+
+extension EncodedBatch: Equatable {
+    package static func == (left: EncodedBatch, right: EncodedBatch) -> Bool {
+        left.key == right.key && left.batchID == right.batchID && left.receivedAt == right.receivedAt
+            && left.eventCount == right.eventCount && left.acceptedCount == right.acceptedCount
+            && left.root == right.root && left.contentHash == right.contentHash && left.tuples == right.tuples
+            && left.rejections == right.rejections && left.quarantined == right.quarantined
+            && left.request == right.request
     }
 }
 

@@ -26,7 +26,7 @@ package enum EventEncoder {
 
     /// The same for an event that has been measured: `sizeBytes` is what ``sizeBytes(of:)`` returned.
     package static func append(_ event: Event, sizeBytes size: Int, to buffer: inout [UInt8]) {
-        Self.write(capacity: 1 + varintSizeBytes(UInt64(size)) + size, to: &buffer) { cursor in
+        buffer.append(wireBytes: 1 + varintSizeBytes(UInt64(size)) + size) { cursor in
             cursor.message(4, bytes: size)
             event.describe(to: &cursor)
         }
@@ -34,7 +34,7 @@ package enum EventEncoder {
 
     /// Appends the event as a message of its own, in the canonical form of docs/evidence.md.
     static func append(canonical event: Event, to buffer: inout [UInt8]) {
-        Self.write(capacity: Self.sizeBytes(of: event), to: &buffer) { event.describe(to: &$0) }
+        buffer.append(wireBytes: Self.sizeBytes(of: event)) { event.describe(to: &$0) }
     }
 
     /// Appends an event that is encoded already, as it stands.
@@ -44,19 +44,7 @@ package enum EventEncoder {
 
     /// How large the encoded event is, in bytes, without the tag and length of ``append(_:to:)``.
     package static func sizeBytes(of event: Event) -> Int {
-        var counter = WireCounter()
-        event.describe(to: &counter)
-        return counter.bytes
-    }
-
-    static func write(capacity: Int, to buffer: inout [UInt8], _ body: (inout WireCursor) -> Void) {
-        buffer.append(addingCapacity: capacity) { out in
-            unsafe out.withUnsafeMutableBufferPointer { memory, initialized in
-                var cursor = unsafe WireCursor(ByteCursor(UnsafeMutableRawBufferPointer(memory)))
-                body(&cursor)
-                initialized += cursor.bytes
-            }
-        }
+        event.wireBytes
     }
 }
 
@@ -69,49 +57,10 @@ package func encodeEvent(_ event: Event) -> [UInt8] {
 
 // MARK: - Fields
 
-/// Takes the fields of a message in turn: counts their bytes, or writes them.
-private protocol WireSink {
-    /// How many bytes it has counted or written.
-    var bytes: Int { get }
-    mutating func varint(_ field: Int, _ value: UInt64)
-    mutating func fixed64(_ field: Int, _ value: UInt64)
-    /// 8 or 16 bytes as big-endian halves.
-    mutating func halves(_ field: Int, _ high: UInt64, _ low: UInt64?)
-    mutating func text(_ field: Int, _ value: String)
-    /// The head of a nested message of that many bytes.
-    mutating func message(_ field: Int, bytes: Int)
-}
-
-extension WireSink {
-    @inline(__always)
-    mutating func text(_ field: Int, _ value: String?) {
-        if let value { self.text(field, value) }
-    }
-
-    @inline(__always)
-    mutating func number(_ field: Int, _ value: Int64?) {
-        if let value { self.varint(field, UInt64(bitPattern: value)) }
-    }
-
-    /// A nested message, whose size is counted first.
-    @inline(__always)
-    mutating func nested(_ field: Int, _ part: some WirePart) {
-        var counter = WireCounter()
-        part.describe(to: &counter)
-        self.message(field, bytes: counter.bytes)
-        part.describe(to: &self)
-    }
-}
-
-/// What is a message on the wire.
-private protocol WirePart {
-    func describe(to sink: inout some WireSink)
-}
-
 extension Event: WirePart {
     /// The canonical form: fields in rising order of their numbers, and no message without any field but in a list.
     @inline(__always)
-    fileprivate func describe(to sink: inout some WireSink) {
+    func describe(to sink: inout some WireSink) {
         sink.halves(1, self.eventID.high, self.eventID.low)
         sink.text(2, self.sourceEventID)
         if !self.type.isEmpty { sink.text(3, self.type) }
@@ -142,7 +91,7 @@ extension Event: WirePart {
 
 extension Actor: WirePart {
     @inline(__always)
-    fileprivate func describe(to sink: inout some WireSink) {
+    func describe(to sink: inout some WireSink) {
         sink.text(1, self.kind)
         sink.text(2, self.id)
         sink.text(3, self.userID)
@@ -151,7 +100,7 @@ extension Actor: WirePart {
 
 extension Resource: WirePart {
     @inline(__always)
-    fileprivate func describe(to sink: inout some WireSink) {
+    func describe(to sink: inout some WireSink) {
         sink.text(1, self.type)
         sink.text(2, self.id)
     }
@@ -159,103 +108,9 @@ extension Resource: WirePart {
 
 extension PayloadFingerprint: WirePart {
     @inline(__always)
-    fileprivate func describe(to sink: inout some WireSink) {
+    func describe(to sink: inout some WireSink) {
         sink.text(1, self.hash)
         sink.number(2, self.inSizeBytes)
         sink.number(3, self.outSizeBytes)
-    }
-}
-
-// MARK: - Sinks
-
-/// Counts bytes.
-private struct WireCounter: WireSink {
-    private(set) var bytes = 0
-
-    @inline(__always)
-    private mutating func tag(_ field: Int) { self.bytes &+= field < 16 ? 1 : 2 }
-
-    mutating func varint(_ field: Int, _ value: UInt64) {
-        self.tag(field)
-        self.bytes &+= varintSizeBytes(value)
-    }
-
-    mutating func fixed64(_ field: Int, _ value: UInt64) {
-        self.tag(field)
-        self.bytes &+= 8
-    }
-
-    mutating func halves(_ field: Int, _ high: UInt64, _ low: UInt64?) {
-        self.tag(field)
-        self.bytes &+= low == nil ? 9 : 17
-    }
-
-    mutating func text(_ field: Int, _ value: String) {
-        let count = value.utf8.count
-        self.tag(field)
-        self.bytes &+= varintSizeBytes(UInt64(truncatingIfNeeded: count)) &+ count
-    }
-
-    mutating func message(_ field: Int, bytes: Int) {
-        self.tag(field)
-        self.bytes &+= varintSizeBytes(UInt64(truncatingIfNeeded: bytes))
-    }
-}
-
-/// Writes bytes into memory that a ``WireCounter`` has measured.
-struct WireCursor: WireSink {
-    private var out: ByteCursor
-
-    init(_ out: ByteCursor) { self.out = out }
-
-    var bytes: Int { self.out.count }
-
-    @inline(__always)
-    private mutating func raw(varint value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            self.out.store(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        self.out.store(UInt8(truncatingIfNeeded: rest))
-    }
-
-    @inline(__always)
-    private mutating func tag(_ field: Int, wireType: Int) {
-        self.raw(varint: UInt64(truncatingIfNeeded: field << 3 | wireType))
-    }
-
-    mutating func varint(_ field: Int, _ value: UInt64) {
-        self.tag(field, wireType: 0)
-        self.raw(varint: value)
-    }
-
-    mutating func fixed64(_ field: Int, _ value: UInt64) {
-        self.tag(field, wireType: 1)
-        // The cursor stores in network order; protobuf's fixed numbers are little-endian.
-        self.out.store(value.byteSwapped)
-    }
-
-    mutating func halves(_ field: Int, _ high: UInt64, _ low: UInt64?) {
-        self.tag(field, wireType: 2)
-        self.out.store(UInt8(low == nil ? 8 : 16))
-        self.out.store(high)
-        if let low { self.out.store(low) }
-    }
-
-    @inline(__always)
-    mutating func text(_ field: Int, _ value: String) {
-        self.tag(field, wireType: 2)
-        self.raw(varint: UInt64(truncatingIfNeeded: value.utf8.count))
-        let isWritten: Void? = unsafe value.utf8.withContiguousStorageIfAvailable { bytes in
-            unsafe self.out.copy(bytes.baseAddress, count: bytes.count)
-        }
-        // Only strings bridged from Objective-C have no contiguous storage.
-        if isWritten == nil { for byte in value.utf8 { self.out.store(byte) } }
-    }
-
-    mutating func message(_ field: Int, bytes: Int) {
-        self.tag(field, wireType: 2)
-        self.raw(varint: UInt64(truncatingIfNeeded: bytes))
     }
 }

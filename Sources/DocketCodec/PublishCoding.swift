@@ -21,20 +21,30 @@ package struct PublishResponseMessage: Sendable, Equatable {
 
 /// A `PublishResponse` with a verdict.
 package func encodePublishResponse(sequence: Int64, verdict: Verdict) -> [UInt8] {
-    publishResponse(sequence: sequence, field: 2, result: encodeVerdict(verdict))
+    var bytes: [UInt8] = []
+    let response = PublishResponsePart(sequence: sequence, verdict: verdict)
+    bytes.append(wireBytes: response.wireBytes) { response.describe(to: &$0) }
+    return bytes
 }
 
 /// A `PublishResponse` with an encoded `google.rpc.Status`.
 package func encodePublishResponse(sequence: Int64, status: [UInt8]) -> [UInt8] {
-    publishResponse(sequence: sequence, field: 3, result: status)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(status.count + 24)
+    if sequence != 0 { bytes.appendField(1, varint: UInt64(bitPattern: sequence)) }
+    bytes.appendField(3, bytes: status)
+    return bytes
 }
 
-private func publishResponse(sequence: Int64, field: Int, result: [UInt8]) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(result.count + 24)
-    if sequence != 0 { bytes.appendField(1, varint: UInt64(bitPattern: sequence)) }
-    bytes.appendField(field, bytes: result)
-    return bytes
+private struct PublishResponsePart: WirePart {
+    let sequence: Int64
+    let verdict: Verdict
+
+    @inline(__always)
+    func describe(to sink: inout some WireSink) {
+        if self.sequence != 0 { sink.number(1, self.sequence) }
+        sink.nested(2, self.verdict)
+    }
 }
 
 /// Reads a `PublishResponse`.
@@ -68,32 +78,40 @@ package func decodePublishResponse(_ bytes: [UInt8]) throws(CodecError) -> Publi
 /// A `docket.v1.Verdict`: also the form in which `docket.batches.verdict` keeps it.
 package func encodeVerdict(_ verdict: Verdict) -> [UInt8] {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(128 + 160 * verdict.rejections.count)
-    if verdict.acceptedCount > 0 { bytes.appendField(1, varint: UInt64(verdict.acceptedCount)) }
-    var rejected: [UInt8] = []
-    for rejection in verdict.rejections {
-        rejected.removeAll(keepingCapacity: true)
-        if rejection.index > 0 { rejected.appendField(1, varint: UInt64(rejection.index)) }
-        if !rejection.field.isEmpty { rejected.appendField(2, bytes: rejection.field.utf8) }
-        if rejection.code != .unspecified { rejected.appendField(3, varint: UInt64(rejection.code.rawValue)) }
-        if !rejection.reason.isEmpty { rejected.appendField(4, bytes: rejection.reason.utf8) }
-        bytes.appendField(2, bytes: rejected)
-    }
-    bytes.appendField(3, bytes: encodeReceipt(verdict.receipt))
-    if verdict.replayed { bytes.appendField(4, varint: 1) }
+    bytes.append(wireBytes: verdict.wireBytes) { verdict.describe(to: &$0) }
     return bytes
 }
 
-private func encodeReceipt(_ receipt: Receipt) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(96)
-    if receipt.batchID != 0 { bytes.appendField(1, varint: UInt64(bitPattern: receipt.batchID)) }
-    if !receipt.root.isEmpty { bytes.appendField(2, bytes: receipt.root) }
-    bytes.appendField(3, varint: UInt64(receipt.durability.rawValue))
-    let receivedAt = receipt.receivedAt.microsecondsSinceEpoch
-    if receivedAt != 0 { bytes.appendField(4, varint: UInt64(bitPattern: receivedAt)) }
-    if !receipt.contentHash.isEmpty { bytes.appendField(5, bytes: receipt.contentHash) }
-    return bytes
+extension Verdict: WirePart {
+    @inline(__always)
+    func describe(to sink: inout some WireSink) {
+        if self.acceptedCount > 0 { sink.varint(1, UInt64(self.acceptedCount)) }
+        for rejection in self.rejections { sink.nested(2, rejection) }
+        sink.nested(3, self.receipt)
+        if self.replayed { sink.varint(4, 1) }
+    }
+}
+
+extension Rejection: WirePart {
+    @inline(__always)
+    func describe(to sink: inout some WireSink) {
+        if self.index > 0 { sink.varint(1, UInt64(self.index)) }
+        if !self.field.isEmpty { sink.text(2, self.field) }
+        if self.code != .unspecified { sink.varint(3, UInt64(self.code.rawValue)) }
+        if !self.reason.isEmpty { sink.text(4, self.reason) }
+    }
+}
+
+extension Receipt: WirePart {
+    @inline(__always)
+    func describe(to sink: inout some WireSink) {
+        if self.batchID != 0 { sink.number(1, self.batchID) }
+        if !self.root.isEmpty { sink.data(2, self.root) }
+        sink.varint(3, UInt64(self.durability.rawValue))
+        let receivedAt = self.receivedAt.microsecondsSinceEpoch
+        if receivedAt != 0 { sink.number(4, receivedAt) }
+        if !self.contentHash.isEmpty { sink.data(5, self.contentHash) }
+    }
 }
 
 /// Reads a `docket.v1.Verdict`. A rejection code that this version doesn't know reads as `unspecified`.

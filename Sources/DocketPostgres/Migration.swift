@@ -33,6 +33,7 @@ package struct Migration: Sendable, Equatable {
         Migration(4, "segments", PackageResources._004_segments_sql, extensions: ["btree_gin"]),
         Migration(5, "log", PackageResources._005_log_sql),
         Migration(6, "quarantine", PackageResources._006_quarantine_sql),
+        Migration(7, "floor_plan", PackageResources._007_floor_plan_sql),
     ]
 
     private init(_ version: Int32, _ name: String, _ sql: [UInt8], extensions: [String] = []) {

@@ -4,7 +4,7 @@ package import Logging
 
 /// Stores batches in PostgreSQL: a bounded queue, and a few writers that empty it (``CommitWriter``).
 package final class PostgresStore: EventStore {
-    /// What can be set. Each bound is at least 1.
+    /// What can be set. Each bound is at least 1, but `minConcurrentBytes`, which may be 0.
     package struct Configuration: Sendable, Equatable {
         /// How many writers, each a thread and a connection. Two hide each other's fsync; where that is slow, 3 or 4.
         package var writers = 2
@@ -14,6 +14,11 @@ package final class PostgresStore: EventStore {
         package var maxGroupBytes = 16 * 1024 * 1024
         /// The most batches of one commit group: bounds the text of its statement.
         package var maxGroupBatches = 4096
+        /// How many bytes must wait for a writer to begin while another one commits: about 150 batches of one event. Fewer
+        /// share the next commit.
+        package var minConcurrentBytes = 256 * 1024
+        /// How long batches wait for that: where an fsync is slow, two writers hide each other's all the same.
+        package var maxHold: Duration = .milliseconds(5)
         /// How long an outage of PostgreSQL may last before batches are answered as `unavailable` at once.
         package var unavailableAfter: Duration = .seconds(15)
 

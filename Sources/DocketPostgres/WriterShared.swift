@@ -30,18 +30,19 @@ final class WriterShared: Sendable {
         self.logger = logger
         let queue = Queue(
             maxBytes: configuration.maxQueueBytes, maxGroupBytes: configuration.maxGroupBytes,
-            maxGroupBatches: configuration.maxGroupBatches)
+            maxGroupBatches: configuration.maxGroupBatches, minConcurrentBytes: configuration.minConcurrentBytes)
         self.state = Monitor(State(queue: queue))
     }
 
-    /// Queues a batch and wakes a writer.
+    /// Queues a batch and wakes a writer, if there is something to do for one. The first batch that has to wait wakes one
+    /// too: it sees to it that the wait isn't long.
     func offer(_ batch: EncodedBatch, completion: @escaping BatchCompletion) -> Queue.Offer {
         var offer = Queue.Offer.closed
         var heldBytes = 0
         self.state.withLockWakingOne { state in
             offer = state.queue.offer(batch, completion: completion)
             heldBytes = state.queue.heldBytes
-            return offer == .queued
+            return offer == .queued && (state.queue.isReady || state.queue.waitingCount == 1)
         }
         if offer == .queued { self.metrics.held(bytes: heldBytes) }
         return offer
@@ -49,16 +50,35 @@ final class WriterShared: Sendable {
 
     /// Waits for the next group; `nil` when the queue is closed and empty.
     func nextGroup() -> [Queue.Entry]? {
-        let turn: (group: [Queue.Entry]?, isMoreLeft: Bool)? = self.state.wait { state in
-            switch state.queue.nextTurn() {
-            case .commit(let group): (group, state.queue.waitingCount > 0)
-            case .wait: nil
-            case .end: (nil, false)
+        while true {
+            let turn = self.state.wait { state in
+                let turn = state.queue.nextTurn()
+                if case .wait = turn { return Queue.Turn?.none }
+                return turn
+            }
+            switch turn {
+            case .commit(let group): return self.begin(group)
+            case .hold: if let group = self.nextGroupWhileHeld() { return self.begin(group) }
+            case .wait, .end, nil: return nil
             }
         }
-        // What a group's bounds left behind is for another writer.
-        if turn?.isMoreLeft == true { self.state.withLockWakingOne { _ in true } }
-        return turn?.group
+    }
+
+    /// Waits while small batches are held back for the end of the group in flight, but not long; `nil` when they are gone.
+    private func nextGroupWhileHeld() -> [Queue.Entry]? {
+        let turn = self.state.wait(for: self.configuration.maxHold) { state in
+            let turn = state.queue.nextTurn()
+            if case .hold = turn { return Queue.Turn?.none }
+            return turn
+        }
+        if case .commit(let group) = turn ?? self.state.withLock({ $0.queue.nextTurn(isPatient: false) }) { return group }
+        return nil
+    }
+
+    /// What a group's bounds left behind is for another writer.
+    private func begin(_ group: [Queue.Entry]) -> [Queue.Entry] {
+        self.state.withLockWakingOne { $0.queue.isReady }
+        return group
     }
 
     /// Frees the room and the keys of answered batches. Batches that waited for one of those keys get their turn.

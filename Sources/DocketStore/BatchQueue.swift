@@ -8,6 +8,8 @@ package import DocketCodec
 ///   lives as long as its commit.
 /// - A batch larger than the bound is taken when nothing else is held, so that every legal batch gets through in the
 ///   end.
+/// - While a group is in flight, small batches wait for its end, so that many of them share the price of a commit; a second
+///   writer is for what is large, or for what has waited long enough.
 /// - No two batches of one key are in flight at once: the second waits until the first one's group is finished, and
 ///   then finds the first one's row.
 package struct BatchQueue<Completion: Sendable>: Sendable {
@@ -33,6 +35,8 @@ package struct BatchQueue<Completion: Sendable>: Sendable {
         case commit([Entry])
         /// Nothing can be taken now: nothing waits, or only batches whose key is in flight.
         case wait
+        /// What waits is too little for a commit beside the one in flight: wait for that one's end, but not long.
+        case hold
         /// The queue is closed and nothing waits: the writer may end.
         case end
     }
@@ -43,9 +47,12 @@ package struct BatchQueue<Completion: Sendable>: Sendable {
     package let maxGroupBytes: Int
     /// The most batches of one group.
     package let maxGroupBatches: Int
+    /// How many bytes must wait for a commit beside one that is in flight.
+    package let minConcurrentBytes: Int
 
     private var waiting: [Entry] = []
     private var keysInFlight: Set<BatchKey> = []
+    private var waitingBytes = 0
     /// Bytes held, waiting and in flight.
     package private(set) var heldBytes = 0
     /// Batches held, waiting and in flight.
@@ -53,16 +60,24 @@ package struct BatchQueue<Completion: Sendable>: Sendable {
     /// Whether ``close()`` was called.
     package private(set) var isClosed = false
 
-    /// A queue with its bounds, each at least 1.
-    package init(maxBytes: Int, maxGroupBytes: Int, maxGroupBatches: Int) {
+    /// A queue with its bounds, each at least 1 but `minConcurrentBytes`, which may be 0.
+    package init(maxBytes: Int, maxGroupBytes: Int, maxGroupBatches: Int, minConcurrentBytes: Int = 0) {
         precondition(maxBytes > 0 && maxGroupBytes > 0 && maxGroupBatches > 0, "a bound of a queue is at least 1")
         self.maxBytes = maxBytes
         self.maxGroupBytes = maxGroupBytes
         self.maxGroupBatches = maxGroupBatches
+        self.minConcurrentBytes = minConcurrentBytes
     }
 
     /// How many batches wait for a writer.
     package var waitingCount: Int { self.waiting.count }
+
+    /// Whether enough waits for a writer to begin at once.
+    package var isReady: Bool {
+        guard !self.waiting.isEmpty else { return false }
+        return self.waitingBytes >= self.minConcurrentBytes || self.waitingBytes == self.heldBytes
+            || self.waiting.count >= self.maxGroupBatches || self.isClosed
+    }
 
     /// Takes a batch in, or says why not.
     package mutating func offer(_ batch: EncodedBatch, completion: Completion) -> Offer {
@@ -72,13 +87,17 @@ package struct BatchQueue<Completion: Sendable>: Sendable {
             return .full(heldBytes: self.heldBytes)
         }
         self.waiting.append(Entry(batch: batch, completion: completion, sizeBytes: size))
+        self.waitingBytes += size
         self.heldBytes += size
         self.heldBatches += 1
         return .queued
     }
 
     /// The next commit group: all that waits, within a group's bounds and without a key that is in flight.
-    package mutating func nextTurn() -> Turn {
+    ///
+    /// - Parameter isPatient: Whether to ``Turn/hold`` small batches while a group is in flight.
+    package mutating func nextTurn(isPatient: Bool = true) -> Turn {
+        if isPatient, !self.waiting.isEmpty, !self.isReady { return .hold }
         var group: [Entry] = []
         var left: [Entry] = []
         var bytes = 0
@@ -96,6 +115,7 @@ package struct BatchQueue<Completion: Sendable>: Sendable {
             bytes += entry.sizeBytes
         }
         self.waiting = left
+        self.waitingBytes -= bytes
         if !group.isEmpty { return .commit(group) }
         return self.isClosed && left.isEmpty ? .end : .wait
     }

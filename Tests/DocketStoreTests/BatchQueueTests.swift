@@ -31,6 +31,11 @@ struct BatchQueueTests {
         return false
     }
 
+    private func isHold(_ turn: Queue.Turn) -> Bool {
+        if case .hold = turn { return true }
+        return false
+    }
+
     @Test("gives a writer all that waits, in the order that it came, with whom to tell")
     func takesAll() {
         var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
@@ -96,6 +101,45 @@ struct BatchQueueTests {
         #expect(self.sequences(second) == [1])
         queue.finish(second)
         #expect(self.sequences(self.take(&queue)) == [1])
+    }
+
+    @Test("holds small batches back while a group is in flight, so that they share the next commit")
+    func holding() throws {
+        var queue = Queue(
+            maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 100, minConcurrentBytes: 3 * self.flat)
+        #expect(!queue.isReady)
+        _ = queue.offer(batch(1), completion: 0)
+        #expect(queue.isReady, "nothing is in flight")
+        let first = try #require(self.take(&queue))
+        for sequence in 2...3 as ClosedRange<Int64> { _ = queue.offer(batch(sequence), completion: 0) }
+        #expect(!queue.isReady)
+        #expect(self.isHold(queue.nextTurn()))
+        queue.finish(first)
+        #expect(queue.isReady)
+        #expect(self.sequences(self.take(&queue)) == [2, 3])
+    }
+
+    @Test("gives a second group out beside one in flight when enough waits, or when the writer has lost patience")
+    func concurrentGroups() throws {
+        var queue = Queue(
+            maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 2, minConcurrentBytes: 3 * self.flat)
+        _ = queue.offer(batch(1), completion: 0)
+        _ = try #require(self.take(&queue))
+        _ = queue.offer(batch(2, bytes: 2 * self.flat), completion: 0)
+        #expect(queue.isReady)
+        #expect(self.sequences(self.take(&queue)) == [2], "as many bytes as are asked for")
+        _ = queue.offer(batch(3), completion: 0)
+        #expect(self.isHold(queue.nextTurn()))
+        guard case .commit(let impatient) = queue.nextTurn(isPatient: false) else {
+            Issue.record("a writer without patience gets what there is")
+            return
+        }
+        #expect(self.sequences(impatient) == [3])
+        for sequence in 4...5 as ClosedRange<Int64> { _ = queue.offer(batch(sequence), completion: 0) }
+        #expect(self.sequences(self.take(&queue)) == [4, 5], "as many batches as a group holds")
+        _ = queue.offer(batch(6), completion: 0)
+        queue.close()
+        #expect(self.sequences(self.take(&queue)) == [6], "nothing more will come")
     }
 
     @Test("takes nothing more in once closed, gives out what it holds, and then says that this is the end")
