@@ -67,6 +67,12 @@ package final class EncodedBatch: Sendable {
         self.request = request
     }
 
+    /// What the batch takes in memory, nearly: its tuples, its request, its quarantined events, and a flat part for the rest.
+    package var sizeBytes: Int {
+        let bytes = self.tuples.count + (self.request?.message.count ?? 0) + 256 * self.rejections.count
+        return self.quarantined.reduce(1024 + bytes) { $0 + $1.event.count }
+    }
+
     /// The verdict on the batch once it is stored that safely.
     package func verdict(durability: Durability) -> Verdict {
         Verdict(

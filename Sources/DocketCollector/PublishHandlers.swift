@@ -97,7 +97,10 @@ enum PublishHandler {
         try pipeline.admit(token)
         return UnaryHandler { message, call in
             let (reference, reservation) = (call.reference, message.reservation)
-            pipeline.publish(message.bytes, token: token, decoder: call.decoder(limits: pipeline.limits)) { answer in
+            pipeline.publish(
+                message.bytes, token: token, decoder: call.decoder(limits: pipeline.limits),
+                encoded: { reservation.resize(toBytes: $0) }
+            ) { answer in
                 reservation.release()
                 do throws(GRPCStatus) {
                     reference.reply(try answer.reply())
@@ -140,8 +143,10 @@ final class PublishStreamHandler: ServerCallHandler {
         let (reference, reservation) = (call.reference, message.reservation)
         // The answer comes back by way of the call's loop, where alone the handler may be touched.
         let handler = NIOLoopBound(self, eventLoop: call.connection.eventLoop)
-        self.pipeline.publish(message.bytes, token: self.token, decoder: call.decoder(limits: self.pipeline.limits)) {
-            answer in
+        self.pipeline.publish(
+            message.bytes, token: self.token, decoder: call.decoder(limits: self.pipeline.limits),
+            encoded: { reservation.resize(toBytes: $0) }
+        ) { answer in
             reservation.release()
             reference.execute { call in handler.value.answer(answer, call: call) }
         }

@@ -43,9 +43,11 @@ package struct PublishPipeline: Sendable {
     ///   - message: an encoded `docket.v1.PublishRequest`.
     ///   - token: what the caller has shown. It is looked up anew for each batch, so that a revoked one stops at once.
     ///   - decoder: the event loop's own.
+    ///   - encoded: called with the batch's size in memory, in bytes, before the store gets it; not when it is refused.
     ///   - answer: called exactly once, on any thread, perhaps before this returns.
     package func publish(
-        _ message: [UInt8], token: AccessToken, decoder: BatchDecoder, answer: @escaping @Sendable (Answer) -> Void
+        _ message: [UInt8], token: AccessToken, decoder: BatchDecoder, encoded: (_ sizeBytes: Int) -> Void = { _ in },
+        answer: @escaping @Sendable (Answer) -> Void
     ) {
         self.metrics.received(bytes: message.count)
         let batch: EncodedBatch
@@ -57,6 +59,7 @@ package struct PublishPipeline: Sendable {
             answer(.refused(sequence: sequence, error))
             return
         }
+        encoded(batch.sizeBytes)
         let (metrics, sequence, hash) = (self.metrics, batch.key.sequence, batch.contentHash)
         self.store.submit(batch) { result in
             switch result {

@@ -150,6 +150,8 @@ extension CollectorServer {
         }
         var configuration = RPCServerConfiguration(address: settings.grpcListen, tls: tls)
         configuration.limits.maxMessageBytes = settings.limits.maxBatchBytes
+        // The tuples of events are a little larger than the events, and both are kept until the commit.
+        configuration.limits.reservedBytesPerByte = 2
         configuration.shutdownGrace = .milliseconds(settings.drainTimeoutMilliseconds)
         self.init(
             configuration: configuration, memoryLimitBytes: settings.memoryLimitBytes,

@@ -17,7 +17,9 @@ struct Database: Service {
         let reader = ConnectionSettings(conninfo: settings.readerConninfo, applicationName: "docket-reader")
         var configuration = PostgresStore.Configuration()
         configuration.writers = settings.writerCount
-        configuration.maxQueueBytes = settings.memoryLimitBytes
+        // Never reached behind Docket's own server, since nothing gets that far without a reservation, unless batches turn
+        // out far larger than reserved.
+        configuration.maxQueueBytes = 2 * settings.memoryLimitBytes
         return Database(
             store: try await PostgresStore.start(settings: writer, configuration: configuration, logger: logger),
             reader: try PostgresReader(settings: reader, connections: settings.readerCount),

@@ -82,7 +82,7 @@ package struct BatchQueue<Completion: Sendable>: Sendable {
     /// Takes a batch in, or says why not.
     package mutating func offer(_ batch: EncodedBatch, completion: Completion) -> Offer {
         guard !self.isClosed else { return .closed }
-        let size = Self.sizeBytes(of: batch)
+        let size = batch.sizeBytes
         guard self.heldBytes == 0 || self.heldBytes + size <= self.maxBytes else {
             return .full(heldBytes: self.heldBytes)
         }
@@ -132,10 +132,4 @@ package struct BatchQueue<Completion: Sendable>: Sendable {
 
     /// Takes nothing more in; what is held can still be committed.
     package mutating func close() { self.isClosed = true }
-
-    /// What a batch counts: its tuples, its request, its quarantined events, and a flat part for the rest.
-    package static func sizeBytes(of batch: EncodedBatch) -> Int {
-        let bytes = batch.tuples.count + (batch.request?.message.count ?? 0) + 256 * batch.rejections.count
-        return batch.quarantined.reduce(1024 + bytes) { $0 + $1.event.count }
-    }
 }

@@ -56,7 +56,7 @@ package final class MemoryBudget: Sendable {
         self.state = Mutex(State(availableBytes: limitBytes))
     }
 
-    /// What isn't reserved now, in bytes.
+    /// What isn't reserved now, in bytes; below 0 while messages have turned out larger than was reserved for them.
     package var availableBytes: Int { self.state.withLock { $0.availableBytes } }
 
     /// How many requests wait now.
@@ -108,6 +108,7 @@ package final class MemoryBudget: Sendable {
         }
     }
 
+    /// Gives bytes back, or takes more, where `bytes` is negative: nobody gets anything until that is made up for.
     fileprivate func giveBack(_ bytes: Int) {
         self.settle { $0.availableBytes += bytes }
     }
@@ -161,16 +162,22 @@ package final class MessageReservation: Sendable {
     }
 
     /// Gives back what is held above `bytes`: the message turned out smaller than it might have been.
-    package func shrink(toBytes bytes: Int) {
-        precondition(bytes >= 0, "a reservation can't shrink to \(bytes) bytes")
+    package func shrink(toBytes bytes: Int) { self.change { min($0, bytes) } }
+
+    /// Holds `bytes` from now on, more or less than before: so much has been made of the message. What is more is taken even
+    /// when the budget hasn't got it, since the memory is taken already; then others wait the longer. Nothing happens after
+    /// the release.
+    package func resize(toBytes bytes: Int) { self.change { $0 == 0 ? 0 : max(1, bytes) } }
+
+    private func change(_ size: (Int) -> Int) {
         var current = self.held.load(ordering: .relaxed)
-        while current > bytes {
+        while true {
+            let desired = size(current)
+            precondition(desired >= 0, "a reservation can't be of \(desired) bytes")
+            guard desired != current else { return }
             let (exchanged, original) = self.held.compareExchange(
-                expected: current, desired: bytes, ordering: .relaxed)
-            if exchanged {
-                self.budget.giveBack(current - bytes)
-                return
-            }
+                expected: current, desired: desired, ordering: .relaxed)
+            if exchanged { return self.budget.giveBack(current - desired) }
             current = original
         }
     }

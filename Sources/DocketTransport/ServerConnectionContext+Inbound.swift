@@ -87,7 +87,7 @@ extension ServerConnectionContext {
             case .message(let bytes):
                 guard case .granted(let reservation, _) = call.announced else { break }
                 call.announced = nil
-                reservation.shrink(toBytes: bytes.count)
+                reservation.shrink(toBytes: self.reservedBytes(forHeapBytes: bytes.count))
                 handler.receive(InboundMessage(bytes: bytes, reservation: reservation), call: call)
             case .end:
                 handler.receiveEnd(call: call)
@@ -106,7 +106,8 @@ extension ServerConnectionContext {
     private func reserve(_ call: ServerCallContext, wireBytes: Int, heapBytes: Int) {
         let mailbox = self.mailbox
         let streamID = call.streamID
-        let answer = self.environment.budget.reserve(heapBytes, owner: self.budgetOwner) { reservation in
+        let bytes = self.reservedBytes(forHeapBytes: heapBytes)
+        let answer = self.environment.budget.reserve(bytes, owner: self.budgetOwner) { reservation in
             mailbox.post(.granted(streamID: streamID, reservation))
         }
         switch answer {
@@ -122,6 +123,12 @@ extension ServerConnectionContext {
                     "a message of \(heapBytes) bytes is over the server's memory budget of "
                         + "\(self.environment.budget.limitBytes)"))
         }
+    }
+
+    /// What is reserved for a message of that size. A message that fits into the whole budget is never too large because of
+    /// what will be made of it.
+    private func reservedBytes(forHeapBytes bytes: Int) -> Int {
+        max(bytes, min(bytes * self.environment.limits.reservedBytesPerByte, self.environment.budget.limitBytes))
     }
 
     private func grant(_ call: ServerCallContext, _ reservation: MessageReservation, wireBytes: Int) {

@@ -8,6 +8,9 @@ package struct ServerConnectionLimits: Sendable, Hashable {
     package var connectionWindowBytes = 4 << 20
     /// The longest message, in bytes, before and after decompression.
     package var maxMessageBytes = 4 << 20
+    /// How many bytes are reserved for each byte of a message: for itself and for what will be made of it. The handler
+    /// corrects that once it knows (``MessageReservation/resize(toBytes:)``).
+    package var reservedBytesPerByte = 1
     /// What may wait for a peer that doesn't read, in bytes a connection. The call that exceeds it is reset.
     package var maxQueuedOutboundBytes = 16 << 20
     /// How long TLS and the HTTP/2 preface may take.
@@ -32,6 +35,7 @@ package struct ServerConnectionLimits: Sendable, Hashable {
         try check("streamWindowBytes", self.streamWindowBytes, 1_024...(16 << 20))
         try check("connectionWindowBytes", self.connectionWindowBytes, 65_535...(1 << 30))
         try check("maxMessageBytes", self.maxMessageBytes, 1...(256 << 20))
+        try check("reservedBytesPerByte", self.reservedBytesPerByte, 1...100)
         try check("maxQueuedOutboundBytes", self.maxQueuedOutboundBytes, 65_536...(1 << 30))
         for (name, value) in [
             ("handshakeTimeout", self.handshakeTimeout), ("messageTimeout", self.messageTimeout),

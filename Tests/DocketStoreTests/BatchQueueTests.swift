@@ -16,7 +16,7 @@ private func batch(_ sequence: Int64, bytes: Int = 0, rejected: [Int] = []) -> E
 struct BatchQueueTests {
     typealias Queue = BatchQueue<Int>
     /// What a batch without tuples counts.
-    private let flat = Queue.sizeBytes(of: batch(0))
+    private let flat = batch(0).sizeBytes
 
     /// The sequences of the group that a writer gets; `nil` for none.
     private func take(_ queue: inout Queue) -> [Queue.Entry]? {
@@ -63,8 +63,8 @@ struct BatchQueueTests {
 
     @Test("counts tuples and quarantined events")
     func sizes() {
-        #expect(Queue.sizeBytes(of: batch(1, bytes: 1000)) == self.flat + 1000)
-        #expect(Queue.sizeBytes(of: batch(1, rejected: [10, 20])) == self.flat + 30)
+        #expect(batch(1, bytes: 1000).sizeBytes == self.flat + 1000)
+        #expect(batch(1, rejected: [10, 20]).sizeBytes == self.flat + 30)
     }
 
     @Test("takes a batch larger than the bound when nothing else is held")

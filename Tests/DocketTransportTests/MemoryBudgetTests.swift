@@ -62,6 +62,28 @@ struct MemoryBudgetTests {
         #expect(budget.availableBytes == 100)
     }
 
+    @Test("what turns out larger than reserved is taken all the same, and others wait until that is made up for")
+    func resizing() {
+        let budget = MemoryBudget(limitBytes: 100)
+        let (owner, grants) = (budget.makeOwner(), Grants())
+        guard case .granted(let first) = budget.reserve(60, owner: owner, granted: { _ in }),
+            case .granted(let second) = budget.reserve(40, owner: owner, granted: { _ in })
+        else {
+            Issue.record("60 and 40 of 100 bytes must be granted")
+            return
+        }
+        first.resize(toBytes: 90)
+        #expect(budget.availableBytes == -30 && first.bytes == 90)
+        #expect(self.ask(budget, 10, owner, 1, grants) != nil)
+        second.resize(toBytes: 10)
+        #expect(budget.availableBytes == 0 && grants.names.isEmpty)
+        first.release()
+        #expect(budget.availableBytes == 80 && grants.names == [1])
+        first.resize(toBytes: 50)
+        #expect(budget.availableBytes == 80 && first.bytes == 0, "what is released takes nothing any more")
+        second.release()
+    }
+
     @Test("more than the whole budget is refused, the whole budget is not")
     func limits() {
         let budget = MemoryBudget(limitBytes: 100)
