@@ -10,7 +10,7 @@ SAMPLE ?= $(firstword $(wildcard ../shared/data/kubernetes-audit.csv) Tests/Samp
 ARGS ?=
 
 # What the benchmark suite starts of this package.
-BENCH_PRODUCTS ?= copy-loader docket
+BENCH_PRODUCTS ?= copy-loader docket grpc-swift-peer
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -49,7 +49,7 @@ lint: ## fail when a Swift source isn't formatted, breaks a rule of .swift-forma
 
 bench: ## measure a release build beside its peers: table and plots in Benchmarks/results/
 	@scripts/bootstrap run
-	@for product in $(BENCH_PRODUCTS); do swift build -c release --product $$product || exit; done
+	@for product in $(BENCH_PRODUCTS); do DOCKET_BENCHMARKS=peers swift build -c release --product $$product || exit; done
 	@exec Benchmarks/Suite/run $(ARGS)
 
 micro: ## measure single steps: processor time and allocations of parsing, decoding, encoding, hashing

@@ -142,15 +142,24 @@ let package = Package(
         // A private PostgreSQL for development, tests and benchmarks.
         .target(name: "DevCluster", swiftSettings: houseSettings),
 
-        // Floor 6: the command.
+        // Floor 6: a whole collector, wired together.
+        .target(
+            name: "DocketRuntime",
+            dependencies: [
+                "DocketCollector", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC", "DocketStore",
+                "DocketTransport", argumentParser, configuration, logging, metrics, serviceLifecycle, unixSignals,
+            ],
+            swiftSettings: houseSettings),
+
+        // Floor 7: the command.
         .executableTarget(
             name: "docket",
             dependencies: [
                 "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketGRPC", "DocketHeaders",
-                "DocketImport",
-                "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC", "DocketRegistry",
-                "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser, configuration,
-                histogram, logging, metrics, nioPosix, serviceLifecycle, unixSignals,
+                "DocketImport", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC",
+                "DocketRegistry",
+                "DocketRuntime", "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser,
+                histogram, logging, nioPosix, serviceLifecycle,
             ],
             swiftSettings: houseSettings),
 
@@ -230,8 +239,8 @@ let package = Package(
         .testTarget(
             name: "DocketTests",
             dependencies: [
-                "DocketCodec", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres", "DocketTerminal",
-                "docket", argumentParser, logging,
+                "DocketCodec", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRuntime",
+                "DocketTerminal", "docket", argumentParser, logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(
@@ -260,4 +269,23 @@ if Context.environment["DOCKET_BENCHMARKS"] == "1" {
             ],
             path: "Benchmarks/Micro/Sources", swiftSettings: bridgeSettings),
     ]
+}
+
+// With DOCKET_BENCHMARKS=peers it has the benchmark suite's contestant that is made of Docket and grpc-swift-2.
+if Context.environment["DOCKET_BENCHMARKS"] == "peers" {
+    package.dependencies += [
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+    ]
+    package.products.append(.executable(name: "grpc-swift-peer", targets: ["grpc-swift-peer"]))
+    package.targets.append(
+        .executableTarget(
+            name: "grpc-swift-peer",
+            dependencies: [
+                "DocketCodec", "DocketCollector", "DocketGRPC", "DocketModel", "DocketOperations", "DocketRegistry",
+                "DocketRuntime", "DocketTransport", argumentParser, logging, nioCore, nioPosix, serviceLifecycle,
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+            ],
+            path: "Benchmarks/Peers/grpc-swift/Sources", swiftSettings: houseSettings))
 }

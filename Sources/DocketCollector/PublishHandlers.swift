@@ -1,9 +1,9 @@
 internal import DocketCodec
-internal import DocketGRPC
+package import DocketGRPC
 internal import DocketHeaders
 internal import DocketModel
 internal import DocketRPC
-internal import DocketRegistry
+package import DocketRegistry
 internal import DocketTransport
 internal import NIOCore
 
@@ -24,13 +24,20 @@ final class ConnectionToken {
         guard let index = headers.firstIndex(of: "authorization") else { throw .missingToken }
         let value = headers.valueBytes(at: index)
         if let token = self.token, value.elementsEqual(self.text) { return token }
-        let parts = String(decoding: value, as: UTF8.self).split(separator: " ")
+        let token = try AccessToken(authorization: String(decoding: value, as: UTF8.self))
+        self.text = value
+        self.token = token
+        return token
+    }
+}
+
+extension AccessToken {
+    /// The token of the `authorization` that a call came with; `nil` where it came with none.
+    package init(authorization: String?) throws(PublishRefusal) {
+        let parts = authorization?.split(separator: " ") ?? []
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .missingToken }
         do {
-            let token = try AccessToken(String(parts[1]))
-            self.text = value
-            self.token = token
-            return token
+            try self.init(String(parts[1]))
         } catch {
             throw PublishRefusal(error)
         }
@@ -54,6 +61,33 @@ extension ServerCallContext {
     }
 }
 
+extension PublishPipeline.Answer {
+    /// The `PublishResponse` that answers a `Publish`.
+    ///
+    /// - Throws: the status that ends the call, when the batch is refused.
+    package func reply() throws(GRPCStatus) -> [UInt8] {
+        switch self {
+        case .verdict(let sequence, let verdict): encodePublishResponse(sequence: sequence, verdict: verdict)
+        case .refused(_, let refusal): throw refusal.status
+        }
+    }
+
+    /// The `PublishResponse` that answers a request on a `PublishStream`, be it refused or not.
+    ///
+    /// - Throws: the status that ends the stream: without a sequence nobody could tell which batch is meant, and without
+    ///   a credential nothing more may come.
+    package func streamedReply() throws(GRPCStatus) -> [UInt8] {
+        switch self {
+        case .verdict(let sequence, let verdict):
+            encodePublishResponse(sequence: sequence, verdict: verdict)
+        case .refused(let sequence?, let refusal) where refusal.code != .unauthenticated:
+            encodePublishResponse(sequence: sequence, status: refusal.serializedStatus)
+        case .refused(_, let refusal):
+            throw refusal.status
+        }
+    }
+}
+
 /// `docket.v1.CollectorService/Publish`: one batch, one answer.
 enum PublishHandler {
     static func make(
@@ -68,11 +102,10 @@ enum PublishHandler {
                 encoded: { reservation.resize(toBytes: $0) }
             ) { answer in
                 reservation.release()
-                switch answer {
-                case .verdict(let sequence, let verdict):
-                    reference.reply(encodePublishResponse(sequence: sequence, verdict: verdict))
-                case .refused(_, let refusal):
-                    reference.finish(refusal.status)
+                do throws(GRPCStatus) {
+                    reference.reply(try answer.reply())
+                } catch {
+                    reference.finish(error)
                 }
             }
         }
@@ -128,15 +161,11 @@ final class PublishStreamHandler: ServerCallHandler {
 
     private func answer(_ answer: PublishPipeline.Answer, call: ServerCallContext) {
         self.unanswered -= 1
-        switch answer {
-        case .verdict(let sequence, let verdict):
-            call.send(encodePublishResponse(sequence: sequence, verdict: verdict))
-        case .refused(let sequence?, let refusal) where refusal.code != .unauthenticated:
-            call.send(encodePublishResponse(sequence: sequence, status: refusal.serializedStatus))
-        case .refused(_, let refusal):
-            // Without a sequence nobody could tell which batch is meant; without a credential nothing more may come. What
-            // came before may be committed by now, and its answer is owed.
-            self.fault = self.fault ?? refusal.status
+        do throws(GRPCStatus) {
+            call.send(try answer.streamedReply())
+        } catch {
+            // What came before may be committed by now, and its answer is owed.
+            self.fault = self.fault ?? error
         }
         self.finishIfDone(call)
     }

@@ -101,17 +101,23 @@ package struct HostPort: Sendable, Equatable, CustomStringConvertible {
     package var description: String { TransportAddress.tcp(host: self.host, port: self.port).description }
 }
 
-/// An error of the operator's side: configuration and pages.
+/// An error of the operator's side: configuration, pages, and the files of both.
 package struct OperationsError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable, Equatable {
         /// A setting is malformed, out of bounds, or in conflict with another.
         case invalidConfiguration
         /// The pages can't be served where a setting says.
         case bind
+        /// A file that is named can't be read.
+        case unreadable
+        /// A file can't be made or replaced where it is named.
+        case cannotCreate
+        /// Writing into a file failed.
+        case writeFailed
     }
 
     package let code: Code
-    /// Names the setting, its value, the bounds and the remedy.
+    /// Names the setting or the file, its value, the bounds and the remedy.
     package let message: String
     package let cause: (any Error)?
 

@@ -1,5 +1,4 @@
 import ArgumentParser
-import DocketOperations
 import Foundation
 
 /// The command `docket`: the collector, its development environment, and the tools around the log.
@@ -32,18 +31,11 @@ struct Docket: AsyncParsableCommand {
             }
         } catch is OutputClosed {
             return
-        } catch let error as CommandError {
-            Self.end(with: error)
-        } catch let error as OperationsError {
-            Self.end(with: CommandError(error))
         } catch {
-            Self.exit(withError: error)
+            guard let known = CommandError(thrown: error) else { Self.exit(withError: error) }
+            known.report()
+            Self.exit(withError: ExitCode(known.exitCode.rawValue))
         }
-    }
-
-    private static func end(with error: CommandError) -> Never {
-        error.report()
-        Self.exit(withError: ExitCode(error.exitCode.rawValue))
     }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DocketModel
 import DocketOperations
+import DocketRuntime
 import DocketTerminal
 import Logging
 import Testing

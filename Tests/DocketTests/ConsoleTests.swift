@@ -1,3 +1,5 @@
+import DocketOperations
+import DocketRuntime
 import Foundation
 import Testing
 
@@ -90,10 +92,10 @@ struct SecretFileTests {
 
     @Test("says where it can't be written")
     func noFolder() throws {
-        let error = try #require(throws: CommandError.self) {
+        let error = try #require(throws: OperationsError.self) {
             try SecretFile.write(Data(), to: "/nonexistent/profile.json")
         }
-        #expect(error.exitCode == .cannotCreate)
+        #expect(CommandError(error).exitCode == .cannotCreate)
         #expect(error.message.contains("/nonexistent/profile.json"))
     }
 }

@@ -36,9 +36,10 @@ class Collector:
         folder: Path | None = None,
         command: Sequence[str] = ("dev", "--data-directory", "data"),
         environment: dict[str, str] | None = None,
+        program: Path = BINARY,
     ):
         """Starts it; with `folder` on the data that an earlier one left there."""
-        self._name = f"docket {command[0]}"
+        self._name = f"{program.name} {command[0]}"
         # In /tmp, since a Unix socket's path is at most 107 bytes; open to all, since PostgreSQL doesn't run as root.
         self.folder = folder or Path(tempfile.mkdtemp(prefix="docket-interop-", dir="/tmp"))
         self.folder.chmod(0o755)
@@ -47,7 +48,7 @@ class Collector:
         ready_file.unlink(missing_ok=True)
         with self._log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, *command, "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
+                [program, *command, "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
                  "--ready-file", ready_file, *flags],
                 cwd=self.folder, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True,

@@ -6,6 +6,7 @@ import DocketModel
 import DocketOperations
 import DocketPostgres
 import DocketRegistry
+import DocketRuntime
 import DocketTerminal
 import Foundation
 import Logging

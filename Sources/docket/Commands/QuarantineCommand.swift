@@ -2,6 +2,7 @@ import ArgumentParser
 import DocketModel
 import DocketOperations
 import DocketPostgres
+import DocketRuntime
 import DocketTerminal
 
 struct QuarantineCommand: AsyncParsableCommand {

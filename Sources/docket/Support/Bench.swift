@@ -4,6 +4,7 @@ import DocketCodec
 import DocketModel
 import DocketPostgres
 import DocketRegistry
+import DocketRuntime
 import Foundation
 import Histogram
 

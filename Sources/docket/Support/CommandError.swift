@@ -1,7 +1,10 @@
 import DevCluster
 import DocketClient
 import DocketOperations
+import DocketPostgres
+import DocketStore
 import DocketTerminal
+import DocketTransport
 
 #if canImport(Glibc)
     import Glibc
@@ -56,6 +59,18 @@ struct CommandError: Error, CustomStringConvertible {
 }
 
 extension CommandError {
+    /// The error of what a command has run; `nil` when no layer of Docket throws its like.
+    init?(thrown error: any Error) {
+        switch error {
+        case let error as CommandError: self = error
+        case let error as OperationsError: self.init(error)
+        case let error as PostgresError: self.init(error)
+        case let error as StoreError: self.init(.unavailable, error.message, cause: error.cause)
+        case let error as TransportError: self.init(.osError, error.message, cause: error.cause)
+        default: return nil
+        }
+    }
+
     /// The error of a client that could not publish.
     init(_ error: ClientError) {
         let status: ExitStatus =
@@ -69,14 +84,36 @@ extension CommandError {
         self.init(status, error.message, cause: error)
     }
 
-    /// The error of a setting, or of the pages.
+    /// The error of a setting, of the pages, or of a file.
     init(_ error: OperationsError) {
         let status: ExitStatus =
             switch error.code {
             case .invalidConfiguration: .configuration
             case .bind: .osError
+            case .unreadable: .noInput
+            case .cannotCreate: .cannotCreate
+            case .writeFailed: .ioError
             }
         self.init(status, error.message, cause: error.cause)
+    }
+
+    /// The error of the database.
+    init(_ error: PostgresError) {
+        var (status, remedy): (ExitStatus, String) = (.unavailable, "")
+        switch error.code {
+        case .unfit, .invalidSettings, .migration: status = .configuration
+        case .refused: status = .dataError
+        case .leaseLost: status = .temporaryFailure
+        case .statementFailed:
+            switch error.sqlstate?.text {
+            case "42501": (status, remedy) = (.noPermission, "; connect as \(Roles.maintainer)")
+            // An undefined table, column or schema: the schema is older than this program.
+            case "42P01", "42703", "3F000": (status, remedy) = (.configuration, "; run docket migrate")
+            default: break
+            }
+        default: break
+        }
+        self.init(status, error.message + remedy, cause: error.cause)
     }
 
     /// The error of the private PostgreSQL.

@@ -4,6 +4,7 @@ import DocketImport
 import DocketModel
 import DocketOperations
 import DocketPostgres
+import DocketRuntime
 import DocketTerminal
 import Foundation
 import ServiceLifecycle
@@ -48,10 +49,9 @@ struct DevSession: Service {
             try await body()
         } catch is CancellationError {
         } catch is OutputClosed {
-        } catch let error as CommandError {
-            if !Task.isCancelled { error.report() }
         } catch {
-            CommandError(.software, "\(error)").report()
+            guard let known = CommandError(thrown: error) else { return CommandError(.software, "\(error)").report() }
+            if !Task.isCancelled { known.report() }
         }
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DocketClient
+import DocketRuntime
 import Foundation
 import Logging
 

@@ -1,11 +1,11 @@
-import ArgumentParser
+package import ArgumentParser
 import Configuration
-import DocketOperations
+package import DocketOperations
 import Foundation
 import SystemPackage
 
-/// The flags that `serve` and `dev` share with the configuration file and the environment.
-struct CollectorOptions: ParsableArguments {
+/// The flags that whatever runs a collector shares with the configuration file and the environment.
+package struct CollectorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Where gRPC is served; port 0 lets the system choose.", valueName: "host:port"))
     var listen: String?
 
@@ -37,7 +37,9 @@ struct CollectorOptions: ParsableArguments {
     var logFormat: String?
 
     @Option(help: ArgumentHelp("A YAML file of settings (docs/configuration.md).", valueName: "file"))
-    var config: String?
+    package var config: String?
+
+    package init() {}
 
     /// The flags by the names of their settings.
     private var values: [AbsoluteConfigKey: ConfigValue] {
@@ -60,32 +62,36 @@ struct CollectorOptions: ParsableArguments {
     /// The settings: flags over the environment over the file, which `DOCKET_CONFIG` may name as well.
     ///
     /// - Parameter defaults: what a setting is that none of them names, where that isn't the documented default.
-    func settings(defaults: [String: String] = [:]) async throws -> CollectorSettings {
+    /// - Throws: ``OperationsError`` when a setting is invalid, or the file can't be read or is no YAML.
+    package func settings(defaults: [String: String] = [:]) async throws(OperationsError) -> CollectorSettings {
         var providers: [any ConfigProvider] = []
         providers.append(InMemoryProvider(name: "flags", values: self.values))
         let environment = EnvironmentVariablesProvider()
         providers.append(environment.prefixKeys(with: "docket"))
-        if let path = self.config ?? Console.environment("DOCKET_CONFIG") {
+        if let path = self.config ?? Self.configurationFile {
             providers.append(try await Self.file(path))
         }
         let values = defaults.map { (AbsoluteConfigKey(ConfigKey($0)), ConfigValue(.string($1), isSecret: false)) }
         providers.append(InMemoryProvider(name: "defaults", values: Dictionary(uniqueKeysWithValues: values)))
-        let config = ConfigReader(providers: providers)
-        do throws(OperationsError) {
-            return try CollectorSettings(config)
-        } catch {
-            throw CommandError(error)
-        }
+        return try CollectorSettings(ConfigReader(providers: providers))
     }
 
-    private static func file(_ path: String) async throws -> any ConfigProvider {
+    /// What `DOCKET_CONFIG` names; `nil` when it is unset or empty.
+    private static var configurationFile: String? {
+        guard let path = ProcessInfo.processInfo.environment["DOCKET_CONFIG"], !path.isEmpty else { return nil }
+        return path
+    }
+
+    private static func file(_ path: String) async throws(OperationsError) -> any ConfigProvider {
         guard FileManager.default.isReadableFile(atPath: path) else {
-            throw CommandError(.noInput, "cannot read the configuration file '\(path)'")
+            throw OperationsError(code: .unreadable, message: "cannot read the configuration file '\(path)'")
         }
         do {
             return try await FileProvider<YAMLSnapshot>(filePath: FilePath(path))
         } catch {
-            throw CommandError(.configuration, "the configuration file '\(path)' is not valid YAML", cause: error)
+            throw OperationsError(
+                code: .invalidConfiguration, message: "the configuration file '\(path)' is not valid YAML", cause: error
+            )
         }
     }
 }

@@ -1,16 +1,19 @@
-import Foundation
+package import DocketOperations
+package import Foundation
 
 /// Files that hold tokens.
-enum SecretFile {
+package enum SecretFile {
     /// Writes a file that only its owner can read, whole or not at all: a reader finds the old content or the new.
     ///
     /// A file that was there is replaced by a new one, whoever could read it.
-    static func write(_ content: Data, to path: String) throws(CommandError) {
+    ///
+    /// - Throws: ``OperationsError``: `cannotCreate` with what the system says about the path, or `writeFailed`.
+    package static func write(_ content: Data, to path: String) throws(OperationsError) {
         let temporary = "\(path).\(getpid()).new"
         // What a killed process of the same number left.
         unlink(temporary)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw .ofSystem(.cannotCreate, "cannot write '\(temporary)'") }
+        guard descriptor >= 0 else { throw Self.cannotCreate(temporary) }
         do {
             let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
             try file.write(contentsOf: content)
@@ -19,18 +22,23 @@ enum SecretFile {
             try file.close()
         } catch {
             unlink(temporary)
-            throw CommandError(.ioError, "cannot write '\(temporary)'", cause: error)
+            throw OperationsError(code: .writeFailed, message: "cannot write '\(temporary)'", cause: error)
         }
         guard rename(temporary, path) == 0 else {
             defer { unlink(temporary) }
-            throw .ofSystem(.cannotCreate, "cannot write '\(path)'")
+            throw Self.cannotCreate(path)
         }
     }
 
     /// Writes a value as JSON for people, as ``write(_:to:)`` does.
-    static func write(_ value: some Encodable, to path: String) throws {
+    package static func write(_ value: some Encodable, to path: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try self.write(try encoder.encode(value) + Data("\n".utf8), to: path)
+    }
+
+    /// With what the newest failed call of the system (`errno`) was about.
+    private static func cannotCreate(_ path: String) -> OperationsError {
+        OperationsError(code: .cannotCreate, message: "cannot write '\(path)': \(String(cString: strerror(errno)))")
     }
 }

@@ -1,0 +1,161 @@
+package import DocketCollector
+import DocketModel
+package import DocketOperations
+import DocketPostgres
+import DocketRPC
+package import DocketStore
+package import DocketTransport
+import Foundation
+package import Logging
+import Metrics
+package import ServiceLifecycle
+import UnixSignals
+
+/// A whole collector: its services, wired together and run until a signal or graceful shutdown.
+package struct CollectorRuntime {
+    /// Where the collector is served, with the real ports.
+    package struct Addresses: Sendable {
+        package var grpc: String
+        package var http: String
+
+        /// Logs the addresses, and writes a ready file when one is wanted.
+        package func report(readyFile: String?, logger: Logger) {
+            logger.info("ready", metadata: ["grpc": "\(self.grpc)", "http": "\(self.http)"])
+            guard let readyFile else { return }
+            do {
+                try ReadyFile(grpc: self.grpc, http: self.http, pid: getpid()).write(to: readyFile)
+            } catch {
+                logger.error(
+                    "the ready file can't be written", metadata: ["file": "\(readyFile)", "error": "\(error)"])
+            }
+        }
+    }
+
+    /// What a gRPC server in front of the collector works with.
+    package struct Front: Sendable {
+        package let settings: CollectorSettings
+        /// The way of a batch to the store and back.
+        package let pipeline: PublishPipeline
+        /// Who may do what.
+        package let registry: RegistryHolder
+        /// Where queries are answered from.
+        package let reader: any EventReader
+        package let logger: Logger
+        /// To be called once, with the address that is listened on.
+        package let onBound: @Sendable (TransportAddress) -> Void
+    }
+
+    private let settings: CollectorSettings
+    private let metrics: PrometheusRegistry
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - metrics: what ``bootstrap(_:)`` has made, as the logger.
+    package init(settings: CollectorSettings, metrics: PrometheusRegistry, logger: Logger) {
+        self.settings = settings
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    /// Sets the process's log and metrics up. Once a process.
+    package static func bootstrap(_ settings: CollectorSettings) -> (metrics: PrometheusRegistry, logger: Logger) {
+        let (format, level) = (settings.logFormat, settings.logLevel)
+        LoggingSystem.bootstrap { label in LineLogHandler(label: label, format: format, level: level) }
+        let metrics = PrometheusRegistry()
+        MetricsSystem.bootstrap(metrics)
+        return (metrics, Logger(label: "docket"))
+    }
+
+    /// Runs the collector until SIGTERM or SIGINT.
+    ///
+    /// - Parameters:
+    ///   - companions: further services that run beside the collector; they are stopped first.
+    ///   - makeServer: makes the gRPC server: a service that serves until graceful shutdown and then finishes what it has
+    ///     accepted. Docket's own, unless another one is to be tried in its place.
+    ///   - onReady: called once everything is served.
+    /// - Throws: ``OperationsError``, ``PostgresError``, ``StoreError``, ``TransportError``, or what the server throws.
+    package func run(
+        companions: [any Service] = [], makeServer: (Front) -> any Service = { CollectorServer($0) },
+        onReady: @escaping @Sendable (Addresses) -> Void
+    ) async throws {
+        try self.checkConninfo()
+        let database = try await Database.open(self.settings, logger: self.logger)
+        let registry = RegistryHolder()
+        _ = try await registry.refresh(from: database.registry)
+        let lease = database.lease
+        let batchIDs = BatchIDSource(node: lease.node, isLeaseValid: { lease.isValid })
+        let pipeline = PublishPipeline(
+            registry: registry, store: database.store, batchIDs: batchIDs, limits: self.settings.limits)
+        let ready = ReadyGate(onReady: onReady)
+        let server = makeServer(
+            Front(
+                settings: self.settings, pipeline: pipeline, registry: registry, reader: database.reader,
+                logger: self.logger, onBound: { ready.set(grpc: $0.description) }))
+        // Services stop in the reverse of their order: the server drains while the store still commits.
+        let services: [any Service] =
+            [
+                database,
+                MaintenanceService(
+                    conninfo: self.settings.maintainerConninfo, nextBatchID: { batchIDs.next(now: .now) },
+                    logger: self.logger),
+                RegistryRefresher(holder: registry, source: database.registry, logger: self.logger),
+                OperationsServer(
+                    host: self.settings.httpListen.host, port: self.settings.httpListen.port, metrics: self.metrics,
+                    logger: self.logger,
+                    readiness: {
+                        if let fault = registry.fault { return .init(isReady: false, reason: fault) }
+                        guard lease.isValid else { return .init(isReady: false, reason: "the node lease has run out") }
+                        return .init(isReady: true, reason: "ready")
+                    },
+                    onBound: { port in
+                        ready.set(http: HostPort(host: self.settings.httpListen.host, port: port).description)
+                    }),
+                server,
+            ] + companions
+        let group = ServiceGroup(
+            configuration: .init(
+                services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: self.quietLogger))
+        try await group.run()
+    }
+
+    /// The lifecycle library reports every step at info; Docket says itself what an operator wants to know.
+    private var quietLogger: Logger {
+        var logger = self.logger
+        logger.logLevel = max(self.settings.logLevel, .warning)
+        return logger
+    }
+
+    private func checkConninfo() throws(OperationsError) {
+        for (name, value) in [
+            ("postgres.writer", self.settings.writerConninfo), ("postgres.reader", self.settings.readerConninfo),
+        ] where value.isEmpty {
+            let role = name.hasSuffix("writer") ? Roles.writer : Roles.reader
+            throw OperationsError(
+                code: .invalidConfiguration,
+                message:
+                    "\(name) is not set; give a libpq connection string such as 'host=/run/postgresql dbname=docket "
+                    + "user=\(role)' in the configuration file or the environment")
+        }
+    }
+}
+
+extension CollectorServer {
+    /// Docket's own gRPC server in front of a collector.
+    package init(_ front: CollectorRuntime.Front) {
+        let settings = front.settings
+        var tls: ServerTLS?
+        if let certificate = settings.tlsCertificateFile, let key = settings.tlsKeyFile {
+            tls = ServerTLS(certificateFile: certificate, privateKeyFile: key)
+        }
+        var configuration = RPCServerConfiguration(address: settings.grpcListen, tls: tls)
+        configuration.limits.maxMessageBytes = settings.limits.maxBatchBytes
+        // The tuples of events are a little larger than the events, and both are kept until the commit.
+        configuration.limits.reservedBytesPerByte = 2
+        configuration.shutdownGrace = .milliseconds(settings.drainTimeoutMilliseconds)
+        self.init(
+            configuration: configuration, memoryLimitBytes: settings.memoryLimitBytes,
+            eventLoopCount: settings.eventLoopCount, pipeline: front.pipeline, registry: front.registry,
+            reader: front.reader, logger: front.logger, onBound: front.onBound)
+    }
+}
