@@ -3,9 +3,6 @@ import DocketModel
 import DocketStore
 import Logging
 
-/// Whom a writer tells what became of a batch.
-typealias BatchCompletion = @Sendable (Result<StoreOutcome, StoreError>) -> Void
-
 /// One writer: a connection, and the loop of a thread that commits one group after the other. While
 /// a commit is under way the next group grows, so groups are as large as the load asks for, and no timer is needed.
 ///
@@ -13,7 +10,7 @@ typealias BatchCompletion = @Sendable (Result<StoreOutcome, StoreError>) -> Void
 /// the group is sent again; if it was stored after all, the key says so, and the stored batch id tells whether by this
 /// submission or by an earlier one.
 final class CommitWriter {
-    typealias Entry = BatchQueue<BatchCompletion>.Entry
+    typealias Entry = BatchQueue.Entry
 
     /// How often a group is sent again for each sort of reason before its batches are told to come back later.
     private static let maxAttempts = 6

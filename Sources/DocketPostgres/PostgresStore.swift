@@ -61,9 +61,7 @@ package final class PostgresStore: EventStore {
         return store
     }
 
-    package func submit(
-        _ batch: EncodedBatch, completion: @escaping @Sendable (Result<StoreOutcome, StoreError>) -> Void
-    ) {
+    package func submit(_ batch: EncodedBatch, completion: @escaping BatchCompletion) {
         let error: StoreError
         switch self.shared.offer(batch, completion: completion) {
         case .queued: return

@@ -4,10 +4,8 @@ import Logging
 
 /// What the writers of a store share: the queue, and how to wake each other.
 final class WriterShared: Sendable {
-    typealias Queue = BatchQueue<BatchCompletion>
-
     private struct State: Sendable {
-        var queue: Queue
+        var queue: BatchQueue
         /// Writers whose thread has not ended.
         var writers = 0
         /// Who waits for the last thread's end.
@@ -28,7 +26,7 @@ final class WriterShared: Sendable {
         self.configuration = configuration
         self.metrics = StoreMetrics()
         self.logger = logger
-        let queue = Queue(
+        let queue = BatchQueue(
             maxBytes: configuration.maxQueueBytes, maxGroupBytes: configuration.maxGroupBytes,
             maxGroupBatches: configuration.maxGroupBatches, minConcurrentBytes: configuration.minConcurrentBytes)
         self.state = Monitor(State(queue: queue))
@@ -36,8 +34,8 @@ final class WriterShared: Sendable {
 
     /// Queues a batch and wakes a writer, if there is something to do for one. The first batch that has to wait wakes one
     /// too: it sees to it that the wait isn't long.
-    func offer(_ batch: EncodedBatch, completion: @escaping BatchCompletion) -> Queue.Offer {
-        var offer = Queue.Offer.closed
+    func offer(_ batch: EncodedBatch, completion: @escaping BatchCompletion) -> BatchQueue.Offer {
+        var offer = BatchQueue.Offer.closed
         var heldBytes = 0
         self.state.withLockWakingOne { state in
             offer = state.queue.offer(batch, completion: completion)
@@ -49,11 +47,11 @@ final class WriterShared: Sendable {
     }
 
     /// Waits for the next group; `nil` when the queue is closed and empty.
-    func nextGroup() -> [Queue.Entry]? {
+    func nextGroup() -> [BatchQueue.Entry]? {
         while true {
             let turn = self.state.wait { state in
                 let turn = state.queue.nextTurn()
-                if case .wait = turn { return Queue.Turn?.none }
+                if case .wait = turn { return BatchQueue.Turn?.none }
                 return turn
             }
             switch turn {
@@ -65,10 +63,10 @@ final class WriterShared: Sendable {
     }
 
     /// Waits while small batches are held back for the end of the group in flight, but not long; `nil` when they are gone.
-    private func nextGroupWhileHeld() -> [Queue.Entry]? {
+    private func nextGroupWhileHeld() -> [BatchQueue.Entry]? {
         let turn = self.state.wait(for: self.configuration.maxHold) { state in
             let turn = state.queue.nextTurn()
-            if case .hold = turn { return Queue.Turn?.none }
+            if case .hold = turn { return BatchQueue.Turn?.none }
             return turn
         }
         guard case .commit(let group) = turn ?? self.state.withLock({ $0.queue.nextTurn(isPatient: false) }) else {
@@ -78,13 +76,13 @@ final class WriterShared: Sendable {
     }
 
     /// What a group's bounds left behind is for another writer.
-    private func begin(_ group: [Queue.Entry]) -> [Queue.Entry] {
+    private func begin(_ group: [BatchQueue.Entry]) -> [BatchQueue.Entry] {
         self.state.withLockWakingOne { $0.queue.isReady }
         return group
     }
 
     /// Frees the room and the keys of answered batches. Batches that waited for one of those keys get their turn.
-    func finish(_ entries: [Queue.Entry]) {
+    func finish(_ entries: [BatchQueue.Entry]) {
         let heldBytes = self.state.withLock(wakingAll: true) { state in
             state.queue.finish(entries)
             return state.queue.heldBytes

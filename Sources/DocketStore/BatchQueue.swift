@@ -12,11 +12,11 @@ package import DocketCodec
 ///   writer is for what is large, or for what has waited long enough.
 /// - No two batches of one key are in flight at once: the second waits until the first one's group is finished, and
 ///   then finds the first one's row.
-package struct BatchQueue<Completion: Sendable>: Sendable {
+package struct BatchQueue: Sendable {
     /// A batch with whom to tell.
     package struct Entry: Sendable {
         package let batch: EncodedBatch
-        package let completion: Completion
+        package let completion: BatchCompletion
         /// What the entry counts against the bound, in bytes.
         package let sizeBytes: Int
     }
@@ -80,7 +80,7 @@ package struct BatchQueue<Completion: Sendable>: Sendable {
     }
 
     /// Takes a batch in, or says why not.
-    package mutating func offer(_ batch: EncodedBatch, completion: Completion) -> Offer {
+    package mutating func offer(_ batch: EncodedBatch, completion: @escaping BatchCompletion) -> Offer {
         guard !self.isClosed else { return .closed }
         let size = batch.sizeBytes
         guard self.heldBytes == 0 || self.heldBytes + size <= self.maxBytes else {

@@ -1,6 +1,9 @@
 package import DocketCodec
 package import DocketModel
 
+/// Whom a store tells what became of a batch.
+package typealias BatchCompletion = @Sendable (Result<StoreOutcome, StoreError>) -> Void
+
 /// Where encoded batches go: PostgreSQL, or one of the stores that need no server.
 ///
 /// A batch is stored whole or not at all, and exactly once for its key (tenant, producer, sequence), however often it
@@ -8,9 +11,7 @@ package import DocketModel
 package protocol EventStore: Sendable {
     /// Hands a batch over. Never blocks; `completion` is called exactly once, on any thread, perhaps before this
     /// returns.
-    func submit(
-        _ batch: EncodedBatch,
-        completion: @escaping @Sendable (Result<StoreOutcome, StoreError>) -> Void)
+    func submit(_ batch: EncodedBatch, completion: @escaping BatchCompletion)
 }
 
 /// What a store did with a batch.

@@ -1,6 +1,7 @@
 import DocketCodec
 import DocketModel
 import DocketStore
+import Synchronization
 import Testing
 
 private func batch(_ sequence: Int64, bytes: Int = 0, rejected: [Int] = []) -> EncodedBatch {
@@ -14,7 +15,7 @@ private func batch(_ sequence: Int64, bytes: Int = 0, rejected: [Int] = []) -> E
 
 @Suite("The queue of batches")
 struct BatchQueueTests {
-    typealias Queue = BatchQueue<Int>
+    typealias Queue = BatchQueue
     /// What a batch without tuples counts.
     private let flat = batch(0).sizeBytes
 
@@ -39,26 +40,29 @@ struct BatchQueueTests {
     @Test("gives a writer all that waits, in the order that it came, with whom to tell")
     func takesAll() {
         var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
+        let told = Mutex<[Int64]>([])
         for sequence in [3, 1, 2] as [Int64] {
-            #expect(queue.offer(batch(sequence), completion: Int(sequence) * 10) == .queued)
+            let offer = queue.offer(batch(sequence)) { _ in told.withLock { $0.append(sequence) } }
+            #expect(offer == .queued)
         }
         let group = self.take(&queue)
         #expect(self.sequences(group) == [3, 1, 2])
-        #expect(group?.map(\.completion) == [30, 10, 20])
+        for entry in group ?? [] { entry.completion(.success(.conflict(storedContentHash: []))) }
+        #expect(told.withLock { $0 } == [3, 1, 2])
         #expect(self.take(&queue) == nil)
     }
 
     @Test("refuses what would exceed its bound, and counts a batch until its group is finished")
     func bound() throws {
         var queue = Queue(maxBytes: 2 * self.flat, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
-        #expect(queue.offer(batch(1), completion: 0) == .queued)
-        #expect(queue.offer(batch(2), completion: 0) == .queued)
-        #expect(queue.offer(batch(3), completion: 0) == .full(heldBytes: 2 * self.flat))
+        #expect(queue.offer(batch(1), completion: { _ in }) == .queued)
+        #expect(queue.offer(batch(2), completion: { _ in }) == .queued)
+        #expect(queue.offer(batch(3), completion: { _ in }) == .full(heldBytes: 2 * self.flat))
         let group = try #require(self.take(&queue))
-        #expect(queue.offer(batch(3), completion: 0) == .full(heldBytes: 2 * self.flat))
+        #expect(queue.offer(batch(3), completion: { _ in }) == .full(heldBytes: 2 * self.flat))
         queue.finish(group)
         #expect(queue.heldBytes == 0)
-        #expect(queue.offer(batch(3), completion: 0) == .queued)
+        #expect(queue.offer(batch(3), completion: { _ in }) == .queued)
     }
 
     @Test("counts tuples and quarantined events")
@@ -70,21 +74,21 @@ struct BatchQueueTests {
     @Test("takes a batch larger than the bound when nothing else is held")
     func oversized() throws {
         var queue = Queue(maxBytes: 10, maxGroupBytes: 10, maxGroupBatches: 100)
-        #expect(queue.offer(batch(1, bytes: 5000), completion: 0) == .queued)
-        #expect(queue.offer(batch(2), completion: 0) == .full(heldBytes: self.flat + 5000))
+        #expect(queue.offer(batch(1, bytes: 5000), completion: { _ in }) == .queued)
+        #expect(queue.offer(batch(2), completion: { _ in }) == .full(heldBytes: self.flat + 5000))
         queue.finish(try #require(self.take(&queue)))
-        #expect(queue.offer(batch(2), completion: 0) == .queued)
+        #expect(queue.offer(batch(2), completion: { _ in }) == .queued)
     }
 
     @Test("bounds a group in bytes and in batches, and leaves the rest for the next one")
     func groupBounds() {
         var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 2 * self.flat, maxGroupBatches: 100)
-        for sequence in 1...5 as ClosedRange<Int64> { _ = queue.offer(batch(sequence), completion: 0) }
+        for sequence in 1...5 as ClosedRange<Int64> { _ = queue.offer(batch(sequence), completion: { _ in }) }
         #expect(self.sequences(self.take(&queue)) == [1, 2])
         #expect(self.sequences(self.take(&queue)) == [3, 4])
         #expect(queue.waitingCount == 1)
         queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 3)
-        for sequence in 1...5 as ClosedRange<Int64> { _ = queue.offer(batch(sequence), completion: 0) }
+        for sequence in 1...5 as ClosedRange<Int64> { _ = queue.offer(batch(sequence), completion: { _ in }) }
         #expect(self.sequences(self.take(&queue)) == [1, 2, 3])
         #expect(self.sequences(self.take(&queue)) == [4, 5])
     }
@@ -92,7 +96,7 @@ struct BatchQueueTests {
     @Test("never has two batches of one key in flight, and keeps the order of those that wait")
     func sameKey() throws {
         var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
-        for sequence in [1, 1, 2, 1] as [Int64] { _ = queue.offer(batch(sequence), completion: 0) }
+        for sequence in [1, 1, 2, 1] as [Int64] { _ = queue.offer(batch(sequence), completion: { _ in }) }
         let first = try #require(self.take(&queue))
         #expect(self.sequences(first) == [1, 2])
         #expect(self.take(&queue) == nil, "another writer must not take the key either")
@@ -108,10 +112,10 @@ struct BatchQueueTests {
         var queue = Queue(
             maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 100, minConcurrentBytes: 3 * self.flat)
         #expect(!queue.isReady)
-        _ = queue.offer(batch(1), completion: 0)
+        _ = queue.offer(batch(1), completion: { _ in })
         #expect(queue.isReady, "nothing is in flight")
         let first = try #require(self.take(&queue))
-        for sequence in 2...3 as ClosedRange<Int64> { _ = queue.offer(batch(sequence), completion: 0) }
+        for sequence in 2...3 as ClosedRange<Int64> { _ = queue.offer(batch(sequence), completion: { _ in }) }
         #expect(!queue.isReady)
         #expect(self.isHold(queue.nextTurn()))
         queue.finish(first)
@@ -123,21 +127,21 @@ struct BatchQueueTests {
     func concurrentGroups() throws {
         var queue = Queue(
             maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 2, minConcurrentBytes: 3 * self.flat)
-        _ = queue.offer(batch(1), completion: 0)
+        _ = queue.offer(batch(1), completion: { _ in })
         _ = try #require(self.take(&queue))
-        _ = queue.offer(batch(2, bytes: 2 * self.flat), completion: 0)
+        _ = queue.offer(batch(2, bytes: 2 * self.flat), completion: { _ in })
         #expect(queue.isReady)
         #expect(self.sequences(self.take(&queue)) == [2], "as many bytes as are asked for")
-        _ = queue.offer(batch(3), completion: 0)
+        _ = queue.offer(batch(3), completion: { _ in })
         #expect(self.isHold(queue.nextTurn()))
         guard case .commit(let impatient) = queue.nextTurn(isPatient: false) else {
             Issue.record("a writer without patience gets what there is")
             return
         }
         #expect(self.sequences(impatient) == [3])
-        for sequence in 4...5 as ClosedRange<Int64> { _ = queue.offer(batch(sequence), completion: 0) }
+        for sequence in 4...5 as ClosedRange<Int64> { _ = queue.offer(batch(sequence), completion: { _ in }) }
         #expect(self.sequences(self.take(&queue)) == [4, 5], "as many batches as a group holds")
-        _ = queue.offer(batch(6), completion: 0)
+        _ = queue.offer(batch(6), completion: { _ in })
         queue.close()
         #expect(self.sequences(self.take(&queue)) == [6], "nothing more will come")
     }
@@ -145,11 +149,11 @@ struct BatchQueueTests {
     @Test("takes nothing more in once closed, gives out what it holds, and then says that this is the end")
     func closing() throws {
         var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
-        _ = queue.offer(batch(1), completion: 0)
-        _ = queue.offer(batch(1), completion: 0)
+        _ = queue.offer(batch(1), completion: { _ in })
+        _ = queue.offer(batch(1), completion: { _ in })
         #expect(!self.isEnd(queue.nextTurn()))
         queue.close()
-        #expect(queue.offer(batch(2), completion: 0) == .closed)
+        #expect(queue.offer(batch(2), completion: { _ in }) == .closed)
         #expect(!self.isEnd(queue.nextTurn()), "a batch still waits for its key")
     }
 
