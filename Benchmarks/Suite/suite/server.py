@@ -65,6 +65,9 @@ class Server:
         maintainer = {"DOCKET_POSTGRES_MAINTAINER": self._postgres.conninfo("docket_maintainer")}
         run_to_end("docket migrate", [docket, "migrate", owner], PREPARE_SECONDS)
         run_to_end("docket bench tables", [docket, "bench", "tables", "--postgres", owner], PREPARE_SECONDS)
+        for script in sorted((ROOT / "Benchmarks" / "Peers").glob("*/setup.sql")):
+            command = ["psql", owner, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file", script]
+            run_to_end(str(script.relative_to(ROOT)), command, PREPARE_SECONDS)
         run_to_end("docket event-type add", [docket, "event-type", "add", EVENT_TYPE], PREPARE_SECONDS, maintainer)
         add = [docket, "token", "add", "--label", "suite"]
         self.token = run_to_end("docket token add", add, PREPARE_SECONDS, maintainer).strip()

@@ -12,6 +12,7 @@ import pytest
 from suite.contestants import PEERS
 from suite.processes import Child
 from suite.server import PrivatePostgres, Session
+from tables import make_tables
 
 BUILT = PEERS / "python" / ".build"
 if not (BUILT / "stubs").exists():
@@ -26,28 +27,12 @@ from google.rpc import status_pb2  # noqa: E402, F401
 
 TOKEN = "a token"
 SECONDS = 30
-INTEGERS = "duration_us payload_in_size_bytes payload_out_size_bytes"
-TEXTS = (
-    "scope actor_kind actor_id actor_user_id action resource_type resource_id reason policy session_id request_id agent_id"
-    " source source_event_id payload_hash"
-)
-COLUMNS = [
-    "batch_id int8 NOT NULL", "occurred_at timestamptz NOT NULL", "event_id uuid NOT NULL", "tenant_id int4 NOT NULL",
-    "type_id int4 NOT NULL", "position int4 NOT NULL", "decision int2 NOT NULL", "outcome int2 NOT NULL",
-    *(f"{name} int8" for name in INTEGERS.split()), "risk_score float8",
-    *(f'{name} text COLLATE "C"' for name in TEXTS.split()), "trace_id bytea", "span_id bytea",
-    *(f"{name} json" for name in ("delegation", "obligations", "evaluated_rules", "attributes")),
-    # What no check of a service knows of.
-    "CHECK (scope <> 'refused')",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PrivatePostgres]:
     server = PrivatePostgres()
-    session = Session(server)
-    session.ask(f"CREATE SCHEMA bench; CREATE TABLE bench.plain ({', '.join(COLUMNS)})")
-    session.close()
+    make_tables(server)
     yield server
     server.delete()
 
