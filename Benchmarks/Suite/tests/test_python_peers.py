@@ -297,14 +297,18 @@ def test_two_processes_share_the_port_and_number_batches_apart(
     postgres: PrivatePostgres, admin: Session, tmp_path: Path
 ) -> None:
     service = Service("copy", postgres, tmp_path, processes=2)
-    address = service.child.wait_until_ready(tmp_path / "ready.json")["grpc"]
-    workers = set()
-    # The kernel chooses by the client's port.
-    for _ in range(64):
-        options = [("grpc.use_local_subchannel_pool", 1)]
-        with grpc.insecure_channel(address, options) as service.channel:
-            service.stub = collector_pb2_grpc.CollectorServiceStub(service.channel)
-            workers.add(service.publish(event()).verdict.receipt.batch_id % 64)
-    assert workers == {0, 1}
-    assert admin.ask("SELECT count(DISTINCT batch_id), count(*) FROM bench.plain") == [["64", "64"]]
-    service.child.stop()
+    service.channel.close()
+    try:
+        address = service.child.wait_until_ready(tmp_path / "ready.json")["grpc"]
+        workers = set()
+        # The kernel chooses by the client's port.
+        for _ in range(64):
+            options = [("grpc.use_local_subchannel_pool", 1)]
+            with grpc.insecure_channel(address, options) as service.channel:
+                service.stub = collector_pb2_grpc.CollectorServiceStub(service.channel)
+                workers.add(service.publish(event()).verdict.receipt.batch_id % 64)
+        assert workers == {0, 1}
+        assert admin.ask("SELECT count(DISTINCT batch_id), count(*) FROM bench.plain") == [["64", "64"]]
+        service.child.stop()
+    finally:
+        service.child.kill()

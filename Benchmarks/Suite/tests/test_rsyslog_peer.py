@@ -41,9 +41,11 @@ def address(admin: Session, tmp_path: Path) -> Iterator[tuple[str, int]]:
     ]  # fmt: skip
     child = Child("rsyslog", command, tmp_path / "log")
     host, _, port = child.wait_until_ready(tmp_path / "ready.json")["syslog"].rpartition(":")
-    yield host, int(port)
-    child.stop()
-    child.kill()
+    try:
+        yield host, int(port)
+        child.stop()
+    finally:
+        child.kill()
 
 
 def event(**fields: object) -> str:
