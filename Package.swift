@@ -81,6 +81,7 @@ let package = Package(
             name: "DocketGRPC", dependencies: ["DocketCompression", "DocketHeaders"], swiftSettings: houseSettings),
         .target(
             name: "DocketMessages", dependencies: ["CDocketProtos", "CProtobufC", "DocketModel"],
+            resources: [.embedInCode("Descriptors.binpb")],
             swiftSettings: bridgeSettings),
         .target(
             name: "DocketCodec", dependencies: ["CDocketProtos", "CProtobufC", "DocketMerkle", "DocketModel"],
@@ -104,7 +105,7 @@ let package = Package(
         // Floor 4: remote calls and PostgreSQL.
         .target(
             name: "DocketRPC",
-            dependencies: ["DocketGRPC", "DocketHeaders", "DocketTransport", logging, nioCore],
+            dependencies: ["DocketGRPC", "DocketHeaders", "DocketMessages", "DocketTransport", logging, nioCore],
             swiftSettings: houseSettings),
         .target(
             name: "DocketPostgres",
@@ -146,8 +147,8 @@ let package = Package(
         .target(
             name: "DocketRuntime",
             dependencies: [
-                "DocketCollector", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC", "DocketStore",
-                "DocketTransport", argumentParser, configuration, logging, metrics, serviceLifecycle, unixSignals,
+                "DocketCollector", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC",
+                "DocketStore", "DocketTransport", argumentParser, configuration, logging, metrics, serviceLifecycle, unixSignals,
             ],
             swiftSettings: houseSettings),
 
@@ -226,9 +227,8 @@ let package = Package(
         .testTarget(
             name: "DocketRPCTests",
             dependencies: [
-                "DocketTestSupport", "DocketGRPC", "DocketHTTP2", "DocketHeaders", "DocketRPC", "DocketTransport",
-                logging, nioCore,
-                nioPosix,
+                "DocketTestSupport", "DocketGRPC", "DocketHTTP2", "DocketHeaders", "DocketMessages", "DocketRPC",
+                "DocketTransport", logging, nioCore, nioPosix,
             ],
             swiftSettings: houseSettings),
         .testTarget(name: "DocketRegistryTests", dependencies: ["DocketRegistry"], swiftSettings: houseSettings),

@@ -1,4 +1,5 @@
 internal import DocketGRPC
+package import DocketMessages
 package import DocketRPC
 package import DocketStore
 package import DocketTransport
@@ -9,7 +10,11 @@ internal import ServiceLifecycle
 
 /// The collector's gRPC server with all its services.
 package struct CollectorServer: Service {
+    /// The names that health is reported under: each service's, and the empty one of the server as a whole.
+    package static let healthNames = ["", CollectorMethods.service, AuditLogMethods.service]
+
     private let server: RPCServer
+    private let health: HealthService
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     private let onBound: @Sendable (TransportAddress) -> Void
@@ -17,17 +22,21 @@ package struct CollectorServer: Service {
     /// - Parameters:
     ///   - configuration: where to listen, and the bounds of connections.
     ///   - memoryLimitBytes: the budget for messages in flight, in bytes.
+    ///   - health: says that everything stops serving when the server is drained.
+    ///   - descriptors: what reflection answers from.
     ///   - eventLoopCount: how many threads serve connections; 0 means one a core.
     ///   - onBound: called once with the address that is listened on.
     package init(
         configuration: RPCServerConfiguration, memoryLimitBytes: Int, eventLoopCount: Int, pipeline: PublishPipeline,
-        registry: RegistryHolder, reader: any EventReader, logger: Logger,
+        registry: RegistryHolder, reader: any EventReader, health: HealthService, descriptors: DescriptorPool,
+        logger: Logger,
         onBound: @escaping @Sendable (TransportAddress) -> Void = { _ in }
     ) {
         let group = MultiThreadedEventLoopGroup(
             numberOfThreads: eventLoopCount == 0 ? NIOCore.System.coreCount : eventLoopCount)
         let queries = QueryService(registry: registry, reader: reader)
         self.group = group
+        self.health = health
         self.logger = logger
         self.onBound = onBound
         self.server = RPCServer(
@@ -45,6 +54,8 @@ package struct CollectorServer: Service {
             ) { head, message throws(GRPCStatus) in
                 try await queries.query(message, headers: head.headers)
             }
+            health.register(in: &methods)
+            methods.registerReflection(descriptors)
         }
     }
 
@@ -55,6 +66,7 @@ package struct CollectorServer: Service {
         self.onBound(address)
         try? await gracefulShutdown()
         self.logger.info("draining")
+        self.health.shutDown()
         await self.server.shutDown()
         try await self.group.shutdownGracefully()
     }

@@ -22,7 +22,7 @@ package struct QueryResponseMessage: Sendable, Equatable {
     /// - Throws: ``MessageError`` with code `malformed`, `invalidText`, or `outOfRange` over ``maxEvents``.
     package init(serialized bytes: [UInt8]) throws(MessageError) {
         self.init(events: [], nextPageToken: [])
-        var reader = WireReader(bytes[...])
+        var reader = WireReader(bytes[...], of: "QueryResponse")
         while let field = try reader.next() {
             switch field {
             case .bytes(1, let value):
@@ -77,7 +77,7 @@ package struct StoredEventMessage: Sendable, Equatable {
 
     fileprivate init(_ bytes: ArraySlice<UInt8>) throws(MessageError) {
         self.init(event: [], tenant: "", receivedAt: Timestamp(microsecondsSinceEpoch: 0), batchID: 0, position: 0)
-        var reader = WireReader(bytes)
+        var reader = WireReader(bytes, of: "QueryResponse")
         while let field = try reader.next() {
             switch field {
             case .bytes(1, let value):

@@ -36,36 +36,41 @@ struct WireReader {
     }
 
     private var rest: ArraySlice<UInt8>
+    /// The message's name, for errors.
+    private let name: String
 
-    init(_ bytes: ArraySlice<UInt8>) { self.rest = bytes }
+    init(_ bytes: ArraySlice<UInt8>, of name: String) {
+        self.rest = bytes
+        self.name = name
+    }
 
     /// The next field; `nil` at the end. Groups, which proto3 doesn't have, are refused.
     mutating func next() throws(MessageError) -> Field? {
         guard !self.rest.isEmpty else { return nil }
         let tag = try self.varint()
-        guard let number = UInt32(exactly: tag >> 3), (1...0x1FFF_FFFF).contains(number) else { throw Self.malformed }
+        guard let number = UInt32(exactly: tag >> 3), (1...0x1FFF_FFFF).contains(number) else { throw self.malformed }
         switch tag & 7 {
         case 0: return .varint(number, try self.varint())
         case 1: return try self.skip(8)
         case 2: return .bytes(number, try self.take(try self.varint()))
         case 5: return try self.skip(4)
-        default: throw Self.malformed
+        default: throw self.malformed
         }
     }
 
     private mutating func varint() throws(MessageError) -> UInt64 {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), to: 70, by: 7) {
-            guard let byte = self.rest.popFirst() else { throw Self.malformed }
+            guard let byte = self.rest.popFirst() else { throw self.malformed }
             // Bits beyond the sixty-fourth are dropped, as protobuf does.
             value |= UInt64(byte & 0x7F) << shift
             if byte < 0x80 { return value }
         }
-        throw Self.malformed
+        throw self.malformed
     }
 
     private mutating func take(_ count: UInt64) throws(MessageError) -> ArraySlice<UInt8> {
-        guard count <= UInt64(self.rest.count) else { throw Self.malformed }
+        guard count <= UInt64(self.rest.count) else { throw self.malformed }
         defer { self.rest = self.rest.dropFirst(Int(count)) }
         return self.rest.prefix(Int(count))
     }
@@ -75,6 +80,7 @@ struct WireReader {
         return .skipped
     }
 
-    private static let malformed = MessageError(
-        code: .malformed, message: "the bytes are not a QueryResponse; send one as in the .proto file")
+    private var malformed: MessageError {
+        MessageError(code: .malformed, message: "the bytes are not a \(self.name); send one as in the .proto file")
+    }
 }

@@ -28,6 +28,8 @@ package struct CollectorSettings: Sendable {
     package var eventLoopCount = 0
     /// The budget for messages in flight, in bytes.
     package var memoryLimitBytes = 256 * 1024 * 1024
+    /// How long PostgreSQL may be away before gRPC's health says NOT_SERVING, in milliseconds.
+    package var healthUnavailableAfterMilliseconds = 15_000
     /// How long a graceful stop may take, in milliseconds.
     package var drainTimeoutMilliseconds = 10_000
     package var limits = Limits()
@@ -50,6 +52,8 @@ package struct CollectorSettings: Sendable {
         self.readerCount = try reader.int("postgres.readers", 1...64) ?? self.readerCount
         self.eventLoopCount = try reader.int("event_loops", 0...256) ?? self.eventLoopCount
         self.memoryLimitBytes = try reader.int("memory_limit_bytes", (1 << 20)...(1 << 40)) ?? self.memoryLimitBytes
+        self.healthUnavailableAfterMilliseconds =
+            try reader.int("health.unavailable_after_ms", 0...3_600_000) ?? self.healthUnavailableAfterMilliseconds
         self.drainTimeoutMilliseconds =
             try reader.int("drain_timeout_ms", 0...600_000) ?? self.drainTimeoutMilliseconds
         for bound in Limits.bounds {

@@ -1,8 +1,9 @@
 package import DocketCollector
+package import DocketMessages
 import DocketModel
 package import DocketOperations
 import DocketPostgres
-import DocketRPC
+package import DocketRPC
 package import DocketStore
 package import DocketTransport
 import Foundation
@@ -40,6 +41,8 @@ package struct CollectorRuntime {
         package let registry: RegistryHolder
         /// Where queries are answered from.
         package let reader: any EventReader
+        /// Whether the collector can do its work.
+        package let health: HealthService
         package let logger: Logger
         /// To be called once, with the address that is listened on.
         package let onBound: @Sendable (TransportAddress) -> Void
@@ -75,7 +78,7 @@ package struct CollectorRuntime {
     ///   - onReady: called once everything is served.
     /// - Throws: ``OperationsError``, ``PostgresError``, ``StoreError``, ``TransportError``, or what the server throws.
     package func run(
-        companions: [any Service] = [], makeServer: (Front) -> any Service = { CollectorServer($0) },
+        companions: [any Service] = [], makeServer: (Front) throws -> any Service = { try CollectorServer($0) },
         onReady: @escaping @Sendable (Addresses) -> Void
     ) async throws {
         try self.checkConninfo()
@@ -87,10 +90,14 @@ package struct CollectorRuntime {
         let pipeline = PublishPipeline(
             registry: registry, store: database.store, batchIDs: batchIDs, limits: self.settings.limits)
         let ready = ReadyGate(onReady: onReady)
-        let server = makeServer(
+        let health = HealthService()
+        let fault: @Sendable () -> String? = {
+            registry.fault ?? (lease.isValid ? nil : "the node lease has run out")
+        }
+        let server = try makeServer(
             Front(
                 settings: self.settings, pipeline: pipeline, registry: registry, reader: database.reader,
-                logger: self.logger, onBound: { ready.set(grpc: $0.description) }))
+                health: health, logger: self.logger, onBound: { ready.set(grpc: $0.description) }))
         // Services stop in the reverse of their order: the server drains while the store still commits.
         let services: [any Service] =
             [
@@ -102,14 +109,13 @@ package struct CollectorRuntime {
                 OperationsServer(
                     host: self.settings.httpListen.host, port: self.settings.httpListen.port, metrics: self.metrics,
                     logger: self.logger,
-                    readiness: {
-                        if let fault = registry.fault { return .init(isReady: false, reason: fault) }
-                        guard lease.isValid else { return .init(isReady: false, reason: "the node lease has run out") }
-                        return .init(isReady: true, reason: "ready")
-                    },
+                    readiness: { fault().map { .init(isReady: false, reason: $0) } ?? .init(isReady: true, reason: "ready") },
                     onBound: { port in
                         ready.set(http: HostPort(host: self.settings.httpListen.host, port: port).description)
                     }),
+                HealthReporter(
+                    health: health, unavailableAfter: .milliseconds(self.settings.healthUnavailableAfterMilliseconds),
+                    logger: self.logger, fault: fault),
                 server,
             ] + companions
         let group = ServiceGroup(
@@ -142,7 +148,9 @@ package struct CollectorRuntime {
 
 extension CollectorServer {
     /// Docket's own gRPC server in front of a collector.
-    package init(_ front: CollectorRuntime.Front) {
+    ///
+    /// - Throws: ``MessageError`` when the descriptors that the program carries are broken.
+    package init(_ front: CollectorRuntime.Front) throws(MessageError) {
         let settings = front.settings
         var tls: ServerTLS?
         if let certificate = settings.tlsCertificateFile, let key = settings.tlsKeyFile {
@@ -156,6 +164,7 @@ extension CollectorServer {
         self.init(
             configuration: configuration, memoryLimitBytes: settings.memoryLimitBytes,
             eventLoopCount: settings.eventLoopCount, pipeline: front.pipeline, registry: front.registry,
-            reader: front.reader, logger: front.logger, onBound: front.onBound)
+            reader: front.reader, health: front.health, descriptors: try .docket(), logger: front.logger,
+            onBound: front.onBound)
     }
 }
