@@ -27,11 +27,15 @@ def run_protoc(*arguments: str) -> None:
 
 
 def generate() -> Path:
-    """Generates the stubs and puts their folder on the module path. The folder is deleted when the process ends."""
+    """Generates the stubs and puts their folder on the module path. The folder is deleted when the process ends.
+
+    Those of gRPC's own services come with grpcio's packages: a folder `grpc` here would hide grpcio itself.
+    """
+    own = [name for name in proto_files() if not name.startswith("grpc/")]
     folder = Path(tempfile.mkdtemp(prefix="docket-stubs-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     run_protoc(
-        f"-I{PROTOS}", f"-I{WELL_KNOWN}", f"--python_out={folder}", f"--grpc_python_out={folder}", *proto_files()
+        f"-I{PROTOS}", f"-I{WELL_KNOWN}", f"--python_out={folder}", f"--grpc_python_out={folder}", *own
     )
     sys.path.insert(0, str(folder))
     return folder
