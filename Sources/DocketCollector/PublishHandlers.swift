@@ -95,10 +95,11 @@ enum PublishHandler {
     ) throws(GRPCStatus) -> any ServerCallHandler {
         let token = try call.token()
         try pipeline.admit(token)
-        return UnaryHandler { message, call in
+        let submitter = Submitter()
+        return UnaryHandler(onCancel: { pipeline.withdraw(submitter) }) { message, call in
             let (reference, reservation) = (call.reference, message.reservation)
             pipeline.publish(
-                message.bytes, token: token, decoder: call.decoder(limits: pipeline.limits),
+                message.bytes, token: token, decoder: call.decoder(limits: pipeline.limits), by: submitter,
                 encoded: { reservation.resize(toBytes: $0) }
             ) { answer in
                 reservation.release()
@@ -117,6 +118,7 @@ enum PublishHandler {
 final class PublishStreamHandler: ServerCallHandler {
     private let pipeline: PublishPipeline
     private let token: AccessToken
+    private let submitter = Submitter()
     private var unanswered = 0
     private var hasEnded = false
     /// What ends the stream before its client does, once the batches that came earlier are answered.
@@ -145,7 +147,7 @@ final class PublishStreamHandler: ServerCallHandler {
         let handler = NIOLoopBound(self, eventLoop: call.connection.eventLoop)
         self.pipeline.publish(
             message.bytes, token: self.token, decoder: call.decoder(limits: self.pipeline.limits),
-            encoded: { reservation.resize(toBytes: $0) }
+            by: self.submitter, encoded: { reservation.resize(toBytes: $0) }
         ) { answer in
             reservation.release()
             reference.execute { call in handler.value.answer(answer, call: call) }
@@ -157,7 +159,7 @@ final class PublishStreamHandler: ServerCallHandler {
         self.finishIfDone(call)
     }
 
-    func cancelled(call: ServerCallContext) {}
+    func cancelled(call: ServerCallContext) { self.pipeline.withdraw(self.submitter) }
 
     private func answer(_ answer: PublishPipeline.Answer, call: ServerCallContext) {
         self.unanswered -= 1

@@ -43,11 +43,12 @@ package struct PublishPipeline: Sendable {
     ///   - message: an encoded `docket.v1.PublishRequest`.
     ///   - token: what the caller has shown. It is looked up anew for each batch, so that a revoked one stops at once.
     ///   - decoder: the event loop's own.
+    ///   - submitter: the call, for ``withdraw(_:)``.
     ///   - encoded: called with the batch's size in memory, in bytes, before the store gets it; not when it is refused.
     ///   - answer: called exactly once, on any thread, perhaps before this returns.
     package func publish(
-        _ message: [UInt8], token: AccessToken, decoder: BatchDecoder, encoded: (_ sizeBytes: Int) -> Void = { _ in },
-        answer: @escaping @Sendable (Answer) -> Void
+        _ message: [UInt8], token: AccessToken, decoder: BatchDecoder, by submitter: Submitter? = nil,
+        encoded: (_ sizeBytes: Int) -> Void = { _ in }, answer: @escaping @Sendable (Answer) -> Void
     ) {
         self.metrics.received(bytes: message.count)
         let batch: EncodedBatch
@@ -61,7 +62,7 @@ package struct PublishPipeline: Sendable {
         }
         encoded(batch.sizeBytes)
         let (metrics, sequence, hash) = (self.metrics, batch.key.sequence, batch.contentHash)
-        self.store.submit(batch) { result in
+        self.store.submit(batch, by: submitter) { result in
             switch result {
             case .success(.committed(let verdict)):
                 metrics.committed(verdict)
@@ -78,6 +79,9 @@ package struct PublishPipeline: Sendable {
             }
         }
     }
+
+    /// Takes back what a call has published and no commit has begun with: nobody waits for it any more.
+    package func withdraw(_ submitter: Submitter) { self.store.withdraw(submitter) }
 
     /// Decodes, authorizes, checks and encodes a request.
     private func encode(

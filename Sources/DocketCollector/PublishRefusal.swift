@@ -61,6 +61,7 @@ package struct PublishRefusal: Error, Sendable, Equatable {
         switch error.code {
         case .overloaded: self.init(.resourceExhausted, error.message, retryAfterMilliseconds: retry)
         case .unavailable, .shuttingDown: self.init(.unavailable, error.message, retryAfterMilliseconds: retry)
+        case .withdrawn: self.init(.cancelled, error.message)
         case .refused: self.init(.failedPrecondition, error.message)
         case .internal: self.init(.internal, error.message)
         }

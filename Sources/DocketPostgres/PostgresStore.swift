@@ -61,9 +61,9 @@ package final class PostgresStore: EventStore {
         return store
     }
 
-    package func submit(_ batch: EncodedBatch, completion: @escaping BatchCompletion) {
+    package func submit(_ batch: EncodedBatch, by submitter: Submitter?, completion: @escaping BatchCompletion) {
         let error: StoreError
-        switch self.shared.offer(batch, completion: completion) {
+        switch self.shared.offer(batch, by: submitter, completion: completion) {
         case .queued: return
         case .full(let heldBytes):
             error = StoreError(
@@ -78,6 +78,15 @@ package final class PostgresStore: EventStore {
         }
         self.shared.metrics.answered(.failure(error))
         completion(.failure(error))
+    }
+
+    package func withdraw(_ submitter: Submitter) {
+        let error = StoreError(
+            code: .withdrawn, message: "nobody waits for the batch any more; nothing of it was stored")
+        for entry in self.shared.withdraw(submitter) {
+            self.shared.metrics.answered(.failure(error))
+            entry.completion(.failure(error))
+        }
     }
 
     /// Takes nothing more in, and waits until every batch that was taken in has been answered. In an outage they are

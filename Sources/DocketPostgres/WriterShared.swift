@@ -34,16 +34,28 @@ final class WriterShared: Sendable {
 
     /// Queues a batch and wakes a writer, if there is something to do for one. The first batch that has to wait wakes one
     /// too: it sees to it that the wait isn't long.
-    func offer(_ batch: EncodedBatch, completion: @escaping BatchCompletion) -> BatchQueue.Offer {
+    func offer(
+        _ batch: EncodedBatch, by submitter: Submitter?, completion: @escaping BatchCompletion
+    ) -> BatchQueue.Offer {
         var offer = BatchQueue.Offer.closed
         var heldBytes = 0
         self.state.withLockWakingOne { state in
-            offer = state.queue.offer(batch, completion: completion)
+            offer = state.queue.offer(batch, by: submitter, completion: completion)
             heldBytes = state.queue.heldBytes
             return offer == .queued && (state.queue.isReady || state.queue.waitingCount == 1)
         }
         if offer == .queued { self.metrics.held(bytes: heldBytes) }
         return offer
+    }
+
+    /// Takes out what waits on behalf of a submitter. Without waiting batches a closed queue is empty, which all writers must
+    /// hear of.
+    func withdraw(_ submitter: Submitter) -> [BatchQueue.Entry] {
+        let (withdrawn, heldBytes) = self.state.withLock(wakingAll: true) { state in
+            (state.queue.withdraw(submitter), state.queue.heldBytes)
+        }
+        if !withdrawn.isEmpty { self.metrics.held(bytes: heldBytes) }
+        return withdrawn
     }
 
     /// Waits for the next group; `nil` when the queue is closed and empty.

@@ -16,6 +16,8 @@ package struct BatchQueue: Sendable {
     /// A batch with whom to tell.
     package struct Entry: Sendable {
         package let batch: EncodedBatch
+        /// On whose behalf it was submitted.
+        package let submitter: Submitter?
         package let completion: BatchCompletion
         /// What the entry counts against the bound, in bytes.
         package let sizeBytes: Int
@@ -80,17 +82,31 @@ package struct BatchQueue: Sendable {
     }
 
     /// Takes a batch in, or says why not.
-    package mutating func offer(_ batch: EncodedBatch, completion: @escaping BatchCompletion) -> Offer {
+    package mutating func offer(
+        _ batch: EncodedBatch, by submitter: Submitter? = nil, completion: @escaping BatchCompletion
+    ) -> Offer {
         guard !self.isClosed else { return .closed }
         let size = batch.sizeBytes
         guard self.heldBytes == 0 || self.heldBytes + size <= self.maxBytes else {
             return .full(heldBytes: self.heldBytes)
         }
-        self.waiting.append(Entry(batch: batch, completion: completion, sizeBytes: size))
+        self.waiting.append(Entry(batch: batch, submitter: submitter, completion: completion, sizeBytes: size))
         self.waitingBytes += size
         self.heldBytes += size
         self.heldBatches += 1
         return .queued
+    }
+
+    /// Takes out what waits on behalf of a submitter; what is in flight stays. It counts no more.
+    package mutating func withdraw(_ submitter: Submitter) -> [Entry] {
+        let withdrawn = self.waiting.filter { $0.submitter === submitter }
+        guard !withdrawn.isEmpty else { return [] }
+        self.waiting.removeAll { $0.submitter === submitter }
+        let bytes = withdrawn.reduce(0) { $0 + $1.sizeBytes }
+        self.waitingBytes -= bytes
+        self.heldBytes -= bytes
+        self.heldBatches -= withdrawn.count
+        return withdrawn
     }
 
     /// The next commit group: all that waits, within a group's bounds and without a key that is in flight.

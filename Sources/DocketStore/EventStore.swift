@@ -11,7 +11,25 @@ package typealias BatchCompletion = @Sendable (Result<StoreOutcome, StoreError>)
 package protocol EventStore: Sendable {
     /// Hands a batch over. Never blocks; `completion` is called exactly once, on any thread, perhaps before this
     /// returns.
-    func submit(_ batch: EncodedBatch, completion: @escaping BatchCompletion)
+    ///
+    /// - Parameter submitter: On whose behalf, for ``withdraw(_:)``; `nil` when the batch is never withdrawn.
+    func submit(_ batch: EncodedBatch, by submitter: Submitter?, completion: @escaping BatchCompletion)
+
+    /// Takes the batches of a submitter back that wait for a commit: they are answered as `withdrawn` and not stored. Those
+    /// whose commit has begun are stored or not, as if nobody had asked.
+    func withdraw(_ submitter: Submitter)
+}
+
+extension EventStore {
+    /// Hands a batch over that is never withdrawn.
+    package func submit(_ batch: EncodedBatch, completion: @escaping BatchCompletion) {
+        self.submit(batch, by: nil, completion: completion)
+    }
+}
+
+/// On whose behalf batches are submitted, such as a call; told from others by its identity.
+package final class Submitter: Sendable {
+    package init() {}
 }
 
 /// What a store did with a batch.
@@ -38,6 +56,8 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
         case refused
         /// The store is being shut down and takes no more.
         case shuttingDown
+        /// Whoever submitted the batch took it back before its commit had begun. Nothing was stored.
+        case withdrawn
         /// A fault of Docket's own: what was stored can't be read back.
         case `internal`
     }

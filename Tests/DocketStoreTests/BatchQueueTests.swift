@@ -146,6 +146,31 @@ struct BatchQueueTests {
         #expect(self.sequences(self.take(&queue)) == [6], "nothing more will come")
     }
 
+    @Test("gives back what waits on behalf of a submitter, and nothing of others' or in flight")
+    func withdrawing() throws {
+        var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 2)
+        let (gone, other) = (Submitter(), Submitter())
+        for (sequence, submitter) in [(1, gone), (2, other), (3, gone), (4, other), (5, gone)] as [(Int64, Submitter)] {
+            _ = queue.offer(batch(sequence), by: submitter, completion: { _ in })
+        }
+        let first = try #require(self.take(&queue))
+        #expect(self.sequences(queue.withdraw(gone)) == [3, 5])
+        #expect(queue.heldBytes == 3 * self.flat && queue.heldBatches == 3)
+        #expect(queue.withdraw(gone).isEmpty)
+        queue.finish(first)
+        #expect(self.sequences(self.take(&queue)) == [4])
+    }
+
+    @Test("ends when closed and what waited has been withdrawn")
+    func withdrawnEnd() {
+        var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 2)
+        let gone = Submitter()
+        _ = queue.offer(batch(1), by: gone, completion: { _ in })
+        queue.close()
+        #expect(self.sequences(queue.withdraw(gone)) == [1])
+        #expect(self.isEnd(queue.nextTurn()))
+    }
+
     @Test("takes nothing more in once closed, gives out what it holds, and then says that this is the end")
     func closing() throws {
         var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 100)

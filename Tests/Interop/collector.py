@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.request import urlopen
 
 from stubs import ROOT
 
@@ -68,6 +69,12 @@ class Collector:
     @property
     def token(self) -> str:
         return self.ready["token"]
+
+    def metrics(self) -> dict[str, float]:
+        """The series of /metrics."""
+        with urlopen(f"http://{self.ready['http']}/metrics", timeout=30) as answer:
+            lines = answer.read().decode().splitlines()
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line and line[0] != "#")}
 
     def log(self) -> str:
         """The end of what it has logged."""

@@ -193,17 +193,10 @@ def test_large_metadata_is_taken(client: Client) -> None:
     assert answer.verdict.accepted_count == 1
 
 
-def scrape(collector: Collector) -> dict[str, float]:
-    """The series of /metrics."""
-    with urlopen(f"http://{collector.ready['http']}/metrics", timeout=30) as answer:
-        lines = answer.read().decode().splitlines()
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line and line[0] != "#")}
-
-
 def test_the_metrics_count_accepted_and_rejected_events(collector: Collector, client: Client) -> None:
-    before = scrape(collector)
+    before = collector.metrics()
     client.publish_events(event(), event(type="no.such.type"), event())
-    after = scrape(collector)
+    after = collector.metrics()
     for result, count in {"accepted": 2, "rejected": 1}.items():
         series = f'docket_events_total{{result="{result}"}}'
         assert after[series] - before.get(series, 0) == count
