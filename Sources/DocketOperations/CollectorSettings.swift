@@ -30,6 +30,8 @@ package struct CollectorSettings: Sendable {
     package var memoryLimitBytes = 256 * 1024 * 1024
     /// How long PostgreSQL may be away before gRPC's health says NOT_SERVING, in milliseconds.
     package var healthUnavailableAfterMilliseconds = 15_000
+    /// How long connections are kept, and how often either side asks for the other.
+    package var connectionLife = ConnectionLifeLimits()
     /// How long a graceful stop may take, in milliseconds.
     package var drainTimeoutMilliseconds = 10_000
     package var limits = Limits()
@@ -54,6 +56,7 @@ package struct CollectorSettings: Sendable {
         self.memoryLimitBytes = try reader.int("memory_limit_bytes", (1 << 20)...(1 << 40)) ?? self.memoryLimitBytes
         self.healthUnavailableAfterMilliseconds =
             try reader.int("health.unavailable_after_ms", 0...3_600_000) ?? self.healthUnavailableAfterMilliseconds
+        try self.readConnectionLife(reader)
         self.drainTimeoutMilliseconds =
             try reader.int("drain_timeout_ms", 0...600_000) ?? self.drainTimeoutMilliseconds
         for bound in Limits.bounds {
@@ -64,6 +67,33 @@ package struct CollectorSettings: Sendable {
         self.logLevel = try reader.choice("log.level", of: Logger.Level.allCases) ?? self.logLevel
         self.logFormat = try reader.choice("log.format", of: LogFormat.allCases) ?? self.logFormat
         try self.checkTogether()
+    }
+
+    /// Zero switches a limit off where that makes sense.
+    private mutating func readConnectionLife(_ reader: SettingReader) throws(OperationsError) {
+        let day = 86_400_000
+        func duration(_ name: String, _ least: Int = 0) throws(OperationsError) -> Duration? {
+            guard let value = try reader.int(name, 0...day) else { return nil }
+            guard value == 0 && least == 0 || value >= 1000 else {
+                throw OperationsError(
+                    code: .invalidConfiguration, message: "\(name) is \(value); give at least 1000, a second")
+            }
+            return .milliseconds(value)
+        }
+        if let value = try duration("grpc.keepalive_interval_ms") {
+            self.connectionLife.keepaliveInterval = value == .zero ? nil : value
+        }
+        if let value = try duration("grpc.keepalive_timeout_ms", 1000) { self.connectionLife.keepaliveTimeout = value }
+        if let value = try duration("grpc.min_ping_interval_ms", 1000) { self.connectionLife.minPingInterval = value }
+        if let value = try duration("grpc.max_connection_idle_ms") {
+            self.connectionLife.maxIdle = value == .zero ? nil : value
+        }
+        if let value = try duration("grpc.max_connection_age_ms") {
+            self.connectionLife.maxAge = value == .zero ? nil : value
+        }
+        if let value = try duration("grpc.max_connection_age_grace_ms", 1000) {
+            self.connectionLife.maxAgeGrace = value
+        }
     }
 
     /// Conditions that span several settings.

@@ -160,6 +160,7 @@ extension CollectorServer {
         configuration.limits.maxMessageBytes = settings.limits.maxBatchBytes
         // The tuples of events are a little larger than the events, and both are kept until the commit.
         configuration.limits.reservedBytesPerByte = 2
+        configuration.limits.life = settings.connectionLife
         configuration.shutdownGrace = .milliseconds(settings.drainTimeoutMilliseconds)
         self.init(
             configuration: configuration, memoryLimitBytes: settings.memoryLimitBytes,

@@ -24,6 +24,7 @@ extension ServerConnectionContext {
         case .streamClosed(let streamID, _):
             guard let call = self.calls.removeValue(forKey: streamID) else { return }
             self.end(call)
+            self.callsChanged()
         case .outboundDrained(let streamID):
             guard let call = self.calls[streamID] else { return }
             call.queuedBytes = 0
@@ -31,9 +32,11 @@ extension ServerConnectionContext {
         case .settings:
             if self.phase == .handshaking { self.phase = .serving }
             self.handshakeDeadline = nil
-        case .pingAcknowledged:
-            self.settleLastCall()
-        case .settingsAcknowledged, .pingReceived, .goAway:
+        case .pingAcknowledged(let payload):
+            if payload == Self.lastCallPing { self.settleLastCall() }
+        case .pingReceived:
+            if self.life?.pinged(at: .now()) == .tooManyPings { self.refusePings() }
+        case .settingsAcknowledged, .goAway:
             break
         }
     }
@@ -54,6 +57,7 @@ extension ServerConnectionContext {
                 head: head, connection: self, deadline: head.timeout.flatMap { NIODeadline.now().advanced(by: $0) },
                 streamID: streamID, machine: machine)
             self.calls[streamID] = call
+            self.callsChanged()
             self.begin(call)
         case .refuse(let trailersOnly):
             self.submitResponse(trailersOnly, streamID: streamID, endStream: true)

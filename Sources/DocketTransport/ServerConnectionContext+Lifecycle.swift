@@ -45,6 +45,7 @@ extension ServerConnectionContext {
             return
         }
         if self.phase == .draining, self.isDue(self.drainDeadline, now) { self.settleLastCall() }
+        guard self.lookAtLife(now) else { return }
         for call in Array(self.calls.values) where call.isOpen {
             if self.isDue(call.deadline, now) {
                 self.abort(call, GRPCStatus(.deadlineExceeded, "the deadline passed before the call was done"))
@@ -67,6 +68,53 @@ extension ServerConnectionContext {
         return false
     }
 
+    // MARK: The connection's life
+
+    /// The payloads of the PINGs that the server sends: behind the first GOAWAY, and to see whether the client is there.
+    static let lastCallPing: UInt64 = 0xD0C4_E700
+    private static let keepalivePing: UInt64 = 0xD0C4_E701
+
+    /// Does what the connection's life asks for; `false` when that was its end.
+    private func lookAtLife(_ now: NIODeadline) -> Bool {
+        while let action = self.life?.look(at: now) {
+            switch action {
+            case .ping:
+                self.wire?.session.ping(payload: Self.keepalivePing)
+            case .drain:
+                self.beginShutdown()
+            case .tooManyPings:
+                self.refusePings()
+            case .close(let reason):
+                self.environment.logger.debug(
+                    "connection closed", metadata: ["peer": "\(self.peer)", "reason": "\(reason.rawValue)"])
+                self.environment.metrics.connectionExpired(reason.rawValue)
+                self.closeNow()
+                return false
+            }
+        }
+        self.armForLife()
+        return true
+    }
+
+    func armForLife() {
+        if let deadline = self.life?.nextLook { self.timer.arm(at: deadline) }
+    }
+
+    /// Takes note of a call that has come or gone.
+    func callsChanged() {
+        self.life?.changed(openCalls: self.calls.count, at: .now())
+        if self.calls.isEmpty { self.armForLife() }
+    }
+
+    /// Says why, as gRPC clients know it (A8: they ping half as often then), and closes once that is written.
+    func refusePings() {
+        guard !self.isPingedTooOften, let session = self.wire?.session else { return }
+        self.isPingedTooOften = true
+        self.environment.metrics.connectionExpired("too_many_pings")
+        session.goAway(
+            lastStreamID: session.lastProcessedStreamID, errorCode: .enhanceYourCalm, debug: Array("too_many_pings".utf8))
+    }
+
     // MARK: The graceful end
 
     /// The first step (RFC 9113 section 6.8): no new calls, please. Calls that are on their way are still accepted
@@ -74,6 +122,7 @@ extension ServerConnectionContext {
     private func beginShutdown() {
         guard self.phase < .draining else { return }
         self.phase = .draining
+        self.life?.drains()
         if let session = self.wire?.session {
             self.announceShutdown(session)
         } else {
@@ -84,7 +133,7 @@ extension ServerConnectionContext {
 
     func announceShutdown(_ session: HTTP2Session) {
         session.sendShutdownNotice()
-        session.ping(payload: 0xD0C4_E700)
+        session.ping(payload: Self.lastCallPing)
         self.drainDeadline = NIODeadline.now().advanced(by: .seconds(1))
         if let deadline = self.drainDeadline { self.timer.arm(at: deadline) }
     }

@@ -26,6 +26,7 @@ extension ServerConnectionContext {
 
     /// Hands a machine's action to the session. It is written by the flush that ends whatever runs.
     func send(_ action: ServerOutboundAction, on call: ServerCallContext) {
+        self.life?.sent()
         switch action {
         case .headers(let headers):
             self.submitResponse(headers, streamID: call.streamID, endStream: false)

@@ -56,6 +56,10 @@ package final class ServerConnectionContext {
     var handshakeDeadline: NIODeadline?
     var drainDeadline: NIODeadline?
     var stalledSince: NIODeadline?
+    /// From the moment that HTTP/2 begins.
+    var life: ConnectionLife?
+    /// The client pings more often than it may: the connection closes when the burst of reads is over.
+    var isPingedTooOften = false
     /// What all calls have queued, at most, in bytes.
     var queuedOutboundBytes = 0
     private var context: ChannelHandlerContext?
@@ -121,6 +125,8 @@ extension ServerConnectionContext: ConnectionCore {
         do {
             let session = try HTTP2Session(role: .server, configuration: configuration)
             self.wire = SessionWire(session: session, context: context)
+            self.life = ConnectionLife(limits: limits.life, now: .now(), jitter: .random(in: -1...1))
+            self.armForLife()
             if self.phase == .draining { self.announceShutdown(session) }
             self.settle()
         } catch {
@@ -131,6 +137,7 @@ extension ServerConnectionContext: ConnectionCore {
 
     func received(_ buffer: ByteBuffer) {
         guard let wire = self.wire, !wire.isClosing else { return }
+        self.life?.heard(at: .now())
         buffer.withUnsafeReadableBytes { bytes in
             do {
                 try wire.session.receive(bytes) { event in self.handle(event, in: bytes) }
@@ -142,7 +149,9 @@ extension ServerConnectionContext: ConnectionCore {
         }
     }
 
-    func burstEnded() { self.settle() }
+    func burstEnded() {
+        if self.isPingedTooOften { self.wire?.flushAndClose() } else { self.settle() }
+    }
 
     func writabilityChanged() { self.settle() }
 

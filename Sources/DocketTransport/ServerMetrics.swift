@@ -9,6 +9,11 @@ struct ServerMetrics: Sendable {
     private let connectionsOpen = Meter(label: "docket_rpc_connections")
     /// Connections that ended by a fault of theirs.
     private let connectionFaults = Counter(label: "docket_rpc_connection_faults_total")
+    /// Connections that the server has ended of itself, by the reason.
+    private let connectionEnds = Dictionary(
+        uniqueKeysWithValues: ["keepalive", "grace", "too_many_pings"].map {
+            ($0, Counter(label: "docket_rpc_connection_ends_total", dimensions: [("reason", $0)]))
+        })
     /// Calls reset because the client left too much unread.
     private let unreadResets = Counter(label: "docket_rpc_unread_resets_total")
     /// Calls that ended because their stream was reset or their connection lost.
@@ -26,6 +31,9 @@ struct ServerMetrics: Sendable {
     func connectionClosed() { self.connectionsOpen.decrement() }
 
     func connectionFaulted() { self.connectionFaults.increment() }
+
+    /// - Parameter reason: one of those that `docs/metrics.md` lists.
+    func connectionExpired(_ reason: String) { self.connectionEnds[reason]?.increment() }
 
     func unreadReset() { self.unreadResets.increment() }
 

@@ -19,6 +19,8 @@ package struct ServerConnectionLimits: Sendable, Hashable {
     package var messageTimeout = Duration.seconds(30)
     /// How long a peer may leave a full socket unread.
     package var writeStallTimeout = Duration.seconds(30)
+    /// How long the connection is kept, and how often either side asks for the other.
+    package var life = ConnectionLifeLimits()
 
     /// The documented defaults.
     package init() {}
@@ -40,9 +42,14 @@ package struct ServerConnectionLimits: Sendable, Hashable {
         for (name, value) in [
             ("handshakeTimeout", self.handshakeTimeout), ("messageTimeout", self.messageTimeout),
             ("writeStallTimeout", self.writeStallTimeout),
+            ("life.keepaliveInterval", self.life.keepaliveInterval ?? .seconds(1)),
+            ("life.keepaliveTimeout", self.life.keepaliveTimeout), ("life.minPingInterval", self.life.minPingInterval),
+            ("life.maxIdle", self.life.maxIdle ?? .seconds(1)), ("life.maxAge", self.life.maxAge ?? .seconds(1)),
+            ("life.maxAgeGrace", self.life.maxAgeGrace),
         ] where value < .milliseconds(1) || value > .seconds(86_400) {
             throw TransportError(.configuration, "\(name) is \(value); choose 1 ms to 1 day")
         }
+        try check("life.maxPingStrikes", self.life.maxPingStrikes, 0...1_000_000)
         guard 2 * self.maxMessageBytes <= budgetBytes else {
             throw TransportError(
                 .configuration,
