@@ -17,6 +17,9 @@ struct InboundWindow: Equatable {
     private var grantedBytes = 0
     private var consumedBytes = 0
 
+    /// Bytes that have come without a reservation, and are held until there is one.
+    var unreservedBytes: Int { max(0, self.receivedBytes - self.grantedBytes) }
+
     /// Takes note of received bytes; how many bytes to give back now.
     mutating func received(_ bytes: Int) -> Int {
         self.receivedBytes += bytes

@@ -94,6 +94,23 @@ package final class MemoryBudget: Sendable {
         return ticket.map { .waiting($0) } ?? .granted(MessageReservation(bytes: bytes, budget: self))
     }
 
+    /// Counts bytes that are held without a reservation, such as the beginning of a message that waits for its own. They have
+    /// come already, so they may overdraw the budget, but not by more than a quarter of it.
+    ///
+    /// - Parameter bytes: how much more, or less where it is negative, is held than at the last call.
+    /// - Returns: `false` when that is too much: nothing is counted, and the caller has to let go of something.
+    package func hold(unreservedBytes bytes: Int) -> Bool {
+        if bytes <= 0 {
+            if bytes < 0 { self.giveBack(-bytes) }
+            return true
+        }
+        return self.state.withLock { state in
+            guard state.availableBytes - bytes >= -self.limitBytes / 4 else { return false }
+            state.availableBytes -= bytes
+            return true
+        }
+    }
+
     /// Gives a request up. Nothing happens when it has been granted already: then its callback has the reservation.
     package func cancel(_ ticket: Ticket) {
         self.settle { state in

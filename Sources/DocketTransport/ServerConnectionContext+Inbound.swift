@@ -14,7 +14,9 @@ extension ServerConnectionContext {
             // Whatever becomes of the bytes, the connection's window opens again at once: no stream may stop another.
             self.wire?.session.consumeConnection(bytes: range.count)
             guard let call = self.calls[streamID], call.isOpen else { return }
+            let unreserved = call.window.unreservedBytes
             self.wire?.apply(.init(consumeBytes: call.window.received(range.count)), streamID: streamID)
+            self.unreservedBytes += call.window.unreservedBytes - unreserved
             call.machine.receivedData(UnsafeRawBufferPointer(rebasing: bytes[range]))
             self.advance(call)
         case .remoteEnded(let streamID):
@@ -138,7 +140,9 @@ extension ServerConnectionContext {
     private func grant(_ call: ServerCallContext, _ reservation: MessageReservation, wireBytes: Int) {
         call.announced = .granted(reservation, since: nil)
         call.machine.reservationGranted()
+        let unreserved = call.window.unreservedBytes
         self.wire?.apply(call.window.granted(wireBytes + MessageFraming.prefixBytes), streamID: call.streamID)
+        self.unreservedBytes += call.window.unreservedBytes - unreserved
     }
 
     /// Takes a reservation that had to wait.
@@ -163,5 +167,8 @@ extension ServerConnectionContext {
     func forgetAnnounced(_ call: ServerCallContext) {
         if case .waiting(let ticket, _) = call.announced { self.environment.budget.cancel(ticket) }
         call.announced = nil
+        // The machine keeps nothing of a call that is over.
+        self.unreservedBytes -= call.window.unreservedBytes
+        call.window = InboundWindow()
     }
 }

@@ -56,6 +56,9 @@ package final class ServerConnectionContext {
     var handshakeDeadline: NIODeadline?
     var drainDeadline: NIODeadline?
     var stalledSince: NIODeadline?
+    /// What all calls hold without a reservation, in bytes, and how much of that the budget knows of.
+    var unreservedBytes = 0
+    private var countedUnreservedBytes = 0
     /// From the moment that HTTP/2 begins.
     var life: ConnectionLife?
     /// The client pings more often than it may: the connection closes when the burst of reads is over.
@@ -80,6 +83,7 @@ package final class ServerConnectionContext {
     /// Ends whatever ran on the loop: settles what it left behind and writes, once.
     func settle() {
         guard let wire = self.wire else { return }
+        self.countUnreserved()
         wire.flush(
             settle: { wire.session.drainEvents { self.handle($0, in: UnsafeRawBufferPointer(start: nil, count: 0)) } },
             later: { [weak self] in self?.settle() })
@@ -97,6 +101,27 @@ package final class ServerConnectionContext {
         let sessionIsOver = !wire.session.wantsRead && !wire.session.wantsWrite
         let drainIsOver = self.phase == .goingAway && self.calls.isEmpty && !wire.session.wantsWrite
         if sessionIsOver || drainIsOver { wire.closeAfterWrites() }
+    }
+
+    /// Tells the budget what is held without a reservation, once for whatever has come; calls that it has no room for are
+    /// refused, the youngest first.
+    private func countUnreserved() {
+        while self.unreservedBytes != self.countedUnreservedBytes {
+            let more = self.unreservedBytes - self.countedUnreservedBytes
+            if self.environment.budget.hold(unreservedBytes: more) {
+                self.countedUnreservedBytes = self.unreservedBytes
+                return
+            }
+            let holders = self.calls.values.filter { $0.isOpen && $0.window.unreservedBytes > 0 }
+            guard let youngest = holders.max(by: { $0.streamID < $1.streamID }) else { return }
+            self.environment.metrics.unreservedRefused()
+            self.abort(
+                youngest,
+                GRPCStatus(
+                    .resourceExhausted,
+                    "too many messages have begun that the server has no memory for; send it again later",
+                    retryPushbackMilliseconds: 250))
+        }
     }
 
     func armTimer(after duration: Duration, from start: NIODeadline) {
@@ -170,6 +195,7 @@ extension ServerConnectionContext: ConnectionCore {
         let calls = self.calls
         self.calls = [:]
         for call in calls.values { self.end(call) }
+        _ = self.environment.budget.hold(unreservedBytes: -self.countedUnreservedBytes)
     }
 
     func closeNow() {

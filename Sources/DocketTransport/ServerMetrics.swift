@@ -16,6 +16,8 @@ struct ServerMetrics: Sendable {
         })
     /// Calls reset because the client left too much unread.
     private let unreadResets = Counter(label: "docket_rpc_unread_resets_total")
+    /// Calls refused because there was no memory for the beginning of their message.
+    private let unreservedRefusals = Counter(label: "docket_rpc_unreserved_refusals_total")
     /// Calls that ended because their stream was reset or their connection lost.
     private let callsCancelled = Counter(label: "docket_rpc_calls_total", dimensions: [("code", "CANCELLED_BY_CLIENT")])
     /// Calls answered, by the code's number: the codes run from 0 without gaps.
@@ -34,6 +36,8 @@ struct ServerMetrics: Sendable {
 
     /// - Parameter reason: one of those that `docs/metrics.md` lists.
     func connectionExpired(_ reason: String) { self.connectionEnds[reason]?.increment() }
+
+    func unreservedRefused() { self.unreservedRefusals.increment() }
 
     func unreadReset() { self.unreadResets.increment() }
 

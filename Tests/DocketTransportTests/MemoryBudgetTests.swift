@@ -84,6 +84,23 @@ struct MemoryBudgetTests {
         second.release()
     }
 
+    @Test("what is held without a reservation overdraws the budget by a quarter at most, and comes back")
+    func unreserved() {
+        let budget = MemoryBudget(limitBytes: 100)
+        let (owner, grants) = (budget.makeOwner(), Grants())
+        guard case .granted(let first) = budget.reserve(100, owner: owner, granted: { _ in }) else {
+            Issue.record("100 of 100 bytes must be granted")
+            return
+        }
+        #expect(budget.hold(unreservedBytes: 25) && budget.availableBytes == -25)
+        #expect(!budget.hold(unreservedBytes: 1) && budget.availableBytes == -25, "refused means not counted")
+        #expect(self.ask(budget, 80, owner, 1, grants) != nil)
+        first.release()
+        #expect(grants.names.isEmpty && budget.availableBytes == 75)
+        #expect(budget.hold(unreservedBytes: -25))
+        #expect(grants.names == [1] && budget.availableBytes == 20)
+    }
+
     @Test("more than the whole budget is refused, the whole budget is not")
     func limits() {
         let budget = MemoryBudget(limitBytes: 100)
