@@ -4,6 +4,7 @@ internal import DocketHeaders
 internal import DocketModel
 internal import DocketRPC
 package import DocketRegistry
+internal import DocketStore
 internal import DocketTransport
 internal import NIOCore
 

@@ -1,3 +1,4 @@
+import CDocketProtos
 import CProtobufC
 
 /// The memory of C structs for as long as one message is packed or unpacked; the only owner of it.

@@ -1,6 +1,6 @@
-package import DocketGRPC
+import DocketGRPC
 package import DocketMessages
-package import DocketTransport
+import DocketTransport
 import Synchronization
 
 /// `grpc.health.v1.Health`: whether the server, and each of its services, can be called. For load balancers, orchestrators and

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// How long a server keeps a connection, how it finds out that a client is gone, and how often clients may ping (gRPC, A8 and A9:
 /// https://github.com/grpc/proposal).

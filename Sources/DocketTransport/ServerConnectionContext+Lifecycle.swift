@@ -1,6 +1,7 @@
 import DocketGRPC
 import DocketHTTP2
 import DocketHeaders
+import Logging
 import NIOCore
 
 // Posted mail, deadlines and the graceful end.
