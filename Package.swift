@@ -67,6 +67,7 @@ let package = Package(
         .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CHashLanes"),
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -151,7 +152,7 @@ let package = Package(
         .target(
             name: "DocketRuntime",
             dependencies: [
-                "DocketCollector", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC",
+                "CMalloc", "DocketCollector", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC",
                 "DocketStore", "DocketTransport", argumentParser, certificateReloading, configuration, logging, metrics,
                 serviceLifecycle, unixSignals, x509,
             ],

@@ -9,7 +9,7 @@ from collector import Collector
 from http2_conformance import CASES, h2spec
 from http2_conformance.case import Case
 from http2_conformance.connection import PATIENCE_SECONDS
-from http2_conformance.deviations import DEFECTS, DEVIATIONS
+from http2_conformance.deviations import DEVIATIONS
 from http2_conformance.servers import Docket, Nghttpd, Server, client_context
 from stubs import ROOT
 from test_tls import Certificates, certificates, tls_collector  # noqa: F401
@@ -54,8 +54,7 @@ def tls_nghttpd(
 
 
 def parameter(case: Case) -> object:
-    marks = [pytest.mark.xfail(strict=True, reason=DEFECTS[case.id])] if case.id in DEFECTS else []
-    return pytest.param(case, id=case.id, marks=marks)
+    return pytest.param(case, id=case.id)
 
 
 def check(case: Case, *servers: Server) -> None:
@@ -103,8 +102,7 @@ def test_every_case_of_h2spec_is_covered() -> None:
 
 def test_the_tables_name_cases_that_there_are_and_the_document_names_the_tables() -> None:
     names = {case.id for case in CASES}
-    assert names >= DEVIATIONS.keys() | DEFECTS.keys() | OVER_TLS
-    assert not DEVIATIONS.keys() & DEFECTS.keys()
+    assert names >= DEVIATIONS.keys() | OVER_TLS
     document = (ROOT / "docs" / "http2.md").read_text()
-    assert {name for name in names if f"`{name}`" in document} >= DEVIATIONS.keys() | DEFECTS.keys()
+    assert {name for name in names if f"`{name}`" in document} >= DEVIATIONS.keys()
     assert f"{len(CASES)} cases" in document and f"all {len(h2spec.CASES)} of" in document

@@ -12,11 +12,3 @@ DEVIATIONS = {
     "the connection be",
     "8.3.1/host-that-differs": "the RFC says SHOULD; nghttp2 doesn't compare, and nothing here goes by either field",
 }
-
-# What Docket alone does wrong, until it is mended.
-DEFECTS = {
-    f"8.2.1/{whitespace}-{place}-a-value": "metadata may begin and end with whitespace, as gRPC's PROTOCOL-HTTP2.md "
-    "has it; RFC 9113 wants the stream reset"
-    for whitespace in ("space", "tab")
-    for place in ("before", "behind")
-}
