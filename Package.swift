@@ -152,7 +152,8 @@ let package = Package(
         .target(
             name: "DocketRuntime",
             dependencies: [
-                "CMalloc", "DocketCollector", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC",
+                "CMalloc", "DocketCollector", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres",
+                "DocketRPC",
                 "DocketStore", "DocketTransport", argumentParser, certificateReloading, configuration, logging, metrics,
                 serviceLifecycle, unixSignals, x509,
             ],

@@ -103,6 +103,47 @@ struct FlowControlTests {
         }
     }
 
+    @Test("a greedy connection with fifty messages waiting lets each of ten modest ones have its turn")
+    func fairness() async throws {
+        let size = 100_000
+        let modestCount = 10
+        try await TestServer.run(
+            budgetBytes: 3 * size,
+            adjust: {
+                $0.limits.maxMessageBytes = size
+                $0.limits.streamWindowBytes = 1_024
+            }
+        ) { test in
+            let greedy = try await test.connect()
+            let greedyCalls = (0..<50).map { _ in
+                Task { try await greedy.unary(TestServer.hold, [UInt8](repeating: 0, count: size)) }
+            }
+            await until { test.budget.waitingCount >= 47 }
+            var modest: [ClientConnection] = []
+            var calls: [Task<[UInt8], any Error>] = []
+            for number in 1...modestCount {
+                let client = try await test.connect()
+                modest.append(client)
+                calls.append(
+                    Task { try await client.unary(TestServer.hold, [UInt8](repeating: UInt8(number), count: size)) })
+            }
+            await until { test.budget.waitingCount >= 47 + modestCount }
+
+            var order: [UInt8] = []
+            for _ in 0..<(50 + modestCount) {
+                let held = await test.probe.nextHeld()
+                order.append(held?.message.bytes.first ?? 255)
+                held?.message.reservation.release()
+                held?.reference.reply([1])
+            }
+            let lastModest = try #require(order.lastIndex { $0 != 0 })
+            // What had been granted before they came, then a turn of the greedy one's for each of theirs.
+            #expect(lastModest < 4 + 2 * modestCount, "the order of turns was \(order)")
+            for call in greedyCalls + calls { #expect(try await call.value == [1]) }
+            for client in modest + [greedy] { await client.close() }
+        }
+    }
+
     @Test("connections that die while they wait leave nothing behind")
     func deadWaiters() async throws {
         let size = 100_000
