@@ -25,6 +25,8 @@ extension ServerCallHandler {
 package struct InboundMessage: Sendable {
     /// The message, decompressed.
     package let bytes: [UInt8]
+    /// Whether it came compressed.
+    package let wasCompressed: Bool
     /// Keep it for as long as the message, or what was made of it, takes memory; then release or drop it.
     package let reservation: MessageReservation
 }

@@ -90,11 +90,12 @@ extension ServerConnectionContext {
             switch action {
             case .reserve(let wireBytes, let heapBytes):
                 self.reserve(call, wireBytes: wireBytes, heapBytes: heapBytes)
-            case .message(let bytes):
+            case .message(let bytes, let wasCompressed):
                 guard case .granted(let reservation, _) = call.announced else { break }
                 call.announced = nil
                 reservation.shrink(toBytes: self.reservedBytes(forHeapBytes: bytes.count))
-                handler.receive(InboundMessage(bytes: bytes, reservation: reservation), call: call)
+                handler.receive(
+                    InboundMessage(bytes: bytes, wasCompressed: wasCompressed, reservation: reservation), call: call)
             case .end:
                 handler.receiveEnd(call: call)
             case .fail(let status):
