@@ -38,4 +38,6 @@ package protocol ServerCallRouter: Sendable {
     /// - Throws: the status that refuses the call before any message (UNIMPLEMENTED for an unknown method,
     ///   UNAUTHENTICATED and so on).
     func handler(for call: ServerCallContext) throws(GRPCStatus) -> any ServerCallHandler
+    /// A status that the transport itself ends a call with, given the details that programs can act on.
+    func explained(_ status: GRPCStatus) -> GRPCStatus
 }

@@ -60,6 +60,7 @@ extension ServerConnectionContext {
                 streamID: streamID, machine: machine)
             self.calls[streamID] = call
             self.callsChanged()
+            self.environment.metrics.callAccepted(previousAttempts: head.previousAttempts)
             self.begin(call)
         case .refuse(let trailersOnly):
             self.submitResponse(trailersOnly, streamID: streamID, endStream: true)
