@@ -128,7 +128,7 @@ extension PublishRefusal {
         switch error.code {
         case .overloaded:
             self.init(
-                .resourceExhausted, .storeOverloaded, error.message, retryAfterMilliseconds: retry, limited: "collector"
+                .resourceExhausted, .storeOverloaded, error.message, retryAfterMilliseconds: retry, limited: "server"
             )
         case .unavailable: self.init(.unavailable, .storeUnavailable, error.message, retryAfterMilliseconds: retry)
         case .shuttingDown: self.init(.unavailable, .shuttingDown, error.message, retryAfterMilliseconds: retry)

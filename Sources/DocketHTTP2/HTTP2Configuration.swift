@@ -32,8 +32,9 @@ package struct HTTP2Configuration: Sendable, Equatable {
     package var resetBurstStreams = 1000
     /// How fast that burst refills, in streams a second.
     package var resetRefillStreamsPerSecond = 33
-    /// How many unproductive frames (malformed requests, refused header lists, empty DATA, PRIORITY) the peer may be
-    /// ahead of productive ones, before the connection ends with ENHANCE_YOUR_CALM.
+    /// How many unproductive frames (malformed requests, refused header lists, empty DATA, PRIORITY, SETTINGS after the
+    /// first, WINDOW_UPDATE without anything sent) the peer may be ahead of productive ones, before the connection ends
+    /// with ENHANCE_YOUR_CALM.
     package var maxUnproductiveFrames = 1000
 
     /// The defaults above.

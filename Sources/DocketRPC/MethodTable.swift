@@ -40,10 +40,11 @@ package struct MethodTable: Sendable {
 extension MethodTable: ServerCallRouter {
     package func explained(_ status: GRPCStatus) -> GRPCStatus {
         guard status.code == .resourceExhausted else { return status }
-        // One of the server's limits: on a message, or on what all messages together may take.
+        // A limit that stays where it is is one on a message; one that passes, on what the server does at once.
+        let subject = status.retryPushbackMilliseconds == nil ? "message" : "server"
         return GRPCStatus(
             status.code, status.message,
-            details: [.quotaFailure([.init(subject: "message", description: status.message)])],
+            details: [.quotaFailure([.init(subject: subject, description: status.message)])],
             retryAfterMilliseconds: status.retryPushbackMilliseconds)
     }
 

@@ -8,10 +8,21 @@ struct ServerMetrics: Sendable {
     /// Connections open now.
     private let connectionsOpen = Meter(label: "docket_rpc_connections")
     /// Connections that ended by a fault of theirs.
-    private let connectionFaults = Counter(label: "docket_rpc_connection_faults_total")
+    private let connectionFaults = Dictionary(
+        uniqueKeysWithValues: ConnectionFault.allCases.map {
+            ($0, Counter(label: "docket_rpc_connection_faults_total", dimensions: [("reason", $0.rawValue)]))
+        })
+    /// Connections that were one too many.
+    private let connectionRefusals = Self.byBound("docket_rpc_connection_refusals_total")
+    /// Calls that were one too many.
+    private let callRefusals = Self.byBound("docket_rpc_call_refusals_total")
+    /// Requests whose header list was over the limit.
+    private let headerRefusals = Counter(label: "docket_rpc_header_refusals_total")
+    /// Messages that had begun and did not arrive whole in time.
+    private let messageTimeouts = Counter(label: "docket_rpc_message_timeouts_total")
     /// Connections that the server has ended of itself, by the reason.
     private let connectionEnds = Dictionary(
-        uniqueKeysWithValues: ["keepalive", "grace", "too_many_pings"].map {
+        uniqueKeysWithValues: ["keepalive", "grace", "too_many_pings", "handshake", "unread"].map {
             ($0, Counter(label: "docket_rpc_connection_ends_total", dimensions: [("reason", $0)]))
         })
     /// Calls reset because the client left too much unread.
@@ -37,7 +48,15 @@ struct ServerMetrics: Sendable {
 
     func connectionClosed() { self.connectionsOpen.decrement() }
 
-    func connectionFaulted() { self.connectionFaults.increment() }
+    func connectionFaulted(_ fault: ConnectionFault) { self.connectionFaults[fault]?.increment() }
+
+    func connectionRefused(_ bound: Admission.Bound) { self.connectionRefusals[bound]?.increment() }
+
+    func callRefused(_ bound: Admission.Bound) { self.callRefusals[bound]?.increment() }
+
+    func headersRefused(_ count: Int) { self.headerRefusals.increment(by: count) }
+
+    func messageTimedOut() { self.messageTimeouts.increment() }
 
     /// - Parameter reason: one of those that `docs/metrics.md` lists.
     func connectionExpired(_ reason: String) { self.connectionEnds[reason]?.increment() }
@@ -59,5 +78,12 @@ struct ServerMetrics: Sendable {
             return
         }
         self.callsByCode[code.rawValue].increment()
+    }
+
+    private static func byBound(_ label: String) -> [Admission.Bound: Counter] {
+        Dictionary(
+            uniqueKeysWithValues: Admission.Bound.allCases.map {
+                ($0, Counter(label: label, dimensions: [("bound", $0.rawValue)]))
+            })
     }
 }

@@ -52,7 +52,7 @@ struct PublishRefusalTests {
             let details = try self.details(refusal)
             #expect(details.contains(.retryInfo(delay: .milliseconds(asked))) == mayPass)
             #expect(
-                details.contains(.quotaFailure([.init(subject: "collector", description: "why")]))
+                details.contains(.quotaFailure([.init(subject: "server", description: "why")]))
                     == (code == .overloaded))
         }
     }

@@ -13,7 +13,7 @@ struct FlowControlTests {
     func noDeadlock() async throws {
         let size = 100_000
         try await TestServer.run(
-            budgetBytes: 2 * size,
+            budgetBytes: 3 * size,
             adjust: {
                 $0.limits.maxMessageBytes = size
                 $0.limits.streamWindowBytes = 1_024
@@ -44,7 +44,14 @@ struct FlowControlTests {
     @Test("while handlers keep the whole budget, further messages wait; they come when it is given back")
     func waitsForBudget() async throws {
         let size = 100_000
-        try await TestServer.run(budgetBytes: 2 * size, adjust: { $0.limits.maxMessageBytes = size }) { test in
+        try await TestServer.run(
+            // Room for two, and for the beginning of the third.
+            budgetBytes: 5 * size / 2,
+            adjust: {
+                $0.limits.maxMessageBytes = size
+                $0.limits.streamWindowBytes = 1_024
+            }
+        ) { test in
             let client = try await test.connect()
             let message = [UInt8](repeating: 9, count: size)
             let calls = (0..<3).map { _ in Task { try await client.unary(TestServer.hold, message) } }
@@ -52,7 +59,7 @@ struct FlowControlTests {
             var second = await test.probe.nextHeld()
             await until { test.budget.waitingCount == 1 }
             #expect(test.probe.receivedBytes.load(ordering: .relaxed) == 2 * size)
-            #expect(test.budget.availableBytes == 0)
+            #expect(test.budget.reservedBytes == 2 * size)
 
             first?.reference.reply([1])
             first = nil
@@ -85,7 +92,7 @@ struct FlowControlTests {
             half.removeLast(size - 10)
             let streams = (0..<50).map { _ in greedy.openStream(TestServer.hold) }
             for stream in streams { stream.reference.sendFrame(half) }
-            await until { test.budget.availableBytes == 0 && test.budget.waitingCount == 48 }
+            await until { test.budget.reservedBytes == 2 * size && test.budget.waitingCount == 48 }
 
             #expect(try await modest.unary(TestServer.echo, [7]) == [7])
             let status = await #expect(throws: GRPCStatus.self) { for try await _ in streams[0].messages {} }
@@ -99,7 +106,13 @@ struct FlowControlTests {
     @Test("connections that die while they wait leave nothing behind")
     func deadWaiters() async throws {
         let size = 100_000
-        try await TestServer.run(budgetBytes: 2 * size, adjust: { $0.limits.maxMessageBytes = size }) { test in
+        try await TestServer.run(
+            budgetBytes: 2 * size,
+            adjust: {
+                $0.limits.maxMessageBytes = size
+                $0.limits.streamWindowBytes = 1_024
+            }
+        ) { test in
             let keeper = try await test.connect()
             let message = [UInt8](repeating: 9, count: size)
             let kept = (0..<2).map { _ in keeper.openStream(TestServer.hold) }
@@ -115,7 +128,7 @@ struct FlowControlTests {
             await waiter.close()
             await until { test.budget.waitingCount == 0 }
 
-            #expect(test.budget.availableBytes == 0)
+            #expect(test.budget.reservedBytes == 2 * size)
             held.removeAll()
             await until { test.budget.availableBytes == test.budget.limitBytes }
             await keeper.close()

@@ -329,7 +329,7 @@ def test_the_headers_of_a_unary_call_wait_for_its_message(own_collector: Collect
     with RawConnection(own_collector) as connection:
         stream = connection.start_call(own_collector)
         connection.send(stream, framed(request([event()]).SerializeToString()), end_stream=True)
-        blocked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'docket.batches'::regclass"
         deadline = time.monotonic() + PATIENCE_SECONDS
         while own_collector.sql(blocked) == [["0"]]:
             assert time.monotonic() < deadline
