@@ -1,5 +1,6 @@
 """What gRPC's documents ask of statuses, headers and deadlines, with stock clients and frame by frame."""
 
+import hashlib
 import json
 import os
 import struct
@@ -114,19 +115,17 @@ def test_a_message_that_is_none_of_its_type_says_so_without_a_field(client: Clie
     assert status is None or "BadRequest" not in unpacked(status)
 
 
-def other_token(collector: Collector) -> str:
+def other_token() -> str:
     """A token of the right form that nobody was given: the checksum is over the 64 digits before it."""
-    import hashlib
-
     digits = os.urandom(32).hex()
     return f"dkt_{digits}{hashlib.sha256(digits.encode()).hexdigest()[:8]}"
 
 
-def test_the_reason_tells_credentials_apart(client: Client, collector: Collector) -> None:
+def test_the_reason_tells_credentials_apart(client: Client) -> None:
     cases = {
         "TOKEN_MISSING": (),
         "TOKEN_MALFORMED": (("authorization", "Bearer wrong"),),
-        "TOKEN_UNKNOWN": (("authorization", f"Bearer {other_token(collector)}"),),
+        "TOKEN_UNKNOWN": (("authorization", f"Bearer {other_token()}"),),
     }
     for reason, metadata in cases.items():
         for method, message in (
@@ -229,6 +228,17 @@ def test_what_fails_because_postgresql_is_away_asks_to_retry(own_collector: Coll
             assert time.monotonic() < deadline, error
         assert asks_to_retry(error) > 0
         assert details(error)["ErrorInfo"].reason == "STORE_UNAVAILABLE"
+
+
+def test_a_call_over_what_a_peer_may_have_open_asks_to_retry(start_collector: StartCollector) -> None:
+    collector = start_collector(environment={"DOCKET_GRPC_MAX_CALLS_PER_PEER": "1"})
+    with RawConnection(collector) as connection, Client(collector.address, collector.token) as client:
+        stream = connection.start_call(collector, path=PUBLISH_STREAM)
+        receive(connection, stream, parts=1)
+        error = failure(client.publish, request([event()]))
+        assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert asks_to_retry(error) == 250
+        assert [violation.subject for violation in details(error)["QuotaFailure"].violations] == ["server"]
 
 
 # MARK: Retries
