@@ -193,7 +193,8 @@ let package = Package(
         .testTarget(
             name: "DocketCollectorTests",
             dependencies: [
-                "DocketCodec", "DocketCollector", "DocketGRPC", "DocketMessages", "DocketModel", "DocketStore",
+                "DocketCodec", "DocketCollector", "DocketGRPC", "DocketMessages", "DocketModel", "DocketRegistry",
+                "DocketStore",
             ],
             swiftSettings: houseSettings),
         .testTarget(

@@ -1,6 +1,7 @@
 import DocketCodec
 import DocketGRPC
 import DocketMessages
+import DocketRegistry
 import DocketStore
 import Foundation
 import Testing
@@ -55,6 +56,21 @@ struct PublishRefusalTests {
                 details.contains(.quotaFailure([.init(subject: "server", description: "why")]))
                     == (code == .overloaded))
         }
+    }
+
+    @Test(
+        "what a credential lacks is no fault of a field, a tenant that is not named is one",
+        arguments: [
+            (.scopeMissing, .permissionDenied, "SCOPE_MISSING", nil),
+            (.tenantNotCovered, .permissionDenied, "TENANT_NOT_COVERED", nil),
+            (.tenantAmbiguous, .invalidArgument, "TENANT_AMBIGUOUS", "tenant"),
+            (.malformedToken, .unauthenticated, "TOKEN_MALFORMED", nil),
+        ] as [(RegistryError.Code, GRPCCode, String, String?)])
+    func credentials(code: RegistryError.Code, status: GRPCCode, reason: String, field: String?) throws {
+        let refusal = PublishRefusal(RegistryError(code: code, message: "why"))
+        #expect(refusal.code == status)
+        let violations = field.map { [StatusDetail.badRequest([.init(field: $0, description: "why")])] } ?? []
+        #expect(try self.details(refusal) == [.errorInfo(reason: reason)] + violations)
     }
 
     @Test("a message's own error keeps its field")

@@ -211,7 +211,7 @@ def test_timeout_on_sleeping_server(stub: Stub) -> None:
 
 def test_a_deadline_passes_while_the_server_waits_between_two_responses(stub: Stub) -> None:
     parameters = [{"size": 1}, {"size": 2, "interval_us": 1_000_000_000}]
-    responses = stub.streaming_output_call(StreamingOutputCallRequest(response_parameters=parameters), timeout=1)
+    responses = stub.streaming_output_call(StreamingOutputCallRequest(response_parameters=parameters), timeout=3)
     assert body_sizes([next(responses)]) == [1]
     assert failure(list, responses).code() == grpc.StatusCode.DEADLINE_EXCEEDED
 
