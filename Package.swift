@@ -193,7 +193,11 @@ let package = Package(
             ],
             swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketCollectorTests", dependencies: ["DocketCodec", "DocketCollector", "DocketModel"],
+            name: "DocketCollectorTests",
+            dependencies: [
+                "DocketCodec", "DocketCollector", "DocketGRPC", "DocketMessages", "DocketModel", "DocketRegistry",
+                "DocketStore",
+            ],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketCompressionTests", dependencies: ["DocketTestSupport", "DocketCompression"],
@@ -238,6 +242,14 @@ let package = Package(
                 "DocketTransport", logging, nioCore, nioPosix,
             ],
             swiftSettings: houseSettings),
+        // What gRPC's interoperability clients are run against.
+        .executableTarget(
+            name: "interop-server",
+            dependencies: [
+                "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketRPC", "DocketTransport", argumentParser,
+                logging, nioCore, nioPosix, unixSignals,
+            ],
+            path: "Tests/InteropServer", exclude: ["Protos"], swiftSettings: houseSettings),
         .testTarget(name: "DocketRegistryTests", dependencies: ["DocketRegistry"], swiftSettings: houseSettings),
         .testTarget(
             name: "DocketStoreTests", dependencies: ["DocketCodec", "DocketModel", "DocketStore"],

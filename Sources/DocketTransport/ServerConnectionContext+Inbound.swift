@@ -60,9 +60,10 @@ extension ServerConnectionContext {
                 streamID: streamID, machine: machine)
             self.calls[streamID] = call
             self.callsChanged()
+            self.environment.metrics.callAccepted(previousAttempts: head.previousAttempts)
             if let bound = self.environment.admission.beginCall(of: self.admitted) {
                 self.environment.metrics.callRefused(bound)
-                self.finish(call, status: Self.tooManyCalls(bound, limits.admission), metadata: HeaderList())
+                self.abort(call, Self.tooManyCalls(bound, limits.admission))
             } else {
                 self.begin(call)
             }
@@ -105,11 +106,12 @@ extension ServerConnectionContext {
             switch action {
             case .reserve(let wireBytes, let heapBytes):
                 self.reserve(call, wireBytes: wireBytes, heapBytes: heapBytes)
-            case .message(let bytes):
+            case .message(let bytes, let wasCompressed):
                 guard case .granted(let reservation, _) = call.announced else { break }
                 call.announced = nil
                 reservation.shrink(toBytes: self.reservedBytes(forHeapBytes: bytes.count))
-                handler.receive(InboundMessage(bytes: bytes, reservation: reservation), call: call)
+                handler.receive(
+                    InboundMessage(bytes: bytes, wasCompressed: wasCompressed, reservation: reservation), call: call)
             case .end:
                 handler.receiveEnd(call: call)
             case .fail(let status):

@@ -26,7 +26,7 @@ extension ServerConnectionContext {
     private func perform(_ command: ServerCallCommand, on call: ServerCallContext) {
         switch command {
         case .sendHeaders(let metadata): call.sendHeaders(metadata)
-        case .send(let message): call.send(message)
+        case .send(let message, let compress): call.send(message, compress: compress)
         case .finish(let status, let metadata): call.finish(status, metadata: metadata)
         case .reply(let message): call.reply(message)
         case .run(let body): body(call)

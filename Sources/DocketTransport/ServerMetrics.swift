@@ -29,6 +29,11 @@ struct ServerMetrics: Sendable {
     private let unreadResets = Counter(label: "docket_rpc_unread_resets_total")
     /// Calls refused because there was no memory for the beginning of their message.
     private let unreservedRefusals = Counter(label: "docket_rpc_unreserved_refusals_total")
+    /// Accepted calls that are not their client's first attempt, by how many came before: the last entry is for that many and
+    /// more. Whatever number a client claims, it is one call.
+    private let retriedCalls = ["1", "2", "3", "4", "5+"].map {
+        Counter(label: "docket_rpc_retried_calls_total", dimensions: [("previous_attempts", $0)])
+    }
     /// Calls that ended because their stream was reset or their connection lost.
     private let callsCancelled = Counter(label: "docket_rpc_calls_total", dimensions: [("code", "CANCELLED_BY_CLIENT")])
     /// Calls answered, by the code's number: the codes run from 0 without gaps.
@@ -60,11 +65,10 @@ struct ServerMetrics: Sendable {
 
     func unreadReset() { self.unreadResets.increment() }
 
-    private static func byBound(_ label: String) -> [Admission.Bound: Counter] {
-        Dictionary(
-            uniqueKeysWithValues: Admission.Bound.allCases.map {
-                ($0, Counter(label: label, dimensions: [("bound", $0.rawValue)]))
-            })
+    /// - Parameter previousAttempts: how many attempts came before the call, as its client says.
+    func callAccepted(previousAttempts: Int) {
+        guard previousAttempts > 0 else { return }
+        self.retriedCalls[min(previousAttempts, self.retriedCalls.count) - 1].increment()
     }
 
     /// - Parameter code: how the call was answered; `nil` when it was not.
@@ -74,5 +78,12 @@ struct ServerMetrics: Sendable {
             return
         }
         self.callsByCode[code.rawValue].increment()
+    }
+
+    private static func byBound(_ label: String) -> [Admission.Bound: Counter] {
+        Dictionary(
+            uniqueKeysWithValues: Admission.Bound.allCases.map {
+                ($0, Counter(label: label, dimensions: [("bound", $0.rawValue)]))
+            })
     }
 }
