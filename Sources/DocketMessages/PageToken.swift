@@ -1,13 +1,14 @@
-internal import DocketModel
+package import DocketModel
 
 /// The opaque token of a page: where the page before ended, and in which order it came.
 ///
 /// 22 bytes: version, order, then the time, the batch id and the position of the last event, big-endian.
-enum PageToken {
+package enum PageToken {
     private static let version: UInt8 = 1
     private static let length = 22
 
-    static func encode(_ cursor: PageCursor, order: EventOrder) -> [UInt8] {
+    /// The token of a page that ends there.
+    package static func encode(_ cursor: PageCursor, order: EventOrder) -> [UInt8] {
         [Self.version, UInt8(truncatingIfNeeded: order.rawValue)]
             + bigEndianBytes(UInt64(bitPattern: cursor.occurredAt.microsecondsSinceEpoch))
             + bigEndianBytes(UInt64(bitPattern: cursor.batchID))
@@ -15,7 +16,7 @@ enum PageToken {
     }
 
     /// The place that a token names; `nil` when it isn't one of ours, or is of a query in another order.
-    static func decode(_ token: [UInt8], order: EventOrder) -> PageCursor? {
+    package static func decode(_ token: [UInt8], order: EventOrder) -> PageCursor? {
         guard token.count == Self.length, token[0] == Self.version, Int32(token[1]) == order.rawValue else {
             return nil
         }
