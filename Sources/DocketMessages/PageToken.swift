@@ -20,9 +20,12 @@ package enum PageToken {
         guard token.count == Self.length, token[0] == Self.version, Int32(token[1]) == order.rawValue else {
             return nil
         }
-        return PageCursor(
+        let cursor = PageCursor(
             occurredAt: Timestamp(microsecondsSinceEpoch: Int64(bitPattern: bigEndian(token[2..<10]))),
             batchID: Int64(bitPattern: bigEndian(token[10..<18])),
             position: Int32(bitPattern: UInt32(truncatingIfNeeded: bigEndian(token[18..<22]))))
+        // PostgreSQL has no name for every time of 64 bits: it would fail the query.
+        let isTime = cursor.occurredAt >= .earliest && cursor.occurredAt <= .latest
+        return isTime && cursor.batchID >= 0 && cursor.position >= 0 ? cursor : nil
     }
 }

@@ -22,4 +22,18 @@ struct PageTokenTests {
         #expect(PageToken.decode([9] + token.dropFirst(), order: .newestFirst) == nil)
         #expect(PageToken.decode([], order: .newestFirst) == nil)
     }
+
+    @Test("is refused when no event can have the place that it names")
+    func impossiblePlaces() {
+        let times = [Int64.min, Timestamp.earliest.microsecondsSinceEpoch - 1, .max].map {
+            PageCursor(occurredAt: Timestamp(microsecondsSinceEpoch: $0), batchID: 1, position: 1)
+        }
+        let numbers = [(batchID: Int64(-1), position: Int32(1)), (1, -1)].map {
+            PageCursor(occurredAt: .latest, batchID: $0.batchID, position: $0.position)
+        }
+        for cursor in times + numbers {
+            let token = PageToken.encode(cursor, order: .oldestFirst)
+            #expect(PageToken.decode(token, order: .oldestFirst) == nil, "\(cursor)")
+        }
+    }
 }

@@ -70,6 +70,8 @@ enum MessagesTarget {
         for order in [EventOrder.newestFirst, .oldestFirst] {
             guard let cursor = PageToken.decode(bytes, order: order) else { continue }
             try requireEqual(PageToken.encode(cursor, order: order), bytes, "a page token")
+            try require(
+                cursor.occurredAt >= .earliest && cursor.occurredAt <= .latest, "PostgreSQL has no \(cursor.occurredAt)")
         }
     }
 
