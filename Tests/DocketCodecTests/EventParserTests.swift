@@ -74,12 +74,14 @@ struct EventParserTests {
         }
     }
 
-    /// Whether the bytes of a tag of number 0 in more bytes than it needs stand anywhere: protobuf-c takes that for a
-    /// field, which no other implementation does.
+    /// Whether the bytes of a tag of number 0 in more bytes than it needs, or with bits beyond the 32nd, stand anywhere:
+    /// protobuf-c takes that for a field, which no other implementation does.
     private static func mayHoldLongZeroTag(_ bytes: [UInt8]) -> Bool {
         bytes.indices.contains { start in
             guard (0x80...0x87).contains(bytes[start]) else { return false }
-            return bytes[(start + 1)...].first { $0 & 0x7F != 0 || $0 == 0 } == 0
+            let rest = bytes[(start + 1)...].prefix(4)
+            guard let last = rest.first(where: { $0 != 0x80 }) else { return false }
+            return last == 0 || last & 0x8F == 0 && rest.prefix(3).allSatisfy { $0 == 0x80 }
         }
     }
 
@@ -95,7 +97,8 @@ struct EventParserTests {
     }
 
     @Test(
-        "the field number 0 is refused, however it is written", arguments: [[0x02], [0x82, 0x00], [0x82, 0x80, 0x00]])
+        "the field number 0 is refused, however it is written",
+        arguments: [[0x02], [0x82, 0x00], [0x82, 0x80, 0x00], [0x82, 0x80, 0x80, 0x80, 0x10]])
     func numberZero(tag: [UInt8]) { #expect(self.parsed(RawMessage.minimalEvent.bytes + tag + [0]) == nil) }
 
     @Test("events as emitters send them are read alike")

@@ -59,7 +59,7 @@ enum EventsTarget {
         }
         let unpacked = unsafe docket__v1__event__unpack(nil, bytes.count, bytes)
         unsafe docket__v1__event__free_unpacked(unpacked, nil)
-        // Of a field number 0 in more bytes than it needs, protobuf-c makes a field.
+        // Of a field number 0 in more bytes than it needs, or beside bits beyond the 32nd, protobuf-c makes a field.
         guard isTaken || !self.mayHoldLongZeroTag(bytes) else { return }
         try requireEqual(isTaken, unsafe unpacked != nil, "whether the bytes are an event")
     }
@@ -67,7 +67,9 @@ enum EventsTarget {
     private static func mayHoldLongZeroTag(_ bytes: [UInt8]) -> Bool {
         bytes.indices.contains { start in
             guard (0x80...0x87).contains(bytes[start]) else { return false }
-            return bytes[(start + 1)...].first { $0 & 0x7F != 0 || $0 == 0 } == 0
+            let rest = bytes[(start + 1)...].prefix(4)
+            guard let last = rest.first(where: { $0 != 0x80 }) else { return false }
+            return last == 0 || last & 0x8F == 0 && rest.prefix(3).allSatisfy { $0 == 0x80 }
         }
     }
 }
