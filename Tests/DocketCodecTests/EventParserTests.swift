@@ -134,6 +134,16 @@ struct EventParserTests {
         }
     }
 
+    @Test("a length has at most five bytes", arguments: [2, 5, 26])
+    func longLengths(number: UInt64) {
+        for count in 1...10 {
+            let length = [0x81] + [UInt8](repeating: 0x80, count: count) + [0]
+            let bytes = RawMessage.minimalEvent.bytes + RawMessage.varint(number << 3 | 2) + length + [0x61]
+            #expect((self.parsed(bytes) != nil) == (length.count <= 5), "\(length)")
+            self.compare(bytes)
+        }
+    }
+
     @Test("unknown fields are skipped, whatever they carry; groups are refused")
     func unknownFields() {
         let event = RawMessage.minimalEvent
