@@ -90,7 +90,7 @@ enum CopyTarget {
             return
         }
         let text = DelegationJSON.encode(chain)
-        let again = try requireNoError("a delegation chain") { () throws(CodecError) in try DelegationJSON.decode(text) }
+        let again = try requireNoError("a chain") { () throws(CodecError) in try DelegationJSON.decode(text) }
         try requireEqual(again, chain, "a delegation chain that was written again")
         try requireEqual(DelegationJSON.encode(again), text, "the text of a delegation chain")
     }

@@ -2,8 +2,8 @@ import DocketCodec
 import DocketMerkle
 import DocketModel
 
-/// What must hold of every publish request that the codec takes: its events come back from their COPY tuples as they came
-/// in, with the same leaves.
+/// What must hold of every publish request that the codec takes: its events come back from their COPY tuples as they
+/// came in, with the same leaves.
 struct EventOracle {
     static let batchID: Int64 = 0x0123_4567_89AB_CDEF
     static let tenantID: Int32 = 5

@@ -70,8 +70,8 @@ enum MessagesTarget {
         for order in [EventOrder.newestFirst, .oldestFirst] {
             guard let cursor = PageToken.decode(bytes, order: order) else { continue }
             try requireEqual(PageToken.encode(cursor, order: order), bytes, "a page token")
-            try require(
-                cursor.occurredAt >= .earliest && cursor.occurredAt <= .latest, "PostgreSQL has no \(cursor.occurredAt)")
+            let time = cursor.occurredAt
+            try require(time >= .earliest && time <= .latest, "PostgreSQL has no such time: \(time)")
         }
     }
 

@@ -4,8 +4,8 @@ import DocketHTTP2
 import DocketHeaders
 import DocketModel
 
-/// The way of an event, from a client's bytes to COPY tuples and the answer. In two of four modes the input is the whole
-/// connection, in the others an honest client carries it in a call that is in order.
+/// The way of an event, from a client's bytes to COPY tuples and the answer. In two of four modes the input is the
+/// whole connection, in the others an honest client carries it in a call that is in order.
 enum PipelineTarget {
     static func run(_ input: [UInt8]) throws(FuzzFinding) {
         var input = FuzzInput(input)

@@ -2,8 +2,8 @@ import CLibFuzzer
 import DocketFuzzing
 import Foundation
 
-// DOCKET_FUZZ_TARGET=NAME docket-fuzz [libFuzzer's arguments]: fuzzes one target; with files in place of folders it runs
-// each of them once, which is how a finding is replayed. Without a target it lists them.
+// DOCKET_FUZZ_TARGET=NAME docket-fuzz [libFuzzer's arguments]: fuzzes one target; with files in place of folders it
+// runs each of them once, which is how a finding is replayed. Without a target it lists them.
 //
 // The target's name comes by the environment because libFuzzer starts itself again, to merge a corpus for example.
 
