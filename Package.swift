@@ -3,6 +3,10 @@ import PackageDescription
 
 // MARK: Settings
 
+/// With DOCKET_FUZZING=1 in the environment the package is built for fuzzing, with coverage for libFuzzer and with
+/// AddressSanitizer, and has the executable `docket-fuzz` (scripts/fuzz).
+let isFuzzing = Context.environment["DOCKET_FUZZING"] == "1"
+
 /// The language settings of every target: one constant, so that no room drifts from the others.
 let houseSettings: [SwiftSetting] =
     [
@@ -12,6 +16,7 @@ let houseSettings: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ]
+    + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : [])
     // Warnings stop a CI build; at a developer's desk they stay warnings.
     + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
@@ -178,6 +183,16 @@ let package = Package(
         .target(
             name: "DocketTestSupport", dependencies: ["DocketModel"], path: "Tests/Support",
             swiftSettings: houseSettings),
+        // What is fuzzed, also by the tests: over the kept corpus.
+        .target(
+            name: "DocketFuzzing",
+            dependencies: [
+                "CDocketProtos", "CProtobufC", "DocketCodec", "DocketCompression", "DocketGRPC", "DocketHTTP2",
+                "DocketHeaders", "DocketImport", "DocketMerkle", "DocketMessages", "DocketModel",
+            ],
+            path: "Tests/Fuzz/Harness", swiftSettings: bridgeSettings),
+        .testTarget(
+            name: "DocketFuzzingTests", dependencies: ["DocketFuzzing"], swiftSettings: houseSettings),
         .testTarget(name: "DevClusterTests", dependencies: ["DevCluster"], swiftSettings: houseSettings),
         .testTarget(
             name: "DocketClientTests",
@@ -307,4 +322,22 @@ if Context.environment["DOCKET_BENCHMARKS"] == "peers" {
                 .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
             ],
             path: "Benchmarks/Peers/grpc-swift/Sources", swiftSettings: houseSettings))
+}
+
+// MARK: Fuzzing
+
+if isFuzzing {
+    package.products.append(.executable(name: "docket-fuzz", targets: ["docket-fuzz"]))
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
+        .executableTarget(
+            name: "docket-fuzz", dependencies: ["CLibFuzzer", "DocketFuzzing"], path: "Tests/Fuzz/Main",
+            swiftSettings: bridgeSettings,
+            // libFuzzer without its own main, which lies where only the toolchain knows.
+            linkerSettings: [
+                .unsafeFlags([
+                    "-sanitize=address", "-Xlinker", Context.environment["DOCKET_LIBFUZZER"] ?? "", "-lstdc++",
+                ])
+            ]),
+    ]
 }
