@@ -59,7 +59,7 @@ final class FuzzServer {
         switch event {
         case .headers(let streamID, let list):
             var call =
-                self.calls[streamID] ?? ServerCall(maxMessageBytes: Self.maxMessageBytes, compressesResponses: true)
+                self.calls[streamID] ?? ServerCall(maxMessageBytes: Self.maxMessageBytes)
             let action = call.receivedHeaders(list)
             self.calls[streamID] = call
             if case .refuse(let block) = action { self.send(.trailersOnly(block), on: streamID) }
@@ -85,7 +85,7 @@ final class FuzzServer {
             case .reserve(let wireBytes, _):
                 self.session.raiseStreamWindow(streamID: streamID, toBytes: wireBytes)
                 self.calls[streamID]?.reservationGranted()
-            case .message(let message):
+            case .message(let message, _):
                 self.answer(message, on: streamID)
             case .end:
                 self.act(on: streamID) { $0.finish(.ok) }

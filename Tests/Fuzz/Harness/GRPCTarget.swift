@@ -29,10 +29,10 @@ enum GRPCTarget {
                 try require(
                     wireBytes <= maxMessageBytes && heapBytes <= 2 * maxMessageBytes && heapBytes >= wireBytes,
                     "\(wireBytes) and \(heapBytes) bytes are reserved under a limit of \(maxMessageBytes)")
-            case .message(let message):
+            case .message(let message, _):
                 try require(message.count <= maxMessageBytes, "a message of \(message.count) bytes passed the limit")
                 frames += MessageFraming.frame(message)
-                messages.append(action)
+                messages.append(.message(message))
             case .end, .fail:
                 try require(index == actions.count - 1, "something came after \(action)")
             }

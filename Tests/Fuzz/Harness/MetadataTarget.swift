@@ -74,7 +74,7 @@ enum MetadataTarget {
         ]
         let list = self.list(fields, sound, flags: flags)
         _ = list.binaryValues(of: "x-bin")
-        var call = ServerCall(maxMessageBytes: 1024, compressesResponses: true)
+        var call = ServerCall(maxMessageBytes: 1024)
         switch call.receivedHeaders(list) {
         case .accept(let head):
             let path = "/\(head.service)/\(head.method)"
