@@ -1,13 +1,17 @@
 # The commands of this repository. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build release generate generate-check format lint bench micro clean-data
+.PHONY: help run test build release generate generate-check format lint bench micro fuzz clean-data
 
 # What `make run` imports: the whole of the sample's source when it lies beside the repository.
 SAMPLE ?= $(firstword $(wildcard ../shared/data/kubernetes-audit.csv) Tests/Samples/kubernetes-audit-sample.csv)
 
 # More arguments for the command behind a target, for example: make run ARGS=--reset
 ARGS ?=
+
+# How long each target is fuzzed, and which (all when empty).
+SECONDS ?= 60
+FUZZ ?=
 
 # What the benchmark suite starts of this package.
 BENCH_PRODUCTS ?= copy-loader docket grpc-swift-peer
@@ -56,6 +60,10 @@ micro: ## measure single steps: processor time and allocations of parsing, decod
 	@scripts/bootstrap build
 	@DOCKET_BENCHMARKS=1 swift build -c release --product micro-benchmarks
 	@exec .build/release/micro-benchmarks --check Benchmarks/Micro/thresholds.json $(ARGS)
+
+fuzz: ## fuzz the parsers: make fuzz SECONDS=60 FUZZ="json copy"; all of them by default
+	@scripts/bootstrap build
+	@exec scripts/fuzz $(SECONDS) $(FUZZ)
 
 clean-data: ## delete the data of `make run` (.docket/); stop it first
 	@for pidfile in .docket/*/postmaster.pid .docket/postmaster.pid; do \

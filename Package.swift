@@ -3,6 +3,10 @@ import PackageDescription
 
 // MARK: Settings
 
+/// With DOCKET_FUZZING=1 in the environment the package is built for fuzzing, with coverage for libFuzzer and with
+/// AddressSanitizer, and has the executable `docket-fuzz` (scripts/fuzz).
+let isFuzzing = Context.environment["DOCKET_FUZZING"] == "1"
+
 /// The language settings of every target: one constant, so that no room drifts from the others.
 let houseSettings: [SwiftSetting] =
     [
@@ -12,6 +16,7 @@ let houseSettings: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ]
+    + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : [])
     // Warnings stop a CI build; at a developer's desk they stay warnings.
     + (Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
@@ -21,6 +26,7 @@ let bridgeSettings = houseSettings + [.strictMemorySafety()]
 // MARK: Products of other packages
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let certificateReloading = Target.Dependency.product(name: "NIOCertificateReloading", package: "swift-nio-extras")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
@@ -35,6 +41,7 @@ let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 
 // MARK: The house, floor by floor (docs/architecture.md). A target imports from lower floors only.
 
@@ -48,11 +55,13 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -63,6 +72,7 @@ let package = Package(
         .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CHashLanes"),
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -147,8 +157,10 @@ let package = Package(
         .target(
             name: "DocketRuntime",
             dependencies: [
-                "DocketCollector", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC",
-                "DocketStore", "DocketTransport", argumentParser, configuration, logging, metrics, serviceLifecycle, unixSignals,
+                "CMalloc", "DocketCollector", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres",
+                "DocketRPC",
+                "DocketStore", "DocketTransport", argumentParser, certificateReloading, configuration, logging, metrics,
+                serviceLifecycle, unixSignals, x509,
             ],
             swiftSettings: houseSettings),
 
@@ -171,6 +183,16 @@ let package = Package(
         .target(
             name: "DocketTestSupport", dependencies: ["DocketModel"], path: "Tests/Support",
             swiftSettings: houseSettings),
+        // What is fuzzed, also by the tests: over the kept corpus.
+        .target(
+            name: "DocketFuzzing",
+            dependencies: [
+                "CDocketProtos", "CProtobufC", "DocketCodec", "DocketCompression", "DocketGRPC", "DocketHTTP2",
+                "DocketHeaders", "DocketImport", "DocketMerkle", "DocketMessages", "DocketModel",
+            ],
+            path: "Tests/Fuzz/Harness", swiftSettings: bridgeSettings),
+        .testTarget(
+            name: "DocketFuzzingTests", dependencies: ["DocketFuzzing"], swiftSettings: houseSettings),
         .testTarget(name: "DevClusterTests", dependencies: ["DevCluster"], swiftSettings: houseSettings),
         .testTarget(
             name: "DocketClientTests",
@@ -186,7 +208,11 @@ let package = Package(
             ],
             swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketCollectorTests", dependencies: ["DocketCodec", "DocketCollector", "DocketModel"],
+            name: "DocketCollectorTests",
+            dependencies: [
+                "DocketCodec", "DocketCollector", "DocketGRPC", "DocketMessages", "DocketModel", "DocketRegistry",
+                "DocketStore",
+            ],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketCompressionTests", dependencies: ["DocketTestSupport", "DocketCompression"],
@@ -231,6 +257,14 @@ let package = Package(
                 "DocketTransport", logging, nioCore, nioPosix,
             ],
             swiftSettings: houseSettings),
+        // What gRPC's interoperability clients are run against.
+        .executableTarget(
+            name: "interop-server",
+            dependencies: [
+                "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketRPC", "DocketTransport", argumentParser,
+                logging, nioCore, nioPosix, unixSignals,
+            ],
+            path: "Tests/InteropServer", exclude: ["Protos"], swiftSettings: houseSettings),
         .testTarget(name: "DocketRegistryTests", dependencies: ["DocketRegistry"], swiftSettings: houseSettings),
         .testTarget(
             name: "DocketStoreTests", dependencies: ["DocketCodec", "DocketModel", "DocketStore"],
@@ -288,4 +322,22 @@ if Context.environment["DOCKET_BENCHMARKS"] == "peers" {
                 .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
             ],
             path: "Benchmarks/Peers/grpc-swift/Sources", swiftSettings: houseSettings))
+}
+
+// MARK: Fuzzing
+
+if isFuzzing {
+    package.products.append(.executable(name: "docket-fuzz", targets: ["docket-fuzz"]))
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
+        .executableTarget(
+            name: "docket-fuzz", dependencies: ["CLibFuzzer", "DocketFuzzing"], path: "Tests/Fuzz/Main",
+            swiftSettings: bridgeSettings,
+            // libFuzzer without its own main, which lies where only the toolchain knows.
+            linkerSettings: [
+                .unsafeFlags([
+                    "-sanitize=address", "-Xlinker", Context.environment["DOCKET_LIBFUZZER"] ?? "", "-lstdc++",
+                ])
+            ]),
+    ]
 }

@@ -79,7 +79,7 @@ import CProtobufC
         return nil
     }
 
-    /// Reads a length and points `value` to that many bytes, in place.
+    /// Reads a length, in at most five bytes, and points `value` to that many bytes, in place.
     @inline(__always)
     mutating func bytes(_ value: inout ProtobufCBinaryData, _ isPresent: inout protobuf_c_boolean) -> Bool {
         isPresent = 1
@@ -88,7 +88,7 @@ import CProtobufC
 
     @inline(__always)
     private mutating func bytes(_ value: inout ProtobufCBinaryData) -> Bool {
-        guard let length = self.varint(), length <= UInt64(self.leftBytes) else { return false }
+        guard let length = self.varint(maxBytes: 5), length <= UInt64(self.leftBytes) else { return false }
         unsafe value.data = UnsafeMutablePointer(mutating: self.at)
         unsafe value.len = Int(length)
         unsafe self.at += Int(length)

@@ -82,7 +82,7 @@ extension PublishPipeline.Answer {
         case .verdict(let sequence, let verdict):
             encodePublishResponse(sequence: sequence, verdict: verdict)
         case .refused(let sequence?, let refusal) where refusal.code != .unauthenticated:
-            encodePublishResponse(sequence: sequence, status: refusal.serializedStatus)
+            encodePublishResponse(sequence: sequence, status: refusal.status.details)
         case .refused(_, let refusal):
             throw refusal.status
         }

@@ -113,7 +113,7 @@ package struct PublishPipeline: Sendable {
         } catch let error as PublishRefusal {
             throw error
         } catch {
-            throw PublishRefusal(.internal, "the batch could not be encoded: \(error)")
+            throw PublishRefusal(.internal, .internalFault, "the batch could not be encoded: \(error)")
         }
     }
 

@@ -2,39 +2,94 @@ internal import DocketCodec
 package import DocketGRPC
 internal import DocketMessages
 internal import DocketModel
+internal import DocketRPC
 internal import DocketRegistry
 internal import DocketStore
 
-/// Why a whole batch, or a whole call, is refused: a gRPC status before it has been given its details.
+/// Why a whole batch, or a whole call, is refused: a gRPC status before its details are encoded.
 package struct PublishRefusal: Error, Sendable, Equatable {
     package let code: GRPCCode
+    /// The cause in a form for programs, as ErrorInfo carries it: docs/errors.md lists all of them.
+    package let reason: Reason
     /// Names the value, the limit and the remedy.
     package let message: String
     /// When trying again makes sense, in milliseconds; `nil` when it doesn't, or nothing is known.
     package let retryAfterMilliseconds: Int?
+    /// The field of the request that is at fault, by its path; `nil` when it is none, or not a single one.
+    package let field: String?
+    /// Whose limit is reached, when one is: what QuotaFailure names as its subject.
+    package let limited: String?
 
-    package init(_ code: GRPCCode, _ message: String, retryAfterMilliseconds: Int? = nil) {
+    package init(
+        _ code: GRPCCode, _ reason: Reason, _ message: String, retryAfterMilliseconds: Int? = nil,
+        field: String? = nil, limited: String? = nil
+    ) {
         self.code = code
+        self.reason = reason
         self.message = message
         self.retryAfterMilliseconds = retryAfterMilliseconds
+        self.field = field
+        self.limited = limited
+    }
+
+    /// The details, but for RetryInfo.
+    private var details: [StatusDetail] {
+        var details = [StatusDetail.errorInfo(reason: self.reason.rawValue)]
+        if let field = self.field {
+            details.append(.badRequest([.init(field: field, description: self.message)]))
+        }
+        if let limited = self.limited {
+            details.append(.quotaFailure([.init(subject: limited, description: self.message)]))
+        }
+        return details
+    }
+
+    /// The status that ends a call. Its `details` are what a reply on a stream carries.
+    package var status: GRPCStatus {
+        GRPCStatus(
+            self.code, self.message, details: self.details, retryAfterMilliseconds: self.retryAfterMilliseconds)
+    }
+}
+
+extension PublishRefusal {
+    /// The causes, by their names in ErrorInfo. The names are a contract.
+    package enum Reason: String, Sendable, CaseIterable {
+        case tokenMissing = "TOKEN_MISSING"
+        case tokenMalformed = "TOKEN_MALFORMED"
+        case tokenUnknown = "TOKEN_UNKNOWN"
+        case scopeMissing = "SCOPE_MISSING"
+        case tenantAmbiguous = "TENANT_AMBIGUOUS"
+        case tenantNotCovered = "TENANT_NOT_COVERED"
+        case messageMalformed = "MESSAGE_MALFORMED"
+        case fieldInvalid = "FIELD_INVALID"
+        case batchTooLarge = "BATCH_TOO_LARGE"
+        case batchConflict = "BATCH_CONFLICT"
+        case storeOverloaded = "STORE_OVERLOADED"
+        case storeUnavailable = "STORE_UNAVAILABLE"
+        case storeRefused = "STORE_REFUSED"
+        case nodeLeaseLost = "NODE_LEASE_LOST"
+        case shuttingDown = "SHUTTING_DOWN"
+        case withdrawn = "WITHDRAWN"
+        case internalFault = "INTERNAL_FAULT"
     }
 
     /// The pause that a client is asked for when nothing better is known.
     private static let defaultRetryMilliseconds = 250
 
     static let missingToken = PublishRefusal(
-        .unauthenticated, "no credential; send the metadata 'authorization: Bearer TOKEN'")
+        .unauthenticated, .tokenMissing, "no credential; send the metadata 'authorization: Bearer TOKEN'")
     static let unknownToken = PublishRefusal(
-        .unauthenticated, "the token is unknown, revoked or expired; ask the operator for a new one")
+        .unauthenticated, .tokenUnknown,
+        "the token is unknown, revoked or expired; ask the operator for a new one")
     static let leaseLost = PublishRefusal(
-        .unavailable,
+        .unavailable, .nodeLeaseLost,
         "the collector's node lease has run out, since PostgreSQL can't be reached; try again, or another collector",
         retryAfterMilliseconds: 1000)
 
     /// Another batch is stored under the same key.
     static func conflict(storedHash: [UInt8], sentHash: [UInt8]) -> PublishRefusal {
         PublishRefusal(
-            .alreadyExists,
+            .alreadyExists, .batchConflict,
             "another batch is stored under this producer_id and sequence: its content hash is "
                 + "\(hexadecimal(storedHash)), yours \(hexadecimal(sentHash)); give new batches new sequences")
     }
@@ -42,42 +97,44 @@ package struct PublishRefusal: Error, Sendable, Equatable {
     init(_ error: CodecError) {
         switch error.code {
         case .messageTooLarge, .expandsTooFar:
-            self.init(.resourceExhausted, error.message)
-        default:
-            self.init(.invalidArgument, error.message)
+            self.init(.resourceExhausted, .batchTooLarge, error.message, limited: "batch")
+        case .invalidTenant: self.init(.invalidArgument, .fieldInvalid, error.message, field: "tenant")
+        case .producerIDLength: self.init(.invalidArgument, .fieldInvalid, error.message, field: "producer_id")
+        case .sequenceRange: self.init(.invalidArgument, .fieldInvalid, error.message, field: "sequence")
+        case .noEvents, .tooManyEvents, .invalidEvent:
+            self.init(.invalidArgument, .fieldInvalid, error.message, field: "events")
+        case .malformed, .invalidRow: self.init(.invalidArgument, .messageMalformed, error.message)
         }
+    }
+
+    init(_ error: MessageError) {
+        let hasField = !error.field.isEmpty
+        self.init(
+            .invalidArgument, hasField ? .fieldInvalid : .messageMalformed, error.description,
+            field: hasField ? error.field : nil)
     }
 
     init(_ error: RegistryError) {
         switch error.code {
-        case .scopeMissing, .tenantNotCovered: self.init(.permissionDenied, error.message)
-        case .tenantAmbiguous: self.init(.invalidArgument, error.message)
-        case .malformedToken: self.init(.unauthenticated, error.message)
+        case .scopeMissing: self.init(.permissionDenied, .scopeMissing, error.message)
+        case .tenantNotCovered: self.init(.permissionDenied, .tenantNotCovered, error.message)
+        case .tenantAmbiguous: self.init(.invalidArgument, .tenantAmbiguous, error.message, field: "tenant")
+        case .malformedToken: self.init(.unauthenticated, .tokenMalformed, error.message)
         }
     }
 
     init(_ error: StoreError) {
         let retry = error.retryAfterMilliseconds ?? Self.defaultRetryMilliseconds
         switch error.code {
-        case .overloaded: self.init(.resourceExhausted, error.message, retryAfterMilliseconds: retry)
-        case .unavailable, .shuttingDown: self.init(.unavailable, error.message, retryAfterMilliseconds: retry)
-        case .withdrawn: self.init(.cancelled, error.message)
-        case .refused: self.init(.failedPrecondition, error.message)
-        case .internal: self.init(.internal, error.message)
+        case .overloaded:
+            self.init(
+                .resourceExhausted, .storeOverloaded, error.message, retryAfterMilliseconds: retry, limited: "server"
+            )
+        case .unavailable: self.init(.unavailable, .storeUnavailable, error.message, retryAfterMilliseconds: retry)
+        case .shuttingDown: self.init(.unavailable, .shuttingDown, error.message, retryAfterMilliseconds: retry)
+        case .withdrawn: self.init(.cancelled, .withdrawn, error.message)
+        case .refused: self.init(.failedPrecondition, .storeRefused, error.message)
+        case .internal: self.init(.internal, .internalFault, error.message)
         }
-    }
-
-    /// The encoded `google.rpc.Status` with its details, as a reply on a stream carries it.
-    var serializedStatus: [UInt8] {
-        var details: [StatusDetail] = [.errorInfo(reason: self.code.name)]
-        if let retry = self.retryAfterMilliseconds { details.append(.retryInfo(delay: .milliseconds(retry))) }
-        return StatusMessage(code: Int32(self.code.rawValue), message: self.message, details: details).serialized()
-    }
-
-    /// The status that ends a call.
-    package var status: GRPCStatus {
-        GRPCStatus(
-            self.code, self.message, details: self.serializedStatus,
-            retryPushbackMilliseconds: self.retryAfterMilliseconds)
     }
 }

@@ -46,13 +46,13 @@ struct QueryService: Sendable {
         } catch let error as PublishRefusal {
             throw error.status
         } catch let error as MessageError {
-            throw GRPCStatus(.invalidArgument, error.message)
+            throw PublishRefusal(error).status
         } catch let error as RegistryError {
             throw PublishRefusal(error).status
         } catch let error as StoreError {
             throw PublishRefusal(error).status
         } catch {
-            throw GRPCStatus(.internal, "the query failed: \(error)")
+            throw PublishRefusal(.internal, .internalFault, "the query failed: \(error)").status
         }
     }
 
@@ -60,8 +60,9 @@ struct QueryService: Sendable {
         guard !request.pageToken.isEmpty else { return nil }
         guard let cursor = PageToken.decode(request.pageToken, order: request.order) else {
             throw PublishRefusal(
-                .invalidArgument,
-                "the page token is not of a query in this order; pass next_page_token of the page before, unchanged")
+                .invalidArgument, .fieldInvalid,
+                "the page token is not of a query in this order; pass next_page_token of the page before, unchanged",
+                field: "page_token")
         }
         return cursor
     }

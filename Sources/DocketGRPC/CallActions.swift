@@ -16,8 +16,8 @@ package enum ServerInboundAction: Sendable, Equatable {
     /// budget, let `wireBytes` more flow on the stream, then call ``ServerCall/reservationGranted()``. Nothing else
     /// comes until then.
     case reserve(wireBytes: Int, heapBytes: Int)
-    /// A whole message, decompressed.
-    case message([UInt8])
+    /// A whole message, decompressed, and whether it came compressed.
+    case message([UInt8], wasCompressed: Bool = false)
     /// The client has ended its side, after a whole number of messages.
     case end
     /// The client broke the protocol or a limit. Answer with ``ServerCall/abort(_:)``; nothing else comes.

@@ -243,7 +243,7 @@ package struct ClientCall: Sendable, Equatable {
         switch self.deframer.next() {
         case .reserve(let wireBytes, let heapBytes):
             return .reserve(wireBytes: wireBytes, heapBytes: heapBytes)
-        case .message(let message):
+        case .message(let message, _):
             return .message(message)
         case .fail(let fault):
             self.inbound = .over

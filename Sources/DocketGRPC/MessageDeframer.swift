@@ -8,8 +8,8 @@ package enum DeframerAction: Sendable, Equatable {
     /// what it may take in memory: the same, and for a compressed message the largest that may come out of it
     /// besides.
     case reserve(wireBytes: Int, heapBytes: Int)
-    /// A whole message, decompressed.
-    case message([UInt8])
+    /// A whole message, decompressed, and whether it came compressed.
+    case message([UInt8], wasCompressed: Bool = false)
     /// The stream has ended behind a whole number of messages.
     case end
     /// The peer broke the protocol or a limit; nothing else comes.
@@ -218,7 +218,7 @@ package struct MessageDeframer: Sendable, Equatable {
         self.stage = .prefix
         guard self.isCompressed else { return .message(whole) }
         do {
-            return .message(try Gzip.decompress(whole, maxBytes: self.maxMessageBytes))
+            return .message(try Gzip.decompress(whole, maxBytes: self.maxMessageBytes), wasCompressed: true)
         } catch {
             return self.fail(GRPCStatus(error.code == .tooLarge ? .resourceExhausted : .internal, error.message))
         }

@@ -35,19 +35,17 @@ package struct ServerCall: Sendable, Equatable {
     private var inbound = Inbound.idle
     private var outbound = Outbound.idle
     private var deframer: MessageDeframer
-    private let compressesResponses: Bool
-    /// Whether this call's replies are gzipped.
-    private var gzipsReplies = false
+    /// Whether the client takes gzipped replies.
+    private var acceptsGzip = false
+    /// How this call's replies are compressed, those that are.
+    private var replyEncoding = GRPCEncoding.identity
 
     /// Whether the client has ended its side: if not, trailers are followed by a reset.
     package private(set) var remoteHasEnded = false
 
-    /// - Parameters:
-    ///   - maxMessageBytes: the longest message to accept, in bytes, on the wire and decompressed.
-    ///   - compressesResponses: whether replies are gzipped when the client accepts that.
-    package init(maxMessageBytes: Int, compressesResponses: Bool = false) {
+    /// - Parameter maxMessageBytes: the longest message to accept, in bytes, on the wire and decompressed.
+    package init(maxMessageBytes: Int) {
         self.deframer = MessageDeframer(maxMessageBytes: maxMessageBytes)
-        self.compressesResponses = compressesResponses
     }
 
     /// Whether the call was accepted and is still to be answered.
@@ -63,7 +61,9 @@ package struct ServerCall: Sendable, Equatable {
             self.inbound = .open
             self.outbound = .held
             self.deframer.encoding = head.encoding
-            self.gzipsReplies = self.compressesResponses && head.acceptsGzip
+            self.acceptsGzip = head.acceptsGzip
+            // Whoever compresses finds it worth its price.
+            if head.encoding == .gzip { self.setReplyEncoding(.gzip) }
             return .accept(head)
         } catch {
             self.inbound = .over
@@ -95,8 +95,8 @@ package struct ServerCall: Sendable, Equatable {
         switch action {
         case .reserve(let wireBytes, let heapBytes):
             return .reserve(wireBytes: wireBytes, heapBytes: heapBytes)
-        case .message(let message):
-            return .message(message)
+        case .message(let message, let wasCompressed):
+            return .message(message, wasCompressed: wasCompressed)
         case .end:
             self.inbound = .over
             return .end
@@ -116,6 +116,18 @@ package struct ServerCall: Sendable, Equatable {
 
     // MARK: Outbound
 
+    /// Chooses how this call's replies are compressed, as long as the response headers, which say so, have not been
+    /// sent. Without a choice they are as the client's own messages are.
+    ///
+    /// - Returns: whether they will be so: not when it is too late, or when the client doesn't accept that encoding (gRPC
+    ///   `doc/compression.md`: they are sent as they are then).
+    @discardableResult
+    package mutating func setReplyEncoding(_ encoding: GRPCEncoding) -> Bool {
+        guard self.outbound == .held, encoding == .identity || self.acceptsGzip else { return false }
+        self.replyEncoding = encoding
+        return true
+    }
+
     /// Sends the response headers now, with custom metadata behind them.
     package mutating func sendHeaders(metadata: HeaderList = HeaderList()) -> ServerOutboundAction {
         switch self.outbound {
@@ -132,13 +144,15 @@ package struct ServerCall: Sendable, Equatable {
     }
 
     /// Sends a message, and before the first one the headers.
-    package mutating func sendMessage(_ message: [UInt8]) -> ServerOutboundAction {
+    ///
+    /// - Parameter compress: whether it may be compressed, where the call's replies are and where that gains anything.
+    package mutating func sendMessage(_ message: [UInt8], compress: Bool = true) -> ServerOutboundAction {
         guard message.count <= MessageFraming.maxMessageBytes else { return .misuse(.messageTooLong) }
         switch self.outbound {
         case .held:
             self.outbound = .sent
-            return .message(headers: self.responseHeaders, frame: self.frame(message))
-        case .sent: return .message(headers: nil, frame: self.frame(message))
+            return .message(headers: self.responseHeaders, frame: self.frame(message, compress))
+        case .sent: return .message(headers: nil, frame: self.frame(message, compress))
         case .idle: return .misuse(.notStarted)
         case .finished: return .misuse(.alreadyFinished)
         case .aborted: return .drop
@@ -189,10 +203,13 @@ package struct ServerCall: Sendable, Equatable {
         self.deframer.stop()
     }
 
-    private var responseHeaders: HeaderList { self.gzipsReplies ? ResponseHeaders.gzip : ResponseHeaders.identity }
+    private var responseHeaders: HeaderList {
+        self.replyEncoding == .gzip ? ResponseHeaders.gzip : ResponseHeaders.identity
+    }
 
-    private func frame(_ message: [UInt8]) -> [UInt8] {
-        self.gzipsReplies ? MessageFraming.frameCompressed(message) : MessageFraming.frame(message)
+    private func frame(_ message: [UInt8], _ compress: Bool) -> [UInt8] {
+        compress && self.replyEncoding == .gzip
+            ? MessageFraming.frameCompressed(message) : MessageFraming.frame(message)
     }
 }
 

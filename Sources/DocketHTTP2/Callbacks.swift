@@ -108,6 +108,8 @@ enum Callbacks {
                 lastStreamID: goAway.last_stream_id, errorCode: goAway.error_code, debug: Array(debug))
         case NGHTTP2_PRIORITY.rawValue:
             unsafe core.pointee.unproductiveFrames += 1
+        case NGHTTP2_WINDOW_UPDATE.rawValue where unsafe core.pointee.role == .server:
+            unsafe core.pointee.windowUpdated()
         default:
             break
         }
@@ -121,6 +123,7 @@ enum Callbacks {
             unsafe core.pointee.baseWindowBytes = Int(window)
             unsafe core.pointee.events.append(.init(kind: .settingsAcknowledged))
         } else {
+            if unsafe core.pointee.settingsSeen { unsafe core.pointee.unproductiveFrames += 1 }
             unsafe core.pointee.settingsSeen = true
             unsafe core.pointee.events.append(.init(kind: .settings))
         }
@@ -143,6 +146,10 @@ enum Callbacks {
         case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
             if unsafe !core.pointee.unsentRequests.isEmpty {
                 unsafe core.pointee.unsentRequests[header.stream_id] = nil
+            }
+            if header.type == UInt8(truncatingIfNeeded: NGHTTP2_DATA.rawValue) {
+                // One for the stream's window and one for the connection's.
+                unsafe core.pointee.windowUpdatesDue += 2
             }
             guard UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0,
                 let stream = unsafe stream(session, header.stream_id)
@@ -169,6 +176,13 @@ enum Callbacks {
         guard errorCode != 0 else { return }
         guard unsafe core.pointee.ownGoAways == 0 else {
             unsafe core.pointee.ownGoAways -= 1
+            return
+        }
+        if errorCode == HTTP2ErrorCode.internalError.rawValue {
+            // What the library says when the peer's resets exceed the limit given to it, and at no other time.
+            unsafe core.pointee.fail(
+                HTTP2Error(
+                    code: .rapidReset, message: "the peer resets streams faster than it may; close the connection"))
             return
         }
         let name = unsafe String(cString: nghttp2_http2_strerror(errorCode))

@@ -9,7 +9,8 @@ package enum HTTP2Role: Sendable, Equatable {
 /// What one HTTP/2 connection may hold and what it puts up with. All sizes in bytes.
 package struct HTTP2Configuration: Sendable, Equatable {
     /// How many streams the peer may have open at once (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 section 6.5.2).
-    /// Further ones are refused with REFUSED_STREAM, which gRPC clients retry.
+    /// Further ones are refused with REFUSED_STREAM, which gRPC clients retry; from a peer that has acknowledged the
+    /// limit they are the connection's error (section 5.4.1).
     package var maxConcurrentStreams = 1000
     /// How much a stream may send before anything of it is consumed (SETTINGS_INITIAL_WINDOW_SIZE). It bounds what a
     /// message holds before its reservation is granted; see ``HTTP2Session/raiseStreamWindow(streamID:toBytes:)``.
@@ -32,8 +33,9 @@ package struct HTTP2Configuration: Sendable, Equatable {
     package var resetBurstStreams = 1000
     /// How fast that burst refills, in streams a second.
     package var resetRefillStreamsPerSecond = 33
-    /// How many unproductive frames (malformed requests, refused header lists, empty DATA, PRIORITY) the peer may be
-    /// ahead of productive ones, before the connection ends with ENHANCE_YOUR_CALM.
+    /// How many unproductive frames (malformed requests, refused header lists, empty DATA, PRIORITY, SETTINGS after the
+    /// first, WINDOW_UPDATE without anything sent) the peer may be ahead of productive ones, before the connection ends
+    /// with ENHANCE_YOUR_CALM.
     package var maxUnproductiveFrames = 1000
 
     /// The defaults above.

@@ -13,6 +13,8 @@ package struct HTTP2Error: Error, Sendable, Equatable, CustomStringConvertible {
         case protocolViolation(HTTP2ErrorCode)
         /// The peer sends frames that must be answered and doesn't read the answers.
         case flooded
+        /// The peer opened and reset streams faster than it may (CVE-2023-44487).
+        case rapidReset
         /// No memory for the session.
         case outOfMemory
         /// No stream of that number is open here: it was closed, by either side. A legitimate drop, not a fault.
@@ -46,7 +48,8 @@ package struct HTTP2Error: Error, Sendable, Equatable, CustomStringConvertible {
     /// Whether the connection is beyond use: write what ``HTTP2Session/output(_:)`` still has, then close.
     package var isConnectionError: Bool {
         switch self.code {
-        case .badClientPreface, .truncatedPreface, .protocolViolation, .flooded, .outOfMemory, .internal: true
+        case .badClientPreface, .truncatedPreface, .protocolViolation, .flooded, .rapidReset, .outOfMemory, .internal:
+            true
         case .configuration, .unknownStream, .streamState, .noNewStreams: false
         }
     }

@@ -12,9 +12,6 @@ extension HTTP2Session {
         unsafe nghttp2_option_set_no_auto_window_update(option, 1)
         // Closed streams are kept for their place in the priority tree only, and would keep their user data.
         unsafe nghttp2_option_set_no_closed_streams(option, 1)
-        // gRPC allows metadata with spaces at its ends and lets receivers strip them (PROTOCOL-HTTP2.md, "ASCII-Value");
-        // RFC 9113 section 8.2.1 would have the stream reset, which clients report as INTERNAL.
-        unsafe nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1)
         unsafe nghttp2_option_set_max_outbound_ack(option, configuration.maxOutboundQueuedFrames)
         unsafe nghttp2_option_set_max_settings(option, configuration.maxSettingsEntries)
         unsafe nghttp2_option_set_max_continuations(option, configuration.maxContinuationFrames)

@@ -100,6 +100,12 @@ package final class HTTP2Session {
         throw error
     }
 
+    /// How many header lists have been over the limit since this was last asked; their streams were reset, and there is no event.
+    package func takeRefusedHeaderLists() -> Int {
+        defer { unsafe self.core.pointee.refusedHeaderLists = 0 }
+        return unsafe self.core.pointee.refusedHeaderLists
+    }
+
     /// Delivers events that arose outside `receive`: streams closed and queues emptied by `output`.
     package func drainEvents(_ onEvent: (HTTP2Event) -> Void) {
         guard unsafe self.core.pointee.events.count > 0 else { return }

@@ -39,6 +39,10 @@ struct SessionCore {
 
     /// How many unproductive frames the peer is ahead.
     var unproductiveFrames = 0
+    /// How many WINDOW_UPDATE frames the DATA frames that were sent may bring yet: further ones are unproductive.
+    var windowUpdatesDue = 0
+    /// How many header lists were over the limit since the owner last asked.
+    var refusedHeaderLists = 0
     /// GOAWAY frames with an error code that the owner has submitted and that are not yet written.
     var ownGoAways = 0
     /// What the library last said about a fault, for the error's message.
@@ -85,6 +89,7 @@ struct SessionCore {
         guard unsafe stream.pointee.flags.isDisjoint(with: .silent) else { return }
         if self.block.isTooLarge {
             self.unproductiveFrames += 1
+            self.refusedHeaderLists += 1
             unsafe stream.pointee.flags.insert(.refused)
             self.pendingResets.append((streamID, .enhanceYourCalm))
             return
@@ -98,6 +103,11 @@ struct SessionCore {
         unsafe stream.pointee.flags.insert(.announced)
         unsafe self.events.append(headers: list, of: stream)
         if endsStream { unsafe self.endRemote(stream) }
+    }
+
+    /// A WINDOW_UPDATE was received.
+    mutating func windowUpdated() {
+        if self.windowUpdatesDue > 0 { self.windowUpdatesDue -= 1 } else { self.unproductiveFrames += 1 }
     }
 
     /// Bytes of a body.

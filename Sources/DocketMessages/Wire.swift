@@ -1,16 +1,20 @@
 /// Writes protobuf fields (https://protobuf.dev/programming-guides/encoding/).
-struct WireWriter {
-    var bytes: [UInt8] = []
+package struct WireWriter {
+    /// What has been written.
+    package internal(set) var bytes: [UInt8] = []
+
+    /// A writer of an empty message.
+    package init() {}
 
     /// A length-delimited field: text, bytes or a nested message.
-    mutating func append(field: UInt32, _ value: some Collection<UInt8>) {
+    package mutating func append(field: UInt32, _ value: some Collection<UInt8>) {
         self.append(varint: UInt64(field) << 3 | 2)
         self.append(varint: UInt64(value.count))
         self.bytes.append(contentsOf: value)
     }
 
     /// A number; zero, the default of proto3, is left out.
-    mutating func append(field: UInt32, varint value: UInt64) {
+    package mutating func append(field: UInt32, varint value: UInt64) {
         guard value != 0 else { return }
         self.append(varint: UInt64(field) << 3)
         self.append(varint: value)
@@ -27,11 +31,14 @@ struct WireWriter {
 }
 
 /// Reads protobuf fields one after the other; what it hands out lies in the bytes that it was given.
-struct WireReader {
+package struct WireReader {
     /// A field by its number; those of other wire types are `skipped`.
-    enum Field: Equatable {
+    package enum Field: Sendable, Equatable {
+        /// A number: the field's number, and its value as it stands on the wire.
         case varint(UInt32, UInt64)
+        /// Text, bytes or a nested message: the field's number, and the value.
         case bytes(UInt32, ArraySlice<UInt8>)
+        /// A field of another type.
         case skipped
     }
 
@@ -39,13 +46,16 @@ struct WireReader {
     /// The message's name, for errors.
     private let name: String
 
-    init(_ bytes: ArraySlice<UInt8>, of name: String) {
+    /// A reader of an encoded message; `name` is its name, for errors.
+    package init(_ bytes: ArraySlice<UInt8>, of name: String) {
         self.rest = bytes
         self.name = name
     }
 
     /// The next field; `nil` at the end. Groups, which proto3 doesn't have, are refused.
-    mutating func next() throws(MessageError) -> Field? {
+    ///
+    /// - Throws: ``MessageError`` with code `malformed`.
+    package mutating func next() throws(MessageError) -> Field? {
         guard !self.rest.isEmpty else { return nil }
         let tag = try self.varint()
         guard let number = UInt32(exactly: tag >> 3), (1...0x1FFF_FFFF).contains(number) else { throw self.malformed }

@@ -86,7 +86,8 @@ private func checkJSON(_ name: String, _ text: String?, kind: JSONValue.Kind?, _
     try checkText(name, text, maxBytes: limits.maxAttributesBytes, limit: "max_attributes_bytes")
     let value: JSONValue
     do {
-        value = try JSONValue(parsing: Array(text.utf8), maxDepth: limits.maxAttributesDepth)
+        value = try JSONValue(
+            parsing: Array(text.utf8), maxDepth: limits.maxAttributesDepth, numbersFitNumeric: true)
     } catch {
         throw fault(name, "is \(error.message)")
     }

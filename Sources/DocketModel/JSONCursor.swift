@@ -5,10 +5,13 @@
 /// PostgreSQL can't hold them. The bytes must be valid UTF-8; the cursor doesn't look.
 struct JSONCursor {
     private let bytes: ArraySlice<UInt8>
+    private let numbersFitNumeric: Bool
     private(set) var index: Int
 
-    init(_ bytes: ArraySlice<UInt8>) {
+    /// - Parameter numbersFitNumeric: Whether numbers that PostgreSQL's `numeric` can't hold are refused.
+    init(_ bytes: ArraySlice<UInt8>, numbersFitNumeric: Bool = false) {
         self.bytes = bytes
+        self.numbersFitNumeric = numbersFitNumeric
         self.index = bytes.startIndex
     }
 
@@ -112,18 +115,28 @@ struct JSONCursor {
     /// RFC 8259 section 6: no leading zero, no plus sign, digits on both sides of the point.
     private mutating func skipNumber() throws(ModelError) {
         _ = self.skip(UInt8(ascii: "-"))
-        if !self.skip(UInt8(ascii: "0")) { try self.skipDigits() }
-        if self.skip(UInt8(ascii: ".")) { try self.skipDigits() }
+        let integerDigits = self.skip(UInt8(ascii: "0")) ? 0 : try self.skipDigits()
+        let fractionDigits = self.skip(UInt8(ascii: ".")) ? try self.skipDigits() : 0
+        var exponent = 0
         if self.skip(UInt8(ascii: "e")) || self.skip(UInt8(ascii: "E")) {
-            if !self.skip(UInt8(ascii: "+")) { _ = self.skip(UInt8(ascii: "-")) }
-            try self.skipDigits()
+            let isNegative = !self.skip(UInt8(ascii: "+")) && self.skip(UInt8(ascii: "-"))
+            let count = try self.skipDigits()
+            // One of more than 64 bits is far outside of what is taken.
+            let digits = String(decoding: self.bytes[(self.index - count)..<self.index], as: UTF8.self)
+            exponent = min(Int(digits) ?? .max, 1_000_000) * (isNegative ? -1 : 1)
+        }
+        guard self.numbersFitNumeric else { return }
+        guard integerDigits + exponent <= 131_072, fractionDigits - exponent <= 16_383 else {
+            throw self.fault("the number has more digits than PostgreSQL's numeric can hold")
         }
     }
 
-    private mutating func skipDigits() throws(ModelError) {
+    /// Moves past digits, at least one; returns how many there were.
+    private mutating func skipDigits() throws(ModelError) -> Int {
         let start = self.index
         while let byte = self.current, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { self.index += 1 }
         guard self.index > start else { throw self.fault("expected a digit") }
+        return self.index - start
     }
 
     /// Moves past a string, with all its escapes checked.

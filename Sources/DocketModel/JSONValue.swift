@@ -35,14 +35,19 @@ package struct JSONValue: Sendable, Equatable {
 
     /// Reads a text that holds exactly one value (RFC 8259), all of it checked: UTF-8, grammar, depth; U+0000 and lone
     /// surrogates are refused. Throws a ``ModelError`` that names the byte.
-    package init(parsing bytes: [UInt8], maxDepth: Int = Self.defaultMaxDepth) throws(ModelError) {
+    ///
+    /// - Parameter numbersFitNumeric: Whether numbers of more than 131,072 digits before or 16,383 after the decimal point
+    ///   are refused: PostgreSQL's `numeric` can't hold them (PostgreSQL, "Numeric Types").
+    package init(
+        parsing bytes: [UInt8], maxDepth: Int = Self.defaultMaxDepth, numbersFitNumeric: Bool = false
+    ) throws(ModelError) {
         guard String(validating: bytes, as: UTF8.self) != nil else {
             // A character has at most four bytes: without three of them a text that was cut is whole again.
             let isCut = (1...3).contains { String(validating: bytes.dropLast($0), as: UTF8.self) != nil }
             throw ModelError(
                 code: isCut ? .incompleteJSON : .invalidJSON, message: "not valid UTF-8; JSON must be UTF-8")
         }
-        var cursor = JSONCursor(bytes[...])
+        var cursor = JSONCursor(bytes[...], numbersFitNumeric: numbersFitNumeric)
         cursor.skipWhitespace()
         self = try cursor.value(maxDepth: maxDepth)
         cursor.skipWhitespace()

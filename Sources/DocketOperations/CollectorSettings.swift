@@ -13,6 +13,8 @@ package struct CollectorSettings: Sendable {
     /// PEM files of the certificate chain and its key; both or none.
     package var tlsCertificateFile: String?
     package var tlsKeyFile: String?
+    /// How often the PEM files are read again, in milliseconds; 0: at SIGHUP only.
+    package var tlsReloadIntervalMilliseconds = 60_000
     /// The libpq connection string of the writer's role. A secret.
     package var writerConninfo = ""
     /// The libpq connection string of the reader's role. A secret.
@@ -32,6 +34,10 @@ package struct CollectorSettings: Sendable {
     package var healthUnavailableAfterMilliseconds = 15_000
     /// How long connections are kept, and how often either side asks for the other.
     package var connectionLife = ConnectionLifeLimits()
+    /// How many connections and calls there are at once.
+    package var admission = AdmissionLimits()
+    /// How many calls a connection may have open.
+    package var maxConcurrentStreams = 1_000
     /// How long a graceful stop may take, in milliseconds.
     package var drainTimeoutMilliseconds = 10_000
     package var limits = Limits()
@@ -47,6 +53,8 @@ package struct CollectorSettings: Sendable {
         self.httpListen = try reader.hostPort("http.listen") ?? self.httpListen
         self.tlsCertificateFile = reader.string("tls.certificate_file")
         self.tlsKeyFile = reader.string("tls.key_file")
+        self.tlsReloadIntervalMilliseconds =
+            try reader.int("tls.reload_interval_ms", 0...86_400_000) ?? self.tlsReloadIntervalMilliseconds
         self.writerConninfo = reader.secret("postgres.writer") ?? ""
         self.readerConninfo = reader.secret("postgres.reader") ?? ""
         self.maintainerConninfo = reader.secret("postgres.maintainer") ?? ""
@@ -57,6 +65,7 @@ package struct CollectorSettings: Sendable {
         self.healthUnavailableAfterMilliseconds =
             try reader.int("health.unavailable_after_ms", 0...3_600_000) ?? self.healthUnavailableAfterMilliseconds
         try self.readConnectionLife(reader)
+        try self.readAdmission(reader)
         self.drainTimeoutMilliseconds =
             try reader.int("drain_timeout_ms", 0...600_000) ?? self.drainTimeoutMilliseconds
         for bound in Limits.bounds {
@@ -67,6 +76,19 @@ package struct CollectorSettings: Sendable {
         self.logLevel = try reader.choice("log.level", of: Logger.Level.allCases) ?? self.logLevel
         self.logFormat = try reader.choice("log.format", of: LogFormat.allCases) ?? self.logFormat
         try self.checkTogether()
+    }
+
+    private mutating func readAdmission(_ reader: SettingReader) throws(OperationsError) {
+        let bounds = 1...10_000_000
+        self.admission.maxConnections =
+            try reader.int("grpc.max_connections", bounds) ?? self.admission.maxConnections
+        self.admission.maxConnectionsPerPeer =
+            try reader.int("grpc.max_connections_per_peer", bounds) ?? self.admission.maxConnectionsPerPeer
+        self.admission.maxCalls = try reader.int("grpc.max_calls", bounds) ?? self.admission.maxCalls
+        self.admission.maxCallsPerPeer =
+            try reader.int("grpc.max_calls_per_peer", bounds) ?? self.admission.maxCallsPerPeer
+        self.maxConcurrentStreams =
+            try reader.int("grpc.max_concurrent_streams", 1...100_000) ?? self.maxConcurrentStreams
     }
 
     /// Zero switches a limit off where that makes sense.
@@ -162,62 +184,4 @@ package struct OperationsError: Error, Sendable, CustomStringConvertible {
     }
 
     package var description: String { self.message }
-}
-
-/// Reads single settings and turns what doesn't fit into errors that name them.
-private struct SettingReader {
-    private let config: ConfigReader
-
-    init(_ config: ConfigReader) { self.config = config }
-
-    func string(_ name: String) -> String? {
-        self.config.string(forKey: ConfigKey(name))
-    }
-
-    func secret(_ name: String) -> String? {
-        self.config.string(forKey: ConfigKey(name), isSecret: true)
-    }
-
-    func int(_ name: String, _ range: ClosedRange<Int>) throws(OperationsError) -> Int? {
-        guard let text = self.text(name) else { return nil }
-        guard let value = Int(text), range.contains(value) else {
-            throw self.invalid(name, text, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
-        }
-        return value
-    }
-
-    func address(_ name: String) throws(OperationsError) -> TransportAddress? {
-        guard let text = self.string(name) else { return nil }
-        guard let value = TransportAddress(parsing: text) else {
-            throw self.invalid(name, text, "must be HOST:PORT, such as 127.0.0.1:7480 or [::1]:7480, or unix:PATH")
-        }
-        return value
-    }
-
-    func hostPort(_ name: String) throws(OperationsError) -> HostPort? {
-        guard let text = self.string(name) else { return nil }
-        guard let value = HostPort(text) else {
-            throw self.invalid(name, text, "must be HOST:PORT, such as 127.0.0.1:7481 or [::1]:7481")
-        }
-        return value
-    }
-
-    func choice<Value: RawRepresentable<String>>(
-        _ name: String, of values: [Value]
-    ) throws(OperationsError) -> Value? {
-        guard let text = self.string(name) else { return nil }
-        guard let value = Value(rawValue: text) else {
-            throw self.invalid(name, text, "must be one of " + values.map(\.rawValue).joined(separator: ", "))
-        }
-        return value
-    }
-
-    /// A number's text: a YAML file holds it as a number, flags and the environment as a string.
-    private func text(_ name: String) -> String? {
-        self.config.int(forKey: ConfigKey(name)).map(String.init) ?? self.config.string(forKey: ConfigKey(name))
-    }
-
-    private func invalid(_ name: String, _ value: String, _ demand: String) -> OperationsError {
-        OperationsError(code: .invalidConfiguration, message: "\(name) is '\(value.prefix(128))'; it \(demand)")
-    }
 }

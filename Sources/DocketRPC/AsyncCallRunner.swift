@@ -58,7 +58,8 @@ final class AsyncCallRunner: Sendable {
     var refusal: GRPCStatus {
         GRPCStatus(
             .unavailable,
-            "\(self.maxConcurrent) calls of this kind are running already, or the server is shutting down; try again")
+            "\(self.maxConcurrent) calls of this kind are running already, or the server is shutting down; try again",
+            details: [], retryAfterMilliseconds: 250)
     }
 }
 

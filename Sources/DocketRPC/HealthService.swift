@@ -107,7 +107,7 @@ package final class HealthService: Sendable {
         do {
             return try HealthCheckRequestMessage(serialized: message).service
         } catch {
-            throw GRPCStatus(.invalidArgument, error.message)
+            throw GRPCStatus(error)
         }
     }
 }

@@ -1,4 +1,5 @@
 package import DocketGRPC
+import DocketMessages
 package import DocketTransport
 
 /// The methods that a server answers: what its calls are routed by.
@@ -37,6 +38,16 @@ package struct MethodTable: Sendable {
 }
 
 extension MethodTable: ServerCallRouter {
+    package func explained(_ status: GRPCStatus) -> GRPCStatus {
+        guard status.code == .resourceExhausted else { return status }
+        // A limit that stays where it is is one on a message; one that passes, on what the server does at once.
+        let subject = status.retryPushbackMilliseconds == nil ? "message" : "server"
+        return GRPCStatus(
+            status.code, status.message,
+            details: [.quotaFailure([.init(subject: subject, description: status.message)])],
+            retryAfterMilliseconds: status.retryPushbackMilliseconds)
+    }
+
     package func handler(for call: ServerCallContext) throws(GRPCStatus) -> any ServerCallHandler {
         if let factory = self.factories[call.head.path] { return try factory(call) }
         let known = self.services.contains(call.head.service)

@@ -72,7 +72,7 @@ private final class ReflectionHandler: ServerCallHandler {
             let request = try ReflectionRequestMessage(serialized: message.bytes)
             call.send(request.response(self.service.answer(request.question)))
         } catch {
-            call.finish(GRPCStatus(.invalidArgument, error.message))
+            call.finish(GRPCStatus(error))
         }
     }
 

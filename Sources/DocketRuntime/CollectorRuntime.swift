@@ -43,6 +43,8 @@ package struct CollectorRuntime {
         package let reader: any EventReader
         /// Whether the collector can do its work.
         package let health: HealthService
+        /// The certificate; `nil` for plain text.
+        package let tls: ServerTLS?
         package let logger: Logger
         /// To be called once, with the address that is listened on.
         package let onBound: @Sendable (TransportAddress) -> Void
@@ -82,6 +84,7 @@ package struct CollectorRuntime {
         onReady: @escaping @Sendable (Addresses) -> Void
     ) async throws {
         try self.checkConninfo()
+        OpenFiles.raiseLimit(connections: self.settings.admission.maxConnections, logger: self.logger)
         let database = try await Database.open(self.settings, logger: self.logger)
         let registry = RegistryHolder()
         _ = try await registry.refresh(from: database.registry)
@@ -94,10 +97,12 @@ package struct CollectorRuntime {
         let fault: @Sendable () -> String? = {
             registry.fault ?? (lease.isValid ? nil : "the node lease has run out")
         }
+        let certificate = self.certificateService
         let server = try makeServer(
             Front(
                 settings: self.settings, pipeline: pipeline, registry: registry, reader: database.reader,
-                health: health, logger: self.logger, onBound: { ready.set(grpc: $0.description) }))
+                health: health, tls: certificate?.tls, logger: self.logger, onBound: { ready.set(grpc: $0.description) }
+            ))
         // Services stop in the reverse of their order: the server drains while the store still commits.
         let services: [any Service] =
             [
@@ -109,20 +114,29 @@ package struct CollectorRuntime {
                 OperationsServer(
                     host: self.settings.httpListen.host, port: self.settings.httpListen.port, metrics: self.metrics,
                     logger: self.logger,
-                    readiness: { fault().map { .init(isReady: false, reason: $0) } ?? .init(isReady: true, reason: "ready") },
+                    readiness: {
+                        fault().map { .init(isReady: false, reason: $0) } ?? .init(isReady: true, reason: "ready")
+                    },
                     onBound: { port in
                         ready.set(http: HostPort(host: self.settings.httpListen.host, port: port).description)
                     }),
                 HealthReporter(
                     health: health, unavailableAfter: .milliseconds(self.settings.healthUnavailableAfterMilliseconds),
                     logger: self.logger, fault: fault),
-                server,
-            ] + companions
+            ] + (certificate.map { [$0] } ?? []) + [server] + companions
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: self.quietLogger))
         try await group.run()
+    }
+
+    private var certificateService: CertificateService? {
+        guard let certificate = self.settings.tlsCertificateFile, let key = self.settings.tlsKeyFile else { return nil }
+        let interval = self.settings.tlsReloadIntervalMilliseconds
+        return CertificateService(
+            certificateFile: certificate, keyFile: key, interval: interval == 0 ? nil : .milliseconds(interval),
+            logger: self.logger)
     }
 
     /// The lifecycle library reports every step at info; Docket says itself what an operator wants to know.
@@ -152,15 +166,13 @@ extension CollectorServer {
     /// - Throws: ``MessageError`` when the descriptors that the program carries are broken.
     package init(_ front: CollectorRuntime.Front) throws(MessageError) {
         let settings = front.settings
-        var tls: ServerTLS?
-        if let certificate = settings.tlsCertificateFile, let key = settings.tlsKeyFile {
-            tls = ServerTLS(certificateFile: certificate, privateKeyFile: key)
-        }
-        var configuration = RPCServerConfiguration(address: settings.grpcListen, tls: tls)
+        var configuration = RPCServerConfiguration(address: settings.grpcListen, tls: front.tls)
         configuration.limits.maxMessageBytes = settings.limits.maxBatchBytes
         // The tuples of events are a little larger than the events, and both are kept until the commit.
         configuration.limits.reservedBytesPerByte = 2
         configuration.limits.life = settings.connectionLife
+        configuration.limits.admission = settings.admission
+        configuration.limits.maxConcurrentStreams = settings.maxConcurrentStreams
         configuration.shutdownGrace = .milliseconds(settings.drainTimeoutMilliseconds)
         self.init(
             configuration: configuration, memoryLimitBytes: settings.memoryLimitBytes,

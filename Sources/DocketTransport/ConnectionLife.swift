@@ -81,7 +81,8 @@ struct ConnectionLife: Equatable {
     /// The client has sent a PING.
     mutating func pinged(at now: NIODeadline) -> Action? {
         defer { self.lastClientPing = now }
-        guard let last = self.lastClientPing, let allowed = last.advanced(by: self.limits.minPingInterval), now < allowed
+        guard let last = self.lastClientPing, let allowed = last.advanced(by: self.limits.minPingInterval),
+            now < allowed
         else { return nil }
         self.strikes += 1
         return self.strikes > self.limits.maxPingStrikes ? .tooManyPings : nil

@@ -36,12 +36,21 @@ package final class MemoryBudget: Sendable {
     }
 
     private struct State {
-        var availableBytes: Int
+        let limitBytes: Int
+        /// May be over the limit while messages have turned out larger than was reserved for them.
+        var reservedBytes = 0
+        /// What is held without a reservation.
+        var unreservedBytes = 0
+        var availableBytes: Int { self.limitBytes - self.reservedBytes - self.unreservedBytes }
         var nextNumber: UInt64 = 0
         /// The waiters of each owner that has any, oldest first.
         var waiters: [Owner: CircularBuffer<Waiter>] = [:]
         /// The owners that have waiters, in the order of their turns.
         var turns = CircularBuffer<Owner>()
+
+        /// What is held without a reservation belongs to messages that wait for one, and goes only when they get it: so it
+        /// may not keep the last one from getting it.
+        func hasRoom(for bytes: Int) -> Bool { bytes <= self.availableBytes || self.reservedBytes == 0 }
     }
 
     /// The limit, in bytes.
@@ -53,10 +62,13 @@ package final class MemoryBudget: Sendable {
     package init(limitBytes: Int) {
         precondition(limitBytes > 0, "a memory budget of \(limitBytes) bytes can hold nothing")
         self.limitBytes = limitBytes
-        self.state = Mutex(State(availableBytes: limitBytes))
+        self.state = Mutex(State(limitBytes: limitBytes))
     }
 
-    /// What isn't reserved now, in bytes; below 0 while messages have turned out larger than was reserved for them.
+    /// What messages have reserved now, in bytes; over the limit while they have turned out larger than was reserved for them.
+    package var reservedBytes: Int { self.state.withLock { $0.reservedBytes } }
+
+    /// What is neither reserved nor held without a reservation now, in bytes; may be below 0.
     package var availableBytes: Int { self.state.withLock { $0.availableBytes } }
 
     /// How many requests wait now.
@@ -79,8 +91,8 @@ package final class MemoryBudget: Sendable {
     ) -> Answer {
         guard bytes <= self.limitBytes else { return .overLimit }
         let ticket: Ticket? = self.state.withLock { state in
-            if state.turns.isEmpty, bytes <= state.availableBytes {
-                state.availableBytes -= bytes
+            if state.turns.isEmpty, state.hasRoom(for: bytes) {
+                state.reservedBytes += bytes
                 return nil
             }
             state.nextNumber += 1
@@ -94,19 +106,19 @@ package final class MemoryBudget: Sendable {
         return ticket.map { .waiting($0) } ?? .granted(MessageReservation(bytes: bytes, budget: self))
     }
 
-    /// Counts bytes that are held without a reservation, such as the beginning of a message that waits for its own. They have
-    /// come already, so they may overdraw the budget, but not by more than a quarter of it.
+    /// Counts bytes that are held without a reservation, such as the beginning of a message that waits for its own: at most a
+    /// quarter of the budget. They have come already, so they may overdraw it.
     ///
     /// - Parameter bytes: how much more, or less where it is negative, is held than at the last call.
     /// - Returns: `false` when that is too much: nothing is counted, and the caller has to let go of something.
     package func hold(unreservedBytes bytes: Int) -> Bool {
         if bytes <= 0 {
-            if bytes < 0 { self.giveBack(-bytes) }
+            if bytes < 0 { self.settle { $0.unreservedBytes += bytes } }
             return true
         }
         return self.state.withLock { state in
-            guard state.availableBytes - bytes >= -self.limitBytes / 4 else { return false }
-            state.availableBytes -= bytes
+            guard state.unreservedBytes + bytes <= self.limitBytes / 4 else { return false }
+            state.unreservedBytes += bytes
             return true
         }
     }
@@ -127,7 +139,7 @@ package final class MemoryBudget: Sendable {
 
     /// Gives bytes back, or takes more, where `bytes` is negative: nobody gets anything until that is made up for.
     fileprivate func giveBack(_ bytes: Int) {
-        self.settle { $0.availableBytes += bytes }
+        self.settle { $0.reservedBytes -= bytes }
     }
 
     /// Changes the state, then grants whatever has become possible, callbacks outside of the lock.
@@ -136,9 +148,9 @@ package final class MemoryBudget: Sendable {
             change(&state)
             var due: [Waiter] = []
             while let owner = state.turns.first, let waiter = state.waiters[owner]?.first,
-                waiter.bytes <= state.availableBytes
+                state.hasRoom(for: waiter.bytes)
             {
-                state.availableBytes -= waiter.bytes
+                state.reservedBytes += waiter.bytes
                 due.append(waiter)
                 state.waiters[owner]?.removeFirst()
                 state.turns.removeFirst()

@@ -56,9 +56,15 @@ package final class ServerCallContext {
         self.connection.send(self.machine.sendHeaders(metadata: metadata), on: self)
     }
 
+    /// Chooses how replies are compressed; see ``ServerCall/setReplyEncoding(_:)``.
+    @discardableResult
+    package func setReplyEncoding(_ encoding: GRPCEncoding) -> Bool { self.machine.setReplyEncoding(encoding) }
+
     /// Sends a message.
-    package func send(_ message: [UInt8]) {
-        self.connection.send(self.machine.sendMessage(message), on: self)
+    ///
+    /// - Parameter compress: `false` sends it as it is, however the call's replies are compressed.
+    package func send(_ message: [UInt8], compress: Bool = true) {
+        self.connection.send(self.machine.sendMessage(message, compress: compress), on: self)
     }
 
     /// Ends the call. What the client still sends is ignored.

@@ -25,6 +25,8 @@ extension ServerCallHandler {
 package struct InboundMessage: Sendable {
     /// The message, decompressed.
     package let bytes: [UInt8]
+    /// Whether it came compressed.
+    package let wasCompressed: Bool
     /// Keep it for as long as the message, or what was made of it, takes memory; then release or drop it.
     package let reservation: MessageReservation
 }
@@ -36,4 +38,6 @@ package protocol ServerCallRouter: Sendable {
     /// - Throws: the status that refuses the call before any message (UNIMPLEMENTED for an unknown method,
     ///   UNAUTHENTICATED and so on).
     func handler(for call: ServerCallContext) throws(GRPCStatus) -> any ServerCallHandler
+    /// A status that the transport itself ends a call with, given the details that programs can act on.
+    func explained(_ status: GRPCStatus) -> GRPCStatus
 }

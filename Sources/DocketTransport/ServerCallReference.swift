@@ -18,9 +18,9 @@ package struct ServerCallReference: Sendable {
         self.post(.sendHeaders(metadata))
     }
 
-    /// Sends a message.
-    package func send(_ message: [UInt8]) {
-        self.post(.send(message))
+    /// Sends a message; see ``ServerCallContext/send(_:compress:)``.
+    package func send(_ message: [UInt8], compress: Bool = true) {
+        self.post(.send(message, compress: compress))
     }
 
     /// Ends the call.
@@ -58,7 +58,7 @@ enum ServerMail: Sendable {
 /// What is posted to a call.
 enum ServerCallCommand: Sendable {
     case sendHeaders(HeaderList)
-    case send([UInt8])
+    case send([UInt8], compress: Bool)
     case finish(GRPCStatus, HeaderList)
     case reply([UInt8])
     case run(@Sendable (ServerCallContext) -> Void)

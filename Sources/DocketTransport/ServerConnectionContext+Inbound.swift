@@ -60,13 +60,29 @@ extension ServerConnectionContext {
                 streamID: streamID, machine: machine)
             self.calls[streamID] = call
             self.callsChanged()
-            self.begin(call)
+            self.environment.metrics.callAccepted(previousAttempts: head.previousAttempts)
+            if let bound = self.environment.admission.beginCall(of: self.admitted) {
+                self.environment.metrics.callRefused(bound)
+                self.abort(call, Self.tooManyCalls(bound, limits.admission))
+            } else {
+                self.begin(call)
+            }
         case .refuse(let trailersOnly):
             self.submitResponse(trailersOnly, streamID: streamID, endStream: true)
             self.wire?.session.resetStream(streamID: streamID, errorCode: .noError)
         case .ignore:
             break
         }
+    }
+
+    private static func tooManyCalls(_ bound: Admission.Bound, _ limits: AdmissionLimits) -> GRPCStatus {
+        let text =
+            switch bound {
+            case .server: "the server has \(limits.maxCalls) calls open, which is all it takes at once; try again later"
+            case .peer:
+                "there are \(limits.maxCallsPerPeer) calls open from this address, which is all it may; end some first"
+            }
+        return GRPCStatus(.resourceExhausted, text, retryPushbackMilliseconds: 250)
     }
 
     private func begin(_ call: ServerCallContext) {
@@ -90,11 +106,12 @@ extension ServerConnectionContext {
             switch action {
             case .reserve(let wireBytes, let heapBytes):
                 self.reserve(call, wireBytes: wireBytes, heapBytes: heapBytes)
-            case .message(let bytes):
+            case .message(let bytes, let wasCompressed):
                 guard case .granted(let reservation, _) = call.announced else { break }
                 call.announced = nil
                 reservation.shrink(toBytes: self.reservedBytes(forHeapBytes: bytes.count))
-                handler.receive(InboundMessage(bytes: bytes, reservation: reservation), call: call)
+                handler.receive(
+                    InboundMessage(bytes: bytes, wasCompressed: wasCompressed, reservation: reservation), call: call)
             case .end:
                 handler.receiveEnd(call: call)
             case .fail(let status):
@@ -155,6 +172,7 @@ extension ServerConnectionContext {
 
     /// The stream is gone: frees what the call holds, and tells its handler if that still waits.
     func end(_ call: ServerCallContext) {
+        self.environment.admission.endCall(of: self.admitted)
         self.forgetAnnounced(call)
         let wasOpen = call.machine.streamClosed() == .cancelled
         if wasOpen { self.environment.metrics.callEnded(nil) }

@@ -26,7 +26,7 @@ extension ServerConnectionContext {
     private func perform(_ command: ServerCallCommand, on call: ServerCallContext) {
         switch command {
         case .sendHeaders(let metadata): call.sendHeaders(metadata)
-        case .send(let message): call.send(message)
+        case .send(let message, let compress): call.send(message, compress: compress)
         case .finish(let status, let metadata): call.finish(status, metadata: metadata)
         case .reply(let message): call.reply(message)
         case .run(let body): body(call)
@@ -39,11 +39,9 @@ extension ServerConnectionContext {
     func checkDeadlines() {
         let now = NIODeadline.now()
         let limits = self.environment.limits
-        if self.isDue(self.handshakeDeadline, now)
-            || self.isDue(self.stalledSince?.advanced(by: limits.writeStallTimeout), now)
-        {
-            self.closeNow()
-            return
+        if self.isDue(self.handshakeDeadline, now) { return self.close(because: "handshake") }
+        if self.isDue(self.stalledSince?.advanced(by: limits.writeStallTimeout), now) {
+            return self.close(because: "unread")
         }
         if self.phase == .draining, self.isDue(self.drainDeadline, now) { self.settleLastCall() }
         guard self.lookAtLife(now) else { return }
@@ -53,6 +51,7 @@ extension ServerConnectionContext {
             } else if case .granted(_, let since?) = call.announced,
                 self.isDue(since.advanced(by: limits.messageTimeout), now)
             {
+                self.environment.metrics.messageTimedOut()
                 self.abort(
                     call,
                     GRPCStatus(.deadlineExceeded, "a message did not arrive whole within \(limits.messageTimeout)"))
@@ -86,15 +85,19 @@ extension ServerConnectionContext {
             case .tooManyPings:
                 self.refusePings()
             case .close(let reason):
-                self.environment.logger.debug(
-                    "connection closed", metadata: ["peer": "\(self.peer)", "reason": "\(reason.rawValue)"])
-                self.environment.metrics.connectionExpired(reason.rawValue)
-                self.closeNow()
+                self.close(because: reason.rawValue)
                 return false
             }
         }
         self.armForLife()
         return true
+    }
+
+    /// - Parameter reason: as metrics name it.
+    private func close(because reason: String) {
+        self.environment.logger.debug("connection closed", metadata: ["peer": "\(self.peer)", "reason": "\(reason)"])
+        self.environment.metrics.connectionExpired(reason)
+        self.closeNow()
     }
 
     func armForLife() {
@@ -113,7 +116,8 @@ extension ServerConnectionContext {
         self.isPingedTooOften = true
         self.environment.metrics.connectionExpired("too_many_pings")
         session.goAway(
-            lastStreamID: session.lastProcessedStreamID, errorCode: .enhanceYourCalm, debug: Array("too_many_pings".utf8))
+            lastStreamID: session.lastProcessedStreamID, errorCode: .enhanceYourCalm,
+            debug: Array("too_many_pings".utf8))
     }
 
     // MARK: The graceful end

@@ -20,7 +20,7 @@ extension ServerConnectionContext {
         let handler = call.handler
         call.handler = nil
         if call.machine.isOpen { self.environment.metrics.callEnded(status.code) }
-        self.send(call.machine.abort(status), on: call)
+        self.send(call.machine.abort(self.environment.router.explained(status)), on: call)
         handler?.cancelled(call: call)
     }
 

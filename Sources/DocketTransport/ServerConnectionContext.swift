@@ -2,6 +2,7 @@ import DocketGRPC
 import DocketHTTP2
 import Logging
 package import NIOCore
+import NIOSSL
 
 /// What all connections of a server share.
 struct ServerEnvironment: Sendable {
@@ -10,6 +11,7 @@ struct ServerEnvironment: Sendable {
     let budget: MemoryBudget
     let logger: Logger
     let usesTLS: Bool
+    let admission: Admission
     let metrics = ServerMetrics()
 }
 
@@ -49,6 +51,8 @@ package final class ServerConnectionContext {
     let environment: ServerEnvironment
     let mailbox: LoopMailbox<ServerMail>
     let budgetOwner: MemoryBudget.Owner
+    /// Whom its calls are counted by.
+    let admitted: Admission.Peer
     let timer: LoopTimer
     var phase = Phase.handshaking
     var wire: SessionWire?
@@ -68,12 +72,13 @@ package final class ServerConnectionContext {
     private var context: ChannelHandlerContext?
 
     init(
-        environment: ServerEnvironment, eventLoop: any EventLoop, peer: String, loopStorage: TypedStorage,
-        mailbox: LoopMailbox<ServerMail>
+        environment: ServerEnvironment, eventLoop: any EventLoop, peer: String, admitted: Admission.Peer,
+        loopStorage: TypedStorage, mailbox: LoopMailbox<ServerMail>
     ) {
         self.environment = environment
         self.eventLoop = eventLoop
         self.peer = peer
+        self.admitted = admitted
         self.loopStorage = loopStorage
         self.mailbox = mailbox
         self.budgetOwner = environment.budget.makeOwner()
@@ -84,6 +89,7 @@ package final class ServerConnectionContext {
     func settle() {
         guard let wire = self.wire else { return }
         self.countUnreserved()
+        self.countRefusedHeaders()
         wire.flush(
             settle: { wire.session.drainEvents { self.handle($0, in: UnsafeRawBufferPointer(start: nil, count: 0)) } },
             later: { [weak self] in self?.settle() })
@@ -122,6 +128,11 @@ package final class ServerConnectionContext {
                     "too many messages have begun that the server has no memory for; send it again later",
                     retryPushbackMilliseconds: 250))
         }
+    }
+
+    private func countRefusedHeaders() {
+        guard let refused = self.wire?.session.takeRefusedHeaderLists(), refused > 0 else { return }
+        self.environment.metrics.headersRefused(refused)
     }
 
     func armTimer(after duration: Duration, from start: NIODeadline) {
@@ -167,7 +178,7 @@ extension ServerConnectionContext: ConnectionCore {
             do {
                 try wire.session.receive(bytes) { event in self.handle(event, in: bytes) }
             } catch {
-                self.environment.metrics.connectionFaulted()
+                self.environment.metrics.connectionFaulted(ConnectionFault(error))
                 self.environment.logger.debug("connection fault: \(error)", metadata: ["peer": "\(self.peer)"])
                 wire.flushAndClose()
             }
@@ -181,6 +192,7 @@ extension ServerConnectionContext: ConnectionCore {
     func writabilityChanged() { self.settle() }
 
     func failed(_ error: any Error) {
+        if error is NIOSSLError || error is BoringSSLError { self.environment.metrics.connectionFaulted(.tls) }
         self.environment.logger.debug("connection failed: \(error)", metadata: ["peer": "\(self.peer)"])
     }
 
@@ -188,6 +200,7 @@ extension ServerConnectionContext: ConnectionCore {
         guard self.phase != .closed else { return }
         self.phase = .closed
         self.environment.metrics.connectionClosed()
+        self.countRefusedHeaders()
         self.wire = nil
         self.context = nil
         self.timer.stop()

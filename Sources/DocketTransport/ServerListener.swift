@@ -38,7 +38,8 @@ package final class ServerListener: Sendable {
         try limits.validate(budgetBytes: budget.limitBytes)
         let tlsContext: NIOSSLContext? = if let tls { try tls.makeContext() } else { nil }
         let environment = ServerEnvironment(
-            router: router, limits: limits, budget: budget, logger: logger, usesTLS: tls != nil)
+            router: router, limits: limits, budget: budget, logger: logger, usesTLS: tls != nil,
+            admission: Admission(limits: limits.admission))
         let connections = ServerConnectionSet()
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
@@ -87,16 +88,31 @@ package final class ServerListener: Sendable {
         _ channel: any Channel, _ environment: ServerEnvironment, _ tls: NIOSSLContext?,
         _ connections: ServerConnectionSet
     ) throws {
+        let admitted = try environment.admit(channel)
         let mailbox = LoopMailbox<ServerMail>(eventLoop: channel.eventLoop)
         guard connections.add(channel, mailbox) else { throw ChannelError.ioOnClosedChannel }
         let connection = ServerConnectionContext(
             environment: environment, eventLoop: channel.eventLoop,
-            peer: channel.remoteAddress.map { "\($0)" } ?? "unknown",
+            peer: channel.remoteAddress.map { "\($0)" } ?? "unknown", admitted: admitted,
             loopStorage: connections.loopStorage(of: channel.eventLoop), mailbox: mailbox)
         if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
         try channel.pipeline.syncOperations.addHandler(
             ConnectionChannelHandler(core: connection, usesTLS: tls != nil))
         mailbox.open { [weak connection] mail in connection?.deliver(mail) }
+    }
+}
+
+extension ServerEnvironment {
+    /// Counts a connection until it closes, or throws when there are too many: then it is closed unheard.
+    fileprivate func admit(_ channel: any Channel) throws -> Admission.Peer {
+        do {
+            let admitted = try self.admission.connect(.init(channel.remoteAddress)).get()
+            channel.closeFuture.whenComplete { [admission] _ in admission.leave(admitted) }
+            return admitted
+        } catch {
+            self.metrics.connectionRefused(error.bound)
+            throw error
+        }
     }
 }
 

@@ -19,6 +19,8 @@ package struct ServerConnectionLimits: Sendable, Hashable {
     package var messageTimeout = Duration.seconds(30)
     /// How long a peer may leave a full socket unread.
     package var writeStallTimeout = Duration.seconds(30)
+    /// How many connections and calls there are at once.
+    package var admission = AdmissionLimits()
     /// How long the connection is kept, and how often either side asks for the other.
     package var life = ConnectionLifeLimits()
 
@@ -49,6 +51,10 @@ package struct ServerConnectionLimits: Sendable, Hashable {
         ] where value < .milliseconds(1) || value > .seconds(86_400) {
             throw TransportError(.configuration, "\(name) is \(value); choose 1 ms to 1 day")
         }
+        try check("admission.maxConnections", self.admission.maxConnections, 1...10_000_000)
+        try check("admission.maxConnectionsPerPeer", self.admission.maxConnectionsPerPeer, 1...10_000_000)
+        try check("admission.maxCalls", self.admission.maxCalls, 1...10_000_000)
+        try check("admission.maxCallsPerPeer", self.admission.maxCallsPerPeer, 1...10_000_000)
         try check("life.maxPingStrikes", self.life.maxPingStrikes, 0...1_000_000)
         guard 2 * self.maxMessageBytes <= budgetBytes else {
             throw TransportError(

@@ -1,15 +1,29 @@
-import NIOSSL
+import NIOCore
+package import NIOSSL
 
 /// TLS on the server's side: 1.2 and 1.3, ALPN `h2`.
-package struct ServerTLS: Sendable, Hashable {
+package struct ServerTLS: Sendable {
     /// A PEM file: the certificate, then the intermediates.
     package var certificateFile: String
     /// A PEM file: the private key.
     package var privateKeyFile: String
+    /// What replaces the files' content in each handshake: asked on the connection's event loop, so it must be quick.
+    package var current: (@Sendable () -> NIOSSLContextConfigurationOverride)?
 
-    package init(certificateFile: String, privateKeyFile: String) {
+    /// TLS 1.2 with forward secrecy and authenticated encryption only: RFC 9113 section 9.2.2 forbids all others to HTTP/2, and
+    /// RFC 9325 section 4.2 advises against them. Those of TLS 1.3 are all fine, and not chosen from.
+    static let cipherSuites = [
+        "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305",
+    ].joined(separator: ":")
+
+    package init(
+        certificateFile: String, privateKeyFile: String,
+        current: (@Sendable () -> NIOSSLContextConfigurationOverride)? = nil
+    ) {
         self.certificateFile = certificateFile
         self.privateKeyFile = privateKeyFile
+        self.current = current
     }
 
     /// Loads the files.
@@ -22,7 +36,11 @@ package struct ServerTLS: Sendable, Hashable {
             var configuration = TLSConfiguration.makeServerConfiguration(
                 certificateChain: chain, privateKey: .privateKey(key))
             configuration.minimumTLSVersion = .tlsv12
+            configuration.cipherSuites = Self.cipherSuites
             configuration.applicationProtocols = ["h2"]
+            if let current = self.current {
+                configuration.sslContextCallback = { _, promise in promise.succeed(current()) }
+            }
             return try NIOSSLContext(configuration: configuration)
         } catch {
             throw TransportError(

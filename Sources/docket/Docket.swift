@@ -1,4 +1,5 @@
 import ArgumentParser
+import DocketRuntime
 import Foundation
 
 /// The command `docket`: the collector, its development environment, and the tools around the log.
@@ -22,6 +23,7 @@ struct Docket: AsyncParsableCommand {
     static func main() async {
         // A closed pipe is an error of the write to it, not the end of a process that has a PostgreSQL to stop.
         signal(SIGPIPE, SIG_IGN)
+        Allocator.shareArena()
         do {
             var command = try Self.parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

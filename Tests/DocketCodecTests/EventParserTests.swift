@@ -74,12 +74,14 @@ struct EventParserTests {
         }
     }
 
-    /// Whether the bytes of a tag of number 0 in more bytes than it needs stand anywhere: protobuf-c takes that for a
-    /// field, which no other implementation does.
+    /// Whether the bytes of a tag of number 0 in more bytes than it needs, or with bits beyond the 32nd, stand anywhere:
+    /// protobuf-c takes that for a field, which no other implementation does.
     private static func mayHoldLongZeroTag(_ bytes: [UInt8]) -> Bool {
         bytes.indices.contains { start in
             guard (0x80...0x87).contains(bytes[start]) else { return false }
-            return bytes[(start + 1)...].first { $0 & 0x7F != 0 || $0 == 0 } == 0
+            let rest = bytes[(start + 1)...].prefix(4)
+            guard let last = rest.first(where: { $0 != 0x80 }) else { return false }
+            return last == 0 || last & 0x8F == 0 && rest.prefix(3).allSatisfy { $0 == 0x80 }
         }
     }
 
@@ -95,7 +97,8 @@ struct EventParserTests {
     }
 
     @Test(
-        "the field number 0 is refused, however it is written", arguments: [[0x02], [0x82, 0x00], [0x82, 0x80, 0x00]])
+        "the field number 0 is refused, however it is written",
+        arguments: [[0x02], [0x82, 0x00], [0x82, 0x80, 0x00], [0x82, 0x80, 0x80, 0x80, 0x10]])
     func numberZero(tag: [UInt8]) { #expect(self.parsed(RawMessage.minimalEvent.bytes + tag + [0]) == nil) }
 
     @Test("events as emitters send them are read alike")
@@ -128,6 +131,16 @@ struct EventParserTests {
         for wireType in 0...7 as ClosedRange<UInt64> {
             let value: [UInt8] = [[1], [1, 2, 3, 4, 5, 6, 7, 8], [0], [], [], [1, 2, 3, 4], [], []][Int(wireType)]
             self.compare(RawMessage.varint(UInt64(number) << 3 | wireType) + value)
+        }
+    }
+
+    @Test("a length has at most five bytes", arguments: [2, 5, 26])
+    func longLengths(number: UInt64) {
+        for count in 1...10 {
+            let length = [0x81] + [UInt8](repeating: 0x80, count: count) + [0]
+            let bytes = RawMessage.minimalEvent.bytes + RawMessage.varint(number << 3 | 2) + length + [0x61]
+            #expect((self.parsed(bytes) != nil) == (length.count <= 5), "\(length)")
+            self.compare(bytes)
         }
     }
 

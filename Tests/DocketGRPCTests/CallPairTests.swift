@@ -39,7 +39,7 @@ private struct CallPair {
     var status: GRPCStatus?
 
     init(gzip: Bool, status: GRPCStatus) {
-        self.server = ServerCall(maxMessageBytes: 2_000, compressesResponses: gzip)
+        self.server = ServerCall(maxMessageBytes: 2_000)
         self.gzip = gzip
         self.finalStatus = status
     }
@@ -75,7 +75,7 @@ private struct CallPair {
         while let action = self.server.nextInbound() {
             switch action {
             case .reserve: self.server.reservationGranted()
-            case .message(let message): try self.send(self.server.sendMessage(message))
+            case .message(let message, _): try self.send(self.server.sendMessage(message))
             case .end: try self.send(self.server.finish(self.finalStatus))
             case .fail(let status): throw status
             }

@@ -25,7 +25,7 @@ struct MessageDeframerTests {
             while let action = deframer.next() {
                 switch action {
                 case .reserve: if !grantsLate { deframer.reservationGranted() }
-                case .message(let message): messages.append(message)
+                case .message(let message, _): messages.append(message)
                 case .end, .fail: last = action
                 }
             }
@@ -104,7 +104,7 @@ struct MessageDeframerTests {
                     case .reserve(let wireBytes, let heapBytes):
                         #expect(!isAsked && wireBytes == messages[seen.count].count && heapBytes == wireBytes)
                         isAsked = true
-                    case .message(let message): seen.append(message)
+                    case .message(let message, _): seen.append(message)
                     case .end: ended = true
                     case .fail(let status):
                         Issue.record("\(status)")

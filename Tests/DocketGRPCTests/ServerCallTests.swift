@@ -282,22 +282,43 @@ struct ServerCallTests {
         gzip.receive(frame)
         _ = gzip.drain()
         gzip.reservationGranted()
-        #expect(gzip.drain() == [.message(pattern(100))])
+        #expect(gzip.drain() == [.message(pattern(100), wasCompressed: true)])
+        gzip.receive(framed([1]))
+        _ = gzip.drain()
+        gzip.reservationGranted()
+        #expect(gzip.drain() == [.message([1], wasCompressed: false)])
     }
 
-    @Test("replies are gzipped when both sides want that and it gains anything")
-    func compressedReplies() throws {
-        let accepting = requestHeaders(extra: ["grpc-accept-encoding": "gzip"])
+    @Test("replies are gzipped when both sides want that and it gains anything", arguments: [true, false])
+    func compressedReplies(asRequest: Bool) throws {
         let large = [UInt8](repeating: 1, count: 2_000)
-        var call = ServerCall.accepted(compressesResponses: true, headers: accepting)
+        var headers = requestHeaders(extra: ["grpc-accept-encoding": "gzip"])
+        if asRequest { headers.append("grpc-encoding", "gzip") }
+        var call = ServerCall.accepted(headers: headers)
+        if !asRequest { #expect(call.setReplyEncoding(.gzip) == true) }
         guard case .message(let headers?, let frame) = call.sendMessage(large) else { throw Missing() }
         #expect(headers.value(of: "grpc-encoding") == "gzip")
         #expect(frame[0] == 1 && frame.count < 100)
         #expect(try Gzip.decompress(Array(frame.dropFirst(5)), maxBytes: 2_000) == large)
         #expect(call.sendMessage([1]) == .message(headers: nil, frame: framed([1])))
+        #expect(call.sendMessage(large, compress: false) == .message(headers: nil, frame: framed(large)))
+    }
 
-        for var plain in [ServerCall.accepted(headers: accepting), ServerCall.accepted(compressesResponses: true)] {
+    @Test(
+        "replies are sent as they are to a client that doesn't accept gzip, that doesn't ask for it, or once it is too late"
+    )
+    func plainReplies() {
+        let large = [UInt8](repeating: 1, count: 2_000)
+        let accepting = requestHeaders(extra: ["grpc-accept-encoding": "gzip", "grpc-encoding": "gzip"])
+        var refusing = ServerCall.accepted(headers: requestHeaders(extra: ["grpc-encoding": "gzip"]))
+        #expect(refusing.setReplyEncoding(.gzip) == false)
+        var declined = ServerCall.accepted(headers: accepting)
+        #expect(declined.setReplyEncoding(.identity) == true)
+        let silent = ServerCall.accepted(headers: requestHeaders(extra: ["grpc-accept-encoding": "gzip"]))
+        for var plain in [refusing, declined, silent] {
             #expect(plain.sendMessage(large) == .message(headers: plainResponseHeaders, frame: framed(large)))
+            #expect(plain.setReplyEncoding(.gzip) == false)
+            #expect(plain.sendMessage(large) == .message(headers: nil, frame: framed(large)))
         }
     }
 

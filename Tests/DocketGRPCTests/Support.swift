@@ -64,9 +64,9 @@ extension ServerCall {
 
     /// A call that has accepted a good request.
     static func accepted(
-        maxMessageBytes: Int = 1000, compressesResponses: Bool = false, headers: HeaderList = requestHeaders()
+        maxMessageBytes: Int = 1000, headers: HeaderList = requestHeaders()
     ) -> ServerCall {
-        var call = ServerCall(maxMessageBytes: maxMessageBytes, compressesResponses: compressesResponses)
+        var call = ServerCall(maxMessageBytes: maxMessageBytes)
         _ = call.receivedHeaders(headers)
         return call
     }

@@ -184,7 +184,7 @@ struct AbuseTests {
             error = Self.feed(server, Raw.headers(stream: stream, Heads.request) + Raw.reset(stream: stream, 8))
             stream += 2
         }
-        #expect(error?.isConnectionError == true)
+        #expect(error?.code == .rapidReset && error?.isConnectionError == true)
         #expect(stream < 400)
     }
 
@@ -199,6 +199,33 @@ struct AbuseTests {
         for _ in 0..<200 where error == nil { error = Self.feed(server, Raw.data(stream: 1, [])) }
         #expect(error?.code == .protocolViolation(.enhanceYourCalm))
         #expect(error?.message.contains("max_unproductive_frames") == true)
+    }
+
+    @Test(
+        "control frames without end, though their answers are read, end the connection",
+        arguments: [("SETTINGS", Raw.settings()), ("WINDOW_UPDATE", Raw.frame(8, Raw.big(1)))])
+    func controlFlood(name: String, frame: [UInt8]) throws {
+        let server = try Endpoint(.server) { $0.maxUnproductiveFrames = 100 }
+        var error = Self.feed(server, Raw.clientStart)
+        var count = 0
+        while error == nil, count < 1_000 {
+            error = Self.feed(server, frame)
+            count += 1
+        }
+        #expect(error?.code == .protocolViolation(.enhanceYourCalm))
+        #expect((100...110).contains(count))
+    }
+
+    @Test("WINDOW_UPDATE frames that answer what was sent are borne, two for each DATA frame")
+    func windowUpdates() throws {
+        let server = try Endpoint(.server) { $0.maxUnproductiveFrames = 10 }
+        #expect(Self.feed(server, Raw.clientStart + Raw.headers(stream: 1, Heads.request)) == nil)
+        try server.session.submitResponse(streamID: 1, headers: Heads.response, endStream: false)
+        for _ in 0..<50 {
+            try server.session.sendData(streamID: 1, [1])
+            let update = Raw.frame(8, Raw.big(1)) + Raw.frame(8, stream: 1, Raw.big(1))
+            #expect(Self.feed(server, []) == nil && Self.feed(server, update) == nil)
+        }
     }
 
     @Test("malformed requests, each answered with a reset, end the connection in the end")

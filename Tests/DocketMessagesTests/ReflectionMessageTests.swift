@@ -37,7 +37,9 @@ struct ReflectionMessageTests {
         #expect(try ReflectionRequestMessage(serialized: [0x3A, 0]).question == .services)
         #expect(try ReflectionRequestMessage(serialized: []).question == .unknown)
         let response = symbol.response(.failure(code: 5, message: "no"))
-        let quoted: [UInt8] = [0x0A, 1, UInt8(ascii: "h"), 0x12, 6, 0x0A, 1, UInt8(ascii: "h"), 0x22, 1, UInt8(ascii: "s")]
+        let quoted: [UInt8] = [
+            0x0A, 1, UInt8(ascii: "h"), 0x12, 6, 0x0A, 1, UInt8(ascii: "h"), 0x22, 1, UInt8(ascii: "s"),
+        ]
         #expect(response == quoted + [0x3A, 6, 0x08, 5, 0x12, 2] + Array("no".utf8))
     }
 

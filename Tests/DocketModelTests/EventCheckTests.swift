@@ -69,6 +69,19 @@ struct EventCheckTests {
     }
 
     @Test(
+        "numbers in JSON fields have as many digits as PostgreSQL's numeric can hold",
+        arguments: [
+            ("1e131071", true), ("1e131072", false), ("0.1e131072", true), ("0.1e131073", false), ("1e-16383", true),
+            ("1e-16384", false), ("0.1e-16382", true), ("0.1e-16383", false), ("0e131073", false),
+            ("1e99999999999999999999", false), ("1e-99999999999999999999", false), ("-12.5E+3", true),
+        ])
+    func numbers(number: String, isTaken: Bool) {
+        let fault = self.fault { $0.attributes = "{\"a\":\(number)}" }
+        #expect((fault == nil) == isTaken, "\(number)")
+        if let fault { #expect(fault.contains("more digits than PostgreSQL's numeric can hold")) }
+    }
+
+    @Test(
         "a type is lower case letters, digits and _ in parts separated by dots",
         arguments: [
             ("a", true), ("kubernetes.audit", true), ("a_1.b2.c", true), ("", false), (".", false), ("a.", false),

@@ -87,6 +87,27 @@ struct CallTests {
         }
     }
 
+    @Test("a handler learns how its message came, and says how its reply goes and with which metadata")
+    func gzipBothWays() async throws {
+        try await TestServer.run { test in
+            let client = try await test.connect()
+            let message = [UInt8](repeating: 65, count: 1 << 20)
+            for encoding in [GRPCEncoding.identity, .gzip] {
+                let answer = try await client.unaryResponse(
+                    TestServer.gzip, message, options: ClientCallOptions(encoding: encoding))
+                #expect(answer.message == message)
+                #expect(answer.metadata.value(of: "grpc-encoding") == "gzip")
+                #expect(answer.metadata.value(of: "request-was-compressed") == "\(encoding == .gzip)")
+                #expect(answer.trailers.value(of: "x-end") == "1")
+                let plain = try await client.unaryResponse(
+                    TestServer.echo, message, options: ClientCallOptions(encoding: encoding))
+                #expect(plain.message == message)
+                #expect(plain.metadata.value(of: "grpc-encoding") == (encoding == .gzip ? "gzip" : nil))
+            }
+            await client.close()
+        }
+    }
+
     @Test("a refusal arrives with its status, message and pushback")
     func refusal() async throws {
         try await TestServer.run { test in

@@ -13,7 +13,7 @@ struct FlowControlTests {
     func noDeadlock() async throws {
         let size = 100_000
         try await TestServer.run(
-            budgetBytes: 2 * size,
+            budgetBytes: 3 * size,
             adjust: {
                 $0.limits.maxMessageBytes = size
                 $0.limits.streamWindowBytes = 1_024
@@ -44,7 +44,14 @@ struct FlowControlTests {
     @Test("while handlers keep the whole budget, further messages wait; they come when it is given back")
     func waitsForBudget() async throws {
         let size = 100_000
-        try await TestServer.run(budgetBytes: 2 * size, adjust: { $0.limits.maxMessageBytes = size }) { test in
+        try await TestServer.run(
+            // Room for two, and for the beginning of the third.
+            budgetBytes: 5 * size / 2,
+            adjust: {
+                $0.limits.maxMessageBytes = size
+                $0.limits.streamWindowBytes = 1_024
+            }
+        ) { test in
             let client = try await test.connect()
             let message = [UInt8](repeating: 9, count: size)
             let calls = (0..<3).map { _ in Task { try await client.unary(TestServer.hold, message) } }
@@ -52,7 +59,7 @@ struct FlowControlTests {
             var second = await test.probe.nextHeld()
             await until { test.budget.waitingCount == 1 }
             #expect(test.probe.receivedBytes.load(ordering: .relaxed) == 2 * size)
-            #expect(test.budget.availableBytes == 0)
+            #expect(test.budget.reservedBytes == 2 * size)
 
             first?.reference.reply([1])
             first = nil
@@ -85,7 +92,7 @@ struct FlowControlTests {
             half.removeLast(size - 10)
             let streams = (0..<50).map { _ in greedy.openStream(TestServer.hold) }
             for stream in streams { stream.reference.sendFrame(half) }
-            await until { test.budget.availableBytes == 0 && test.budget.waitingCount == 48 }
+            await until { test.budget.reservedBytes == 2 * size && test.budget.waitingCount == 48 }
 
             #expect(try await modest.unary(TestServer.echo, [7]) == [7])
             let status = await #expect(throws: GRPCStatus.self) { for try await _ in streams[0].messages {} }
@@ -96,10 +103,57 @@ struct FlowControlTests {
         }
     }
 
+    @Test("a greedy connection with fifty messages waiting lets each of ten modest ones have its turn")
+    func fairness() async throws {
+        let size = 100_000
+        let modestCount = 10
+        try await TestServer.run(
+            budgetBytes: 3 * size,
+            adjust: {
+                $0.limits.maxMessageBytes = size
+                $0.limits.streamWindowBytes = 1_024
+            }
+        ) { test in
+            let greedy = try await test.connect()
+            let greedyCalls = (0..<50).map { _ in
+                Task { try await greedy.unary(TestServer.hold, [UInt8](repeating: 0, count: size)) }
+            }
+            await until { test.budget.waitingCount >= 47 }
+            var modest: [ClientConnection] = []
+            var calls: [Task<[UInt8], any Error>] = []
+            for number in 1...modestCount {
+                let client = try await test.connect()
+                modest.append(client)
+                calls.append(
+                    Task { try await client.unary(TestServer.hold, [UInt8](repeating: UInt8(number), count: size)) })
+            }
+            await until { test.budget.waitingCount >= 47 + modestCount }
+
+            var order: [UInt8] = []
+            for _ in 0..<(50 + modestCount) {
+                let held = await test.probe.nextHeld()
+                order.append(held?.message.bytes.first ?? 255)
+                held?.message.reservation.release()
+                held?.reference.reply([1])
+            }
+            let lastModest = try #require(order.lastIndex { $0 != 0 })
+            // What had been granted before they came, then a turn of the greedy one's for each of theirs.
+            #expect(lastModest < 4 + 2 * modestCount, "the order of turns was \(order)")
+            for call in greedyCalls + calls { #expect(try await call.value == [1]) }
+            for client in modest + [greedy] { await client.close() }
+        }
+    }
+
     @Test("connections that die while they wait leave nothing behind")
     func deadWaiters() async throws {
         let size = 100_000
-        try await TestServer.run(budgetBytes: 2 * size, adjust: { $0.limits.maxMessageBytes = size }) { test in
+        try await TestServer.run(
+            budgetBytes: 2 * size,
+            adjust: {
+                $0.limits.maxMessageBytes = size
+                $0.limits.streamWindowBytes = 1_024
+            }
+        ) { test in
             let keeper = try await test.connect()
             let message = [UInt8](repeating: 9, count: size)
             let kept = (0..<2).map { _ in keeper.openStream(TestServer.hold) }
@@ -115,7 +169,7 @@ struct FlowControlTests {
             await waiter.close()
             await until { test.budget.waitingCount == 0 }
 
-            #expect(test.budget.availableBytes == 0)
+            #expect(test.budget.reservedBytes == 2 * size)
             held.removeAll()
             await until { test.budget.availableBytes == test.budget.limitBytes }
             await keeper.close()

@@ -64,6 +64,7 @@ struct TestServer {
     static let refuse = "/test.Echo/Refuse"
     static let flood = "/test.Echo/Flood"
     static let pour = "/test.Echo/Pour"
+    static let gzip = "/test.Echo/Gzip"
 
     let server: RPCServer
     let address: TransportAddress
@@ -134,6 +135,14 @@ struct TestServer {
         }
         methods.register("test.Echo", "Flood") { _ in FloodHandler(probe: probe) }
         methods.register("test.Echo", "Pour") { _ in PourHandler(probe: probe) }
+        methods.register("test.Echo", "Gzip") { _ in
+            UnaryHandler { message, call in
+                call.setReplyEncoding(.gzip)
+                call.sendHeaders(HeaderList(["request-was-compressed": "\(message.wasCompressed)"]))
+                call.send(message.bytes)
+                call.finish(.ok, metadata: HeaderList(["x-end": "1"]))
+            }
+        }
     }
 }
 

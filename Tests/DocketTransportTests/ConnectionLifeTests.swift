@@ -62,7 +62,9 @@ struct ConnectionLifeTests {
         #expect(life.nextLook == self.at(165) && life.look(at: self.at(165)) == .close(.grace))
     }
 
-    @Test("ends when it is old, whatever is under way, within a tenth of the age", arguments: [(-1.0, 90), (0, 100), (1, 110)])
+    @Test(
+        "ends when it is old, whatever is under way, within a tenth of the age",
+        arguments: [(-1.0, 90), (0, 100), (1, 110)])
     func age(jitter: Double, end: Int64) {
         var life = self.life(jitter: jitter) { $0.maxAge = .seconds(100) }
         life.changed(openCalls: 3, at: self.at(1))

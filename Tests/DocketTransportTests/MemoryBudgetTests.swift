@@ -12,6 +12,11 @@ private final class Grants: Sendable {
 
     func add(_ name: Int, _ reservation: MessageReservation) { self.state.withLock { $0.append((name, reservation)) } }
 
+    /// Releases the grant of this name, and keeps the name.
+    func release(_ name: Int) {
+        self.state.withLock { $0.first { $0.name == name }?.reservation }?.release()
+    }
+
     /// Releases the oldest grant.
     func releaseFirst() {
         let first = self.state.withLock { $0.isEmpty ? nil : $0.removeFirst() }
@@ -88,17 +93,29 @@ struct MemoryBudgetTests {
     func unreserved() {
         let budget = MemoryBudget(limitBytes: 100)
         let (owner, grants) = (budget.makeOwner(), Grants())
-        guard case .granted(let first) = budget.reserve(100, owner: owner, granted: { _ in }) else {
-            Issue.record("100 of 100 bytes must be granted")
-            return
-        }
+        self.ask(budget, 60, owner, 1, grants)
+        self.ask(budget, 40, owner, 2, grants)
         #expect(budget.hold(unreservedBytes: 25) && budget.availableBytes == -25)
         #expect(!budget.hold(unreservedBytes: 1) && budget.availableBytes == -25, "refused means not counted")
-        #expect(self.ask(budget, 80, owner, 1, grants) != nil)
-        first.release()
-        #expect(grants.names.isEmpty && budget.availableBytes == 75)
+        #expect(self.ask(budget, 50, owner, 3, grants) != nil)
+        grants.release(1)
+        #expect(grants.names == [1, 2] && budget.availableBytes == 35)
         #expect(budget.hold(unreservedBytes: -25))
-        #expect(grants.names == [1] && budget.availableBytes == 20)
+        #expect(grants.names == [1, 2, 3] && budget.availableBytes == 10)
+    }
+
+    @Test("a message of the whole budget gets through though others that wait hold their beginnings")
+    func wholeBudget() {
+        let budget = MemoryBudget(limitBytes: 100)
+        let (owner, grants) = (budget.makeOwner(), Grants())
+        self.ask(budget, 10, owner, 1, grants)
+        #expect(self.ask(budget, 100, owner, 2, grants) != nil)
+        #expect(self.ask(budget, 100, owner, 3, grants) != nil)
+        #expect(budget.hold(unreservedBytes: 20))
+        grants.release(1)
+        #expect(grants.names == [1, 2])
+        grants.release(2)
+        #expect(grants.names == [1, 2, 3])
     }
 
     @Test("more than the whole budget is refused, the whole budget is not")

@@ -29,9 +29,10 @@ def run_protoc(*arguments: str) -> None:
 def generate() -> Path:
     """Generates the stubs and puts their folder on the module path. The folder is deleted when the process ends.
 
-    Those of gRPC's own services come with grpcio's packages: a folder `grpc` here would hide grpcio itself.
+    Those of gRPC's own services and of google.rpc come with grpcio's packages: a folder `grpc` here would hide grpcio
+    itself, and no message can be known twice.
     """
-    own = [name for name in proto_files() if not name.startswith("grpc/")]
+    own = [name for name in proto_files() if not name.startswith(("grpc/", "google/"))]
     folder = Path(tempfile.mkdtemp(prefix="docket-stubs-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     run_protoc(

@@ -1,8 +1,11 @@
 """The same over TLS, with certificates of a CA made for the test."""
 
+import shutil
+import signal
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +13,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from client import Client, failure
+from client import TIMEOUT_SECONDS, Client, failure
 from collector import Collector
+from conftest import StartCollector
 from events import event, request
 
 
@@ -29,6 +33,22 @@ def openssl(*arguments: str | Path) -> None:
     subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=60)
 
 
+def sign(folder: Path, authority: Path, name: str) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 and localhost, and its key."""
+    key, signing_request, certificate = (folder / f"{name}.{suffix}" for suffix in ("key", "csr", "pem"))
+    openssl(
+        "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
+        "-keyout", key, "-out", signing_request,
+    )  # fmt: skip
+    extensions = folder / "extensions"
+    extensions.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n")
+    openssl(
+        "x509", "-req", "-in", signing_request, "-CA", authority, "-CAkey", authority.with_suffix(".key"),
+        "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", certificate,
+    )  # fmt: skip
+    return certificate, key
+
+
 def make_authority(folder: Path, name: str) -> Path:
     path = folder / f"{name}.pem"
     openssl(
@@ -43,17 +63,7 @@ def make_authority(folder: Path, name: str) -> Path:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     folder = tmp_path_factory.mktemp("certificates")
     authority = make_authority(folder, "Docket test CA")
-    key, signing_request, certificate = folder / "server.key", folder / "server.csr", folder / "server.pem"
-    openssl(
-        "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
-        "-keyout", key, "-out", signing_request,
-    )  # fmt: skip
-    extensions = folder / "extensions"
-    extensions.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n")
-    openssl(
-        "x509", "-req", "-in", signing_request, "-CA", authority, "-CAkey", authority.with_suffix(".key"),
-        "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", certificate,
-    )  # fmt: skip
+    certificate, key = sign(folder, authority, "server")
     return Certificates(authority, certificate, key, make_authority(folder, "Unrelated CA"))
 
 
@@ -129,3 +139,80 @@ def test_tls_1_1_is_refused(tls_collector: Collector) -> None:
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     with socket.create_connection(tls_collector.host_and_port, timeout=20) as plain, pytest.raises(ssl.SSLError):
         context.wrap_socket(plain).close()
+
+
+@pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES128-SHA", "AES128-GCM-SHA256", "DHE-RSA-AES128-GCM-SHA256"])
+def test_suites_that_http_2_forbids_are_refused(tls_collector: Collector, suite: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(f"{suite}:@SECLEVEL=0")
+    with socket.create_connection(tls_collector.host_and_port, timeout=20) as plain, pytest.raises(ssl.SSLError):
+        context.wrap_socket(plain).close()
+
+
+def served(collector: Collector) -> bytes:
+    """The certificate that a new connection is shown."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with (
+        socket.create_connection(collector.host_and_port, timeout=20) as plain,
+        context.wrap_socket(plain) as secure,
+    ):
+        return secure.getpeercert(binary_form=True)
+
+
+def wait_for_loads(collector: Collector, outcome: str, count: int) -> None:
+    series = f'docket_tls_certificate_loads_total{{outcome="{outcome}"}}'
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while collector.metrics().get(series, 0) < count:
+        assert time.monotonic() < deadline, collector.log()
+
+
+def test_a_new_certificate_is_taken_up_and_open_connections_go_on(
+    start_collector: StartCollector, certificates: Certificates, tmp_path: Path
+) -> None:
+    certificate, key = sign(tmp_path, certificates.authority, "served")
+    collector = start_collector("--tls-certificate", str(certificate), "--tls-key", str(key))
+    wait_for_loads(collector, "loaded", 1)
+    before = served(collector)
+    accepted = "docket_rpc_connections_accepted_total"
+    with Client(collector.address, collector.token, credentials(certificates.authority)) as client:
+        assert client.publish_events(event()).accepted_count == 1
+        connections = collector.metrics()[accepted]
+
+        # Half of the change, as a deployment may leave it for a moment: what is there goes on.
+        renewed, renewed_key = sign(tmp_path, certificates.authority, "renewed")
+        shutil.copy(renewed, certificate)
+        collector.process.send_signal(signal.SIGHUP)
+        wait_for_loads(collector, "failed", 1)
+        assert served(collector) == before
+
+        shutil.copy(renewed_key, key)
+        collector.process.send_signal(signal.SIGHUP)
+        wait_for_loads(collector, "loaded", 2)
+        assert served(collector) == ssl.PEM_cert_to_DER_cert(renewed.read_text())
+        assert client.publish_events(event()).accepted_count == 1
+        assert collector.metrics()[accepted] == connections + 2, "the client has connected again"
+    with Client(collector.address, collector.token, credentials(certificates.authority)) as client:
+        assert client.publish_events(event()).accepted_count == 1
+
+
+def test_a_new_certificate_is_found_without_being_told(
+    start_collector: StartCollector, certificates: Certificates, tmp_path: Path
+) -> None:
+    certificate, key = sign(tmp_path, certificates.authority, "served")
+    collector = start_collector(
+        "--tls-certificate", str(certificate), "--tls-key", str(key),
+        environment={"DOCKET_TLS_RELOAD_INTERVAL_MS": "100"},
+    )  # fmt: skip
+    renewed, renewed_key = sign(tmp_path, certificates.authority, "renewed")
+    shutil.copy(renewed_key, key)
+    shutil.copy(renewed, certificate)
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while served(collector) != ssl.PEM_cert_to_DER_cert(renewed.read_text()):
+        assert time.monotonic() < deadline, collector.log()
+    days_left = (collector.metrics()["docket_tls_certificate_not_after_seconds"] - time.time()) / 86_400
+    assert 1 < days_left < 3

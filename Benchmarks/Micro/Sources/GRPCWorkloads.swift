@@ -45,7 +45,7 @@ private final class DeframeWorkload: Workload {
             while let action = deframer.next() {
                 switch action {
                 case .reserve: deframer.reservationGranted()
-                case .message(let message):
+                case .message(let message, _):
                     keep(message)
                     found += 1
                 case .end, .fail: throw WorkloadFault("the deframer stopped: \(action)")

@@ -1,0 +1,99 @@
+import DocketTransport
+import Foundation
+import Logging
+import Metrics
+import NIOCertificateReloading
+import ServiceLifecycle
+import Synchronization
+import UnixSignals
+import X509
+
+/// Keeps the certificate up to date: the files are read again from time to time and at SIGHUP. Handshakes from then on use what
+/// was read; connections that are open stay as they are. Files that can't be used change nothing but the log and a counter.
+struct CertificateService: Service {
+    private let files: (certificate: String, key: String)
+    private let reloader: TimedCertificateReloader
+
+    /// - Parameters:
+    ///   - interval: how often the files are read; `nil`: at SIGHUP only.
+    init(certificateFile: String, keyFile: String, interval: Duration?, logger: Logger) {
+        self.files = (certificateFile, keyFile)
+        let record = CertificateRecord(file: certificateFile, logger: logger)
+        var configuration = TimedCertificateReloader.Configuration(
+            refreshInterval: interval ?? .seconds(100 * 365 * 86_400),
+            certificateSource: .init(location: .file(path: certificateFile), format: .pem),
+            privateKeySource: .init(location: .file(path: keyFile), format: .pem))
+        configuration.onCertificateLoaded = { record.loaded($0.currentX509CertificateChain) }
+        configuration.onCertificateLoadFailed = { record.failed($0.error) }
+        self.reloader = TimedCertificateReloader(configuration: configuration)
+    }
+
+    /// What the server listens with: the files as they are now, and later what was read last.
+    var tls: ServerTLS {
+        ServerTLS(certificateFile: self.files.certificate, privateKeyFile: self.files.key) { [reloader] in
+            reloader.sslContextConfigurationOverride
+        }
+    }
+
+    func run() async throws {
+        try? self.reloader.reload()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.reloader.run() }
+            group.addTask {
+                for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+                    // What went wrong has been recorded.
+                    try? self.reloader.reload()
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+}
+
+/// Says what became of the files: in the log when that is something new, in the metrics each time.
+private final class CertificateRecord: Sendable {
+    private enum Last: Equatable {
+        case loaded([Certificate])
+        case failed(String)
+    }
+
+    private let file: String
+    private let logger: Logger
+    private let last = Mutex<Last?>(nil)
+    private let loads = Counter(label: "docket_tls_certificate_loads_total", dimensions: [("outcome", "loaded")])
+    private let failures = Counter(label: "docket_tls_certificate_loads_total", dimensions: [("outcome", "failed")])
+    private let notAfter = Gauge(label: "docket_tls_certificate_not_after_seconds")
+
+    init(file: String, logger: Logger) {
+        self.file = file
+        self.logger = logger
+    }
+
+    func loaded(_ chain: [Certificate]) {
+        self.loads.increment()
+        guard let leaf = chain.first, self.isNew(.loaded(chain)) else { return }
+        self.notAfter.record(leaf.notValidAfter.timeIntervalSince1970)
+        self.logger.info(
+            "certificate loaded",
+            metadata: [
+                "file": "\(self.file)", "subject": "\(leaf.subject)",
+                "not_after": "\(leaf.notValidAfter.formatted(.iso8601))",
+            ])
+    }
+
+    func failed(_ error: any Error) {
+        self.failures.increment()
+        let text = "\(error)"
+        guard self.isNew(.failed(text)) else { return }
+        self.logger.error(
+            "the certificate can't be read again; the one in use stays: mend the files, then send SIGHUP",
+            metadata: ["file": "\(self.file)", "error": "\(text)"])
+    }
+
+    private func isNew(_ outcome: Last) -> Bool {
+        self.last.withLock { last in
+            defer { last = outcome }
+            return last != outcome
+        }
+    }
+}
