@@ -23,7 +23,7 @@ def table(results: dict) -> str:
 
 
 def line(attack: Attack, figures: Row | None) -> str:
-    cells = [attack.title, attack.limit, attack.sees, f"`{attack.counter}`"]
+    cells = [*attack.cells]
     if figures is None:
         cells += ["–", "–", "–"]
     else:
@@ -39,7 +39,7 @@ def spread(values: list[float]) -> str:
 
 def note(results: dict) -> str:
     machine, settings = results["machine"], results["settings"]
-    share = statistics.median(one["foreign_share"] for one in results["rounds"])
+    share = statistics.median([one["foreign_share"] for one in results["rounds"]] or [0])
     return (
         f"{settings['rounds']} rounds of {settings['seconds']:g} s, medians with least and most; {settings['rate']:g} "
         f"batches a second; {machine['cores']} processors ({machine['cpu']}), which collector, PostgreSQL, neighbour and "

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -15,7 +16,7 @@ import pytest
 from docket.v1.collector_pb2 import PublishRequest
 
 from attacks import ATTACKS, Attack
-from attacks.connections import Crowd
+from attacks.connections import NO_SERIES, Crowd
 from attacks.frames import open_call
 from attacks.headers import block, bomb, literal
 from attacks.process import AttackProcess
@@ -58,14 +59,23 @@ class Neighbour:
 
     def _run(self) -> None:
         while not self._stop.is_set() and self.error is None:
-            try:
-                batch: PublishRequest = request([event(session_id=self._session)])
-                accepted = self._client.publish(batch, timeout=PATIENCE_SECONDS).verdict.accepted_count
-            except grpc.RpcError as error:
-                self.error, accepted = error, 0
+            accepted = self._publish(request([event(session_id=self._session)]))
             with self._changed:
                 self.acknowledged += accepted
                 self._changed.notify_all()
+
+    def _publish(self, batch: PublishRequest) -> int:
+        """How many events are accepted, after as many attempts as the collector asks for."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self._client.publish(batch, timeout=PATIENCE_SECONDS).verdict.accepted_count
+            except grpc.RpcError as error:
+                pushback = dict(error.trailing_metadata() or ()).get("grpc-retry-pushback-ms")
+                if pushback is None or time.monotonic() > deadline:
+                    self.error = error
+                    return 0
+                self._stop.wait(int(pushback) / 1000)
 
     def goes_on(self, batches: int = 2) -> None:
         """Waits until so many more are acknowledged."""
@@ -192,18 +202,17 @@ class Sites:
     def finish(self) -> None:
         for process in self._running.values():
             process.stop()
-        faults = []
-        for site in self._sites.values():
-            try:
-                site.finish()
-            except AssertionError as error:
-                faults.append(error)
-        assert not faults, faults
+        with ThreadPoolExecutor() as pool:
+            finished = [pool.submit(site.finish) for site in self._sites.values()]
+        faults = [str(fault) for one in finished if (fault := one.exception()) is not None]
+        assert not faults, "\n".join(faults)
 
 
 @pytest.fixture(scope="module")
 def sites(certificates: Certificates) -> Iterator[Sites]:  # noqa: F811
     made = Sites(certificates)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(made.named, ("usual", "small", "tls", "lonely")))
     # Those that take long do so beside all others.
     for attack in SLOW:
         made.begin(attack)
@@ -311,3 +320,32 @@ def test_idle_connections_are_cheap() -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, files)
         site.finish()
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of all tables of a page of docs/."""
+    lines = (ROOT / "docs" / page).read_text().splitlines()
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("|")]
+
+
+def test_the_table_of_the_documentation_has_each_attack() -> None:
+    documented = [tuple(row[:4]) for row in rows("security.md") if len(row) == 7][2:]
+    assert documented == [attack.cells for attack in ATTACKS.values()], "make abuse ARGS='--report-only --publish'"
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        pytest.param(
+            attack, id=attack.name, marks=[pytest.mark.xfail(strict=True)] if attack.uncounted == NO_SERIES else []
+        )
+        for attack in ATTACKS.values()
+    ],
+)
+def test_each_counter_is_documented(attack: Attack) -> None:
+    name, label, value = re.fullmatch(r'(\w+)(?:\{(\w+)="(\w+)"\})?', attack.counter).groups()
+    documented = [" | ".join(row) for row in rows("metrics.md") if f"`{name}`" in row[0]]
+    assert documented, f"docs/metrics.md lacks {name}"
+    assert label is None or f"`{label}`" in documented[0]
+    # Codes are gRPC's, or those of rejections, which the page doesn't list.
+    assert label in (None, "code") or f"`{value}`" in documented[0]

@@ -43,6 +43,12 @@ class Attack:
     def name(self) -> str:
         return self.attempt.__name__
 
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """Its row in docs/security.md, as far as that needs no measurement."""
+        limit = f"{self.limit}; **not yet**: {self.unstopped}" if self.unstopped else self.limit
+        return self.title, limit, self.sees, f"`{self.counter}`"
+
     def run(self, target: Target, until: Until) -> Counter[str]:
         """Attacks as fast as it can, and says how often the peer saw what."""
         seen: Counter[str] = Counter()

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="at most so many attempts in all")
     parser.add_argument("--nice", type=int, default=0, help="how far to stand back for other processes")
     options = parser.parse_args()
-    os.nice(options.nice)
+    os.setpriority(os.PRIO_PROCESS, 0, options.nice)
     # Thousands of connections are a file each.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

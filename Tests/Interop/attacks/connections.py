@@ -19,6 +19,7 @@ from .wire import (
 CONNECTION_REFUSALS = 'docket_rpc_connection_refusals_total{{bound="{}"}}'
 CALL_REFUSALS = 'docket_rpc_call_refusals_total{{bound="{}"}}'
 HANDSHAKE_SECONDS = 10
+NO_SERIES = "refused streams have no series"
 HELLO_START = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 
 
@@ -189,7 +190,7 @@ def connections_of_many_peers(target: Target, until: Until) -> Iterator[str]:
     limit="1,000 streams a connection (`grpc.max_concurrent_streams`)",
     sees="RST_STREAM REFUSED_STREAM",
     counter="docket_rpc_stream_refusals_total",
-    uncounted="refused streams have no series",
+    uncounted=NO_SERIES,
 )
 def streams_of_a_connection(target: Target, until: Until) -> Iterator[str]:
     with Peer(target) as peer:
