@@ -213,6 +213,11 @@ package final class HTTP2Session {
                 reset.errorCode.rawValue)
             hasWork = true
         }
+        if unsafe self.core.pointee.isNoticeSent, let payload = unsafe self.core.pointee.pingBehindNotice {
+            unsafe self.core.pointee.pingBehindNotice = nil
+            self.ping(payload: payload)
+            hasWork = true
+        }
         if unsafe self.core.pointee.unproductiveFrames > self.configuration.maxUnproductiveFrames {
             unsafe self.core.pointee.unproductiveFrames = 0
             unsafe self.core.pointee.libraryMessage =

@@ -137,8 +137,7 @@ extension ServerConnectionContext {
     }
 
     func announceShutdown(_ session: HTTP2Session) {
-        session.sendShutdownNotice()
-        session.ping(payload: Self.lastCallPing)
+        session.sendShutdownNotice(pingPayload: Self.lastCallPing)
         self.drainDeadline = NIODeadline.now().advanced(by: .seconds(1))
         if let deadline = self.drainDeadline { self.timer.arm(at: deadline) }
     }
