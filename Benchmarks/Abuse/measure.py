@@ -104,8 +104,8 @@ class Site:
         busy, own, used = machine.busy_seconds(), machine.tree_seconds(self._roots), self._used_seconds()
         counted = self.collector.metrics().get(attack.counter, 0)
         process = AttackProcess(
-            attack, self.collector.address, self.collector.token, self._options.seconds, nice=19
-        )  # fmt: skip
+            attack, self.collector.address, self.collector.token, self._options.seconds, nice=self._options.nice
+        )
         try:
             process.wait_until_begun()
             begin = time.monotonic()
@@ -210,6 +210,7 @@ def main() -> None:
     add("--seconds", type=float, default=5, help="how long an attack goes on")
     add("--quiet", type=float, default=3, help="how long the quiet time between two attacks is")
     add("--rate", type=float, default=100, help="batches of one event that the neighbour publishes in a second")
+    add("--nice", type=int, default=19, help="how far the attacker stands back for all others")
     add("--only", default="", metavar="NAMES", help="these attacks, with commas between them")
     add("--output", type=Path, default=ROOT / "Benchmarks" / "results", metavar="DIR")
     add("--publish", action="store_true", help="put the table into docs/security.md")

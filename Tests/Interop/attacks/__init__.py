@@ -1,4 +1,4 @@
-"""What attackers do to a collector, one function each, with the limit that stops it, what the peer then sees, and what counts it.
+"""What attackers do to a collector: one function each, with its limit, what the peer sees of that, and what counts it.
 
 `python -m attacks NAME` runs one of them, as tests and `make abuse` do.
 """

@@ -43,7 +43,8 @@ class Crowd:
         one = socket.create_connection((target.host, target.port), timeout=20, source_address=(source, 0))
         self.sockets.append(one)
         if first:
-            one.sendall(first)
+            with contextlib.suppress(ConnectionError):
+                one.sendall(first)
         one.setblocking(False)
         self._selector.register(one, selectors.EVENT_READ)
 
@@ -147,18 +148,26 @@ def connection_churn(target: Target, until: Until) -> Iterator[str]:
         yield "gone"
 
 
-def crowd_of(target: Target, until: Until, sources: tuple[str, ...], count: int, hold: bool) -> Iterator[str]:
-    """So many connections of each source; what becomes of those that are too many."""
+def crowd_of(target: Target, until: Until, sources: tuple[str, ...], most: int) -> Iterator[str]:
+    """Connections from these addresses in turn, until some are hung up on; then holds what it has."""
     with Crowd() as crowd:
-        for source in sources:
-            for _ in range(count):
-                try:
-                    crowd.join(target, PREFACE + settings(), source)
-                except OSError:
-                    yield CLOSED
-        yield from [CLOSED] * crowd.closed(0.5)
-        while hold and until:
-            crowd.closed(min(0.5, until.seconds_left))
+        refused = 0
+        for index in range(most):
+            try:
+                crowd.join(target, PREFACE + settings(), sources[index % len(sources)])
+            except OSError:
+                refused += 1
+            if index % 50 == 0 or index + 1 == most:
+                refused += crowd.closed(0.01 if index + 1 < most else 0.5)
+                if refused >= 50:
+                    break
+        yield from [CLOSED] * refused
+        hold(crowd, until)
+
+
+def hold(crowd: Crowd, until: Until) -> None:
+    """Keeps the connections for the time that is left, a second at least."""
+    crowd.closed(max(1.0, until.seconds_left))
 
 
 @attack(
@@ -169,7 +178,7 @@ def crowd_of(target: Target, until: Until, sources: tuple[str, ...], count: int,
     workers=1,
 )
 def connections_of_a_peer(target: Target, until: Until) -> Iterator[str]:
-    yield from crowd_of(target, until, (ATTACKER,), 2100, hold=True)
+    yield from crowd_of(target, until, (ATTACKER,), most=2200)
 
 
 @attack(
@@ -181,8 +190,7 @@ def connections_of_a_peer(target: Target, until: Until) -> Iterator[str]:
     workers=1,
 )
 def connections_of_many_peers(target: Target, until: Until) -> Iterator[str]:
-    sources = tuple(f"127.0.0.{number}" for number in range(2, 7))
-    yield from crowd_of(target, until, sources, 100, hold=True)
+    yield from crowd_of(target, until, tuple(f"127.0.0.{number}" for number in range(2, 9)), most=11_000)
 
 
 @attack(
@@ -261,12 +269,9 @@ def vanished_peers(target: Target, until: Until) -> Iterator[str]:
 def idle_connections(target: Target, until: Until) -> Iterator[str]:
     with Crowd() as crowd:
         for index in range(int(os.environ.get("DOCKET_IDLE_CONNECTIONS", "9950"))):
-            if not until:
-                return
             crowd.join_idle(target, index)
         yield "held"
-        while until:
-            crowd.closed(min(0.5, until.seconds_left))
+        hold(crowd, until)
 
 
 @attack(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from . import attack
 from .wire import (
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, HEALTH, MAX_WINDOW, PADDED, PATIENCE_SECONDS,
-    PING, PREFACE, PRIORITY, PUSH_PROMISE, REFLECTION, RST_STREAM, SETTINGS, WIDE_OPEN, Peer, Target, Until, frame, head,
-    reset, settings, stream_ids, window_update,
+    PING, PREFACE, PRIORITY, PUSH_PROMISE, REFLECTION, RST_STREAM, SETTINGS, WIDE_OPEN, Peer, Target, Until, frame,
+    head, reset, settings, stream_ids, window_update,
 )  # fmt: skip
 
 FAULTS = 'docket_rpc_connection_faults_total{{reason="{}"}}'
@@ -85,7 +85,7 @@ def reset_of_an_idle_stream(target: Target, until: Until) -> Iterator[str]:
 
 @functools.cache
 def provoked_resets(target: Target) -> list[bytes]:
-    """Calls that the server has to reset, since their windows overflow or their bodies are longer than declared; 500 at once."""
+    """Calls that the server has to reset: their windows overflow, or their bodies are longer than declared. 500 each."""
     longer = head(target, HEALTH, ("content-length", "1"), token=None)
     calls = [
         call_head(target, stream) + window_update(stream, MAX_WINDOW)
@@ -245,8 +245,9 @@ def padding_flood(target: Target, until: Until) -> Iterator[str]:
 
 @functools.cache
 def priorities() -> bytes:
+    # Each depends on the one before: a tree as deep as can be.
     return b"".join(
-        frame(PRIORITY, 0, stream, (stream - 2 if stream > 1 else 0).to_bytes(4) + b"\x10") for stream in stream_ids(2000)
+        frame(PRIORITY, 0, stream, max(0, stream - 2).to_bytes(4) + b"\x10") for stream in stream_ids(2000)
     )
 
 

@@ -9,11 +9,13 @@ from .frames import ENDS, call_head, open_call
 from .headers import literal
 from .messages import CALLS, FILE_QUESTION, MEBIBYTE, data
 from .wire import (
-    CLOSED, DATA, END_HEADERS, HEADERS, NOTHING, REFLECTION, Peer, Target, Until, frame, framed,     settings, stream_ids,
+    CLOSED, DATA, END_HEADERS, HEADERS, NOTHING, PREFACE, REFLECTION, Peer, Target, Until, frame, framed, settings,
+    stream_ids,
 )  # fmt: skip
 
 MESSAGE_TIMEOUTS = "docket_rpc_message_timeouts_total"
-INITIAL_WINDOW_SIZE = 4
+# No stream may send anything.
+SHUT = PREFACE + settings((4, 0))
 
 
 @functools.cache
@@ -92,8 +94,8 @@ def slow_writers(target: Target, until: Until) -> Iterator[str]:
 )
 def closed_windows(target: Target, until: Until) -> Iterator[str]:
     questions = data(1, FILE_QUESTION * 100, ends_stream=False)
-    with Peer(target) as peer:
-        peer.send(settings((INITIAL_WINDOW_SIZE, 0)) + call_head(target, 1, path=REFLECTION))
+    with Peer(target, begin=SHUT) as peer:
+        peer.send(call_head(target, 1, path=REFLECTION))
         for _ in range(100):
             if not peer.send(questions) or (seen := peer.answer(1, 0)) != NOTHING:
                 break
@@ -134,9 +136,9 @@ def hoarded_answers(target: Target, until: Until) -> Iterator[str]:
     peers: list[Peer] = []
     try:
         for _ in range(30):
-            peer = Peer(target)
+            peer = Peer(target, begin=SHUT)
             peers.append(peer)
-            peer.send(settings((INITIAL_WINDOW_SIZE, 0)) + call_head(target, 1, path=REFLECTION))
+            peer.send(call_head(target, 1, path=REFLECTION))
             for _ in range(40):
                 peer.send(data(1, FILE_QUESTION * 100, ends_stream=False))
         for peer in peers:

@@ -164,7 +164,8 @@ class Peer:
         deadline = time.monotonic() + PATIENCE_SECONDS
         self.socket.setblocking(False)
         while rest and self.is_open and time.monotonic() < deadline:
-            readable, writable, _ = select.select([self.socket] if reads else [], [self.socket], [], PATIENCE_SECONDS)
+            listened = [self.socket] if reads else []
+            readable, writable, _ = select.select(listened, [self.socket], [], PATIENCE_SECONDS)
             if readable:
                 self._receive()
             if writable:
