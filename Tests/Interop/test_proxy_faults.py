@@ -3,18 +3,21 @@
 DOCKET_PROXY_ROUNDS sets how often each is done under load; the default keeps the suite short.
 """
 
+import json
 import os
 import random
 import signal
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import grpc
 import pytest
 
 from client import TIMEOUT_SECONDS, Client, failure
 from cluster import Cluster
-from collector import Collector
+from collector import BINARY, Collector
 from emitters import AGAIN, EVENTS_A_BATCH, Emitter, OpenStream, StreamEmitter, UnaryEmitter
 from events import event, request
 from producers import until
@@ -23,6 +26,7 @@ from test_tls import Certificates, certificates, credentials  # noqa: F401 - a f
 
 ROUNDS = int(os.environ.get("DOCKET_PROXY_ROUNDS", "3"))
 NO_COLLECTOR = "no collector answers; send it again"
+IMPORTED_EVENTS, IMPORTED_BATCH = 20_000, 10
 # Batches between one blow and the next.
 BATCHES_BETWEEN = 200
 
@@ -286,6 +290,38 @@ def test_the_streams_of_a_drained_collector_end_unavailable_when_all_is_answered
     stream.end()
     assert ended.value.code() == grpc.StatusCode.UNAVAILABLE, ended.value.details()
     assert len(answered) == len(batches)
+
+
+def test_docket_import_goes_on_when_collectors_are_killed_and_drained(
+    cluster: Cluster, proxy: Proxy, certificates: Certificates, tmp_path: Path  # noqa: F811
+) -> None:
+    source, seed = tmp_path / "events.jsonl", str(random.randrange(1 << 32))
+    make = ["bench", "--write-jsonl", source, "--events", str(IMPORTED_EVENTS), "--seed", seed]
+    subprocess.run([BINARY, *make], check=True, timeout=TIMEOUT_SECONDS)
+    first = stored_batches(cluster)
+    importer = subprocess.Popen(
+        [BINARY, "import", "--format", "jsonl", "--address", proxy.address, "--ca-file", certificates.authority,
+         "--records-per-batch", str(IMPORTED_BATCH), "--max-attempts", "100", "--json", source],
+        env={**os.environ, "DOCKET_TOKEN": cluster.token}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for end, name in ((Collector.kill, "a"), (drain, "b")):
+        before = stored_batches(cluster)
+        for _ in until(TIMEOUT_SECONDS):
+            if stored_batches(cluster) > before + 20 or importer.poll() is not None:
+                break
+        assert importer.poll() is None, f"the import was over too soon: {importer.communicate()}"
+        end(cluster.collectors[name])
+        start_again(cluster, proxy, name)
+    output, errors = importer.communicate(timeout=2 * TIMEOUT_SECONDS)
+    assert importer.returncode == 0, errors
+    totals = json.loads(output)
+    print(totals)
+    assert totals["accepted"] + totals["replayed"] == IMPORTED_EVENTS
+    assert stored_batches(cluster) == first + IMPORTED_EVENTS // IMPORTED_BATCH
+
+
+def stored_batches(cluster: Cluster) -> int:
+    return int(cluster.sql("SELECT count(*) FROM docket.batches")[0][0])
 
 
 def test_a_proxy_that_is_reloaded_costs_no_batch(cluster: Cluster, proxy: Proxy, connect: Connect) -> None:
