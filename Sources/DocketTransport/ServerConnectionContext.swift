@@ -178,9 +178,7 @@ extension ServerConnectionContext: ConnectionCore {
             do {
                 try wire.session.receive(bytes) { event in self.handle(event, in: bytes) }
             } catch {
-                self.environment.metrics.connectionFaulted(ConnectionFault(error))
-                self.environment.logger.debug("connection fault: \(error)", metadata: ["peer": "\(self.peer)"])
-                wire.flushAndClose()
+                wire.flushAndClose(fault: error)
             }
         }
     }
@@ -201,6 +199,10 @@ extension ServerConnectionContext: ConnectionCore {
         self.phase = .closed
         self.environment.metrics.connectionClosed()
         self.countRefusedHeaders()
+        if let fault = self.wire?.fault {
+            self.environment.metrics.connectionFaulted(ConnectionFault(fault))
+            self.environment.logger.debug("connection fault: \(fault)", metadata: ["peer": "\(self.peer)"])
+        }
         self.wire = nil
         self.context = nil
         self.timer.stop()

@@ -16,6 +16,8 @@ final class SessionWire {
     /// How often one flush goes round.
     private static let maxRounds = 8
     private(set) var isClosing = false
+    /// Why the session can't go on: the first reason that it gave, on either way.
+    private(set) var fault: (any Error)?
 
     init(session: HTTP2Session, context: ChannelHandlerContext) {
         self.session = session
@@ -48,7 +50,10 @@ final class SessionWire {
     }
 
     /// Writes what the session still has to say, and closes behind it.
-    func flushAndClose() {
+    ///
+    /// - Parameter fault: why the session can't go on, if it can't.
+    func flushAndClose(fault: (any Error)? = nil) {
+        self.fault = self.fault ?? fault
         self.writeOnce()
         self.closeAfterWrites()
     }
@@ -61,6 +66,7 @@ final class SessionWire {
             try self.session.output { bytes in _ = buffer.writeBytes(bytes) }
         } catch {
             // The session is beyond use. What it still gave, a GOAWAY that says why, is written.
+            self.fault = self.fault ?? error
             isOver = true
         }
         if buffer.readableBytes > 0 {

@@ -39,7 +39,6 @@ def ping(connection: RawConnection) -> list[h2.events.Event]:
     return found
 
 
-@pytest.mark.xfail(strict=True, reason="nghttp2 sends a PING before a GOAWAY that was submitted first")
 def test_the_ping_of_the_graceful_end_comes_behind_the_goaway(start_collector: StartCollector) -> None:
     collector = start_collector()
     with RawConnection(collector) as connection:

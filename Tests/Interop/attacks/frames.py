@@ -16,7 +16,6 @@ CALM = "GOAWAY ENHANCE_YOUR_CALM"
 PROTOCOL_ERROR = "GOAWAY PROTOCOL_ERROR"
 INITIAL_WINDOW_SIZE = 4
 UNPRODUCTIVE = "1,000 frames without use ahead of useful ones"
-UNCOUNTED = "a fault that nghttp2 finds ends the connection without being counted"
 # So long a collector that doesn't mind is given to hang up.
 SHRUG_SECONDS = 3
 
@@ -50,7 +49,6 @@ def resets(target: Target) -> bytes:
     limit="1,000 resets in a burst, then 33 a second",
     sees="GOAWAY INTERNAL_ERROR",
     counter=FAULTS.format("rapid_reset"),
-    uncounted=UNCOUNTED,
 )
 def rapid_reset(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, resets(target))
@@ -66,7 +64,6 @@ def late_resets(target: Target) -> bytes:
     limit="1,000 resets in a burst, then 33 a second",
     sees="GOAWAY INTERNAL_ERROR",
     counter=FAULTS.format("rapid_reset"),
-    uncounted=UNCOUNTED,
 )
 def resets_of_a_closed_stream(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, late_resets(target))
@@ -77,7 +74,6 @@ def resets_of_a_closed_stream(target: Target, until: Until) -> Iterator[str]:
     limit="none is allowed (RFC 9113 section 6.4)",
     sees=PROTOCOL_ERROR,
     counter=FAULTS.format("protocol_error"),
-    uncounted=UNCOUNTED,
 )
 def reset_of_an_idle_stream(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, reset(999))
@@ -101,8 +97,6 @@ def provoked_resets(target: Target) -> list[bytes]:
     limit=UNPRODUCTIVE,
     sees=CALM,
     counter=FAULTS.format("enhance_your_calm"),
-    unstopped="each call makes up for the reset that it provokes",
-    uncounted=UNCOUNTED,
 )
 def made_you_reset(target: Target, until: Until) -> Iterator[str]:
     with Peer(target) as peer:
@@ -126,7 +120,6 @@ def malformed_requests(target: Target) -> bytes:
     limit=UNPRODUCTIVE,
     sees=CALM,
     counter=FAULTS.format("enhance_your_calm"),
-    uncounted=UNCOUNTED,
 )
 def malformed_heads(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, malformed_requests(target))
@@ -152,7 +145,6 @@ def continuation_flood(target: Target, until: Until) -> Iterator[str]:
     limit=UNPRODUCTIVE,
     sees=CALM,
     counter=FAULTS.format("enhance_your_calm"),
-    uncounted=UNCOUNTED,
 )
 def settings_flood(target: Target, until: Until) -> Iterator[str]:
     with Peer(target) as peer:
@@ -186,7 +178,6 @@ def window_changes(target: Target) -> tuple[bytes, bytes]:
     limit=UNPRODUCTIVE,
     sees=CALM,
     counter=FAULTS.format("enhance_your_calm"),
-    uncounted=UNCOUNTED,
 )
 def window_churn(target: Target, until: Until) -> Iterator[str]:
     streams, changes = window_changes(target)
@@ -225,7 +216,6 @@ def ping_flood_unread(target: Target, until: Until) -> Iterator[str]:
     limit=UNPRODUCTIVE,
     sees=CALM,
     counter=FAULTS.format("enhance_your_calm"),
-    uncounted=UNCOUNTED,
 )
 def empty_data_flood(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, call_head(target, 1) + frame(DATA, 0, 1) * 2000)
@@ -236,8 +226,6 @@ def empty_data_flood(target: Target, until: Until) -> Iterator[str]:
     limit=UNPRODUCTIVE,
     sees=CALM,
     counter=FAULTS.format("enhance_your_calm"),
-    unstopped="frames of this kind are not counted as without use",
-    uncounted=UNCOUNTED,
 )
 def padding_flood(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, call_head(target, 1) + frame(DATA, PADDED, 1, b"\x00") * 50_000, seconds=SHRUG_SECONDS)
@@ -256,7 +244,6 @@ def priorities() -> bytes:
     limit=UNPRODUCTIVE,
     sees=CALM,
     counter=FAULTS.format("enhance_your_calm"),
-    uncounted=UNCOUNTED,
 )
 def priority_flood(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, priorities())
@@ -267,7 +254,6 @@ def priority_flood(target: Target, until: Until) -> Iterator[str]:
     limit=UNPRODUCTIVE,
     sees=CALM,
     counter=FAULTS.format("enhance_your_calm"),
-    uncounted=UNCOUNTED,
 )
 def window_update_flood(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, window_update(0, 1) * 2000, begin=PREFACE + settings())
@@ -278,8 +264,6 @@ def window_update_flood(target: Target, until: Until) -> Iterator[str]:
     limit=UNPRODUCTIVE,
     sees=CALM,
     counter=FAULTS.format("enhance_your_calm"),
-    unstopped="frames of this kind are not counted as without use",
-    uncounted=UNCOUNTED,
 )
 def goaway_flood(target: Target, until: Until) -> Iterator[str]:
     # Without a call the connection ends after the first one.
@@ -292,8 +276,6 @@ def goaway_flood(target: Target, until: Until) -> Iterator[str]:
     limit=UNPRODUCTIVE,
     sees=CALM,
     counter=FAULTS.format("enhance_your_calm"),
-    unstopped="frames of this kind are not counted as without use",
-    uncounted=UNCOUNTED,
 )
 def unknown_frame_flood(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, frame(0xEE, 0, 0) * 100_000, seconds=SHRUG_SECONDS)
@@ -304,7 +286,6 @@ def unknown_frame_flood(target: Target, until: Until) -> Iterator[str]:
     limit="none is allowed (RFC 9113 section 6.9.1)",
     sees="GOAWAY FLOW_CONTROL_ERROR",
     counter=FAULTS.format("flow_control_error"),
-    uncounted=UNCOUNTED,
 )
 def window_overflow(target: Target, until: Until) -> Iterator[str]:
     for payload in (window_update(0, MAX_WINDOW), settings((INITIAL_WINDOW_SIZE, MAX_WINDOW + 1))):
@@ -316,7 +297,6 @@ def window_overflow(target: Target, until: Until) -> Iterator[str]:
     limit="none is allowed (RFC 9113 sections 5.1.1, 6.1, 6.6, 6.9)",
     sees=PROTOCOL_ERROR,
     counter=FAULTS.format("protocol_error"),
-    uncounted=UNCOUNTED,
 )
 def forbidden_frames(target: Target, until: Until) -> Iterator[str]:
     for payload in (
@@ -333,7 +313,6 @@ def forbidden_frames(target: Target, until: Until) -> Iterator[str]:
     limit="16 KiB a frame",
     sees="GOAWAY FRAME_SIZE_ERROR",
     counter=FAULTS.format("frame_size_error"),
-    uncounted=UNCOUNTED,
 )
 def oversized_frame(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, b"\xff\xff\xff\x00\x00\x00\x00\x00\x01" + bytes(65_536))

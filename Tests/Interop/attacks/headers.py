@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterator
 
 from . import attack
-from .frames import CALM, FAULTS, UNCOUNTED, call_head, flood, open_call
+from .frames import CALM, FAULTS, call_head, flood, open_call
 from .wire import CONTINUATION, END_HEADERS, END_STREAM, HEADERS, REFLECTION, Peer, Target, Until, frame, stream_ids
 
 HEADER_LIMIT = "16 KiB a header list (names, values, 32 bytes a field)"
@@ -108,7 +108,6 @@ def many_refused(target: Target) -> bytes:
     limit="1,000 frames without use ahead of useful ones; a refused header list is one",
     sees=CALM,
     counter=FAULTS.format("enhance_your_calm"),
-    uncounted=UNCOUNTED,
 )
 def refused_header_flood(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, many_refused(target))
@@ -135,7 +134,6 @@ def trailers_bomb(target: Target, until: Until) -> Iterator[str]:
     limit="none is allowed (RFC 7541 section 2.3.3)",
     sees="GOAWAY COMPRESSION_ERROR",
     counter=FAULTS.format("compression_error"),
-    uncounted=UNCOUNTED,
 )
 def unreadable_headers(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, frame(HEADERS, END_HEADERS, 1, b"\xff\xff\xff\xff\x07"))
