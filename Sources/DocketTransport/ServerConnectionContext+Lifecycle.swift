@@ -138,7 +138,8 @@ extension ServerConnectionContext {
 
     func announceShutdown(_ session: HTTP2Session) {
         session.sendShutdownNotice(pingPayload: Self.lastCallPing)
-        self.drainDeadline = NIODeadline.now().advanced(by: .seconds(1))
+        // For a client that doesn't answer the PING: calls on its way might be lost.
+        self.drainDeadline = NIODeadline.now().advanced(by: .seconds(5))
         if let deadline = self.drainDeadline { self.timer.arm(at: deadline) }
     }
 

@@ -65,5 +65,7 @@ def test_the_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
 
 def test_what_was_measured_is_what_the_page_says() -> None:
     raw = ROOT / "Benchmarks" / "results" / "abuse.json"
+    if not raw.exists():
+        pytest.skip("make abuse has not been run")
     page = (ROOT / "docs" / "security.md").read_text()
     assert report.table(json.loads(raw.read_text())) in page, "make abuse ARGS='--report-only --publish'"
