@@ -1,6 +1,6 @@
 """Stock gRPC clients of the collector."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import grpc
 from docket.v1 import audit_log_pb2, audit_log_pb2_grpc, collector_pb2, collector_pb2_grpc
@@ -23,11 +23,19 @@ CHANNEL_OPTIONS = [
 class Client:
     """A channel with a credential."""
 
-    def __init__(self, address: str, token: str | None, credentials: grpc.ChannelCredentials | None = None):
+    def __init__(
+        self,
+        address: str,
+        token: str | None,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: Sequence[tuple[str, object]] = (),
+    ):
+        """`options` of the channel go before the usual ones."""
+        options = list((dict(CHANNEL_OPTIONS) | dict(options)).items())
         if credentials is None:
-            self.channel = grpc.insecure_channel(address, CHANNEL_OPTIONS)
+            self.channel = grpc.insecure_channel(address, options)
         else:
-            self.channel = grpc.secure_channel(address, credentials, CHANNEL_OPTIONS)
+            self.channel = grpc.secure_channel(address, credentials, options)
         self.metadata = () if token is None else (("authorization", f"Bearer {token}"),)
         self.collector = collector_pb2_grpc.CollectorServiceStub(self.channel)
         self.audit_log = audit_log_pb2_grpc.AuditLogServiceStub(self.channel)
