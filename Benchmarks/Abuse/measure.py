@@ -199,7 +199,7 @@ def measure(options: argparse.Namespace, chosen: list[Attack]) -> dict:
                         print(f"round {number}: {attack.name}", file=sys.stderr, flush=True)
                         quiet = site.attack(attack, number, quiet)
                 rounds += site.rounds()
-    settings = {name: getattr(options, name) for name in ("rounds", "seconds", "quiet", "rate")}
+    settings = {name: getattr(options, name) for name in ("rounds", "seconds", "quiet", "rate", "nice")}
     return {"machine": about, "settings": settings, "rounds": rounds}
 
 

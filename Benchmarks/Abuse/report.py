@@ -43,7 +43,7 @@ def note(results: dict) -> str:
     return (
         f"{settings['rounds']} rounds of {settings['seconds']:g} s, medians with least and most; {settings['rate']:g} "
         f"batches a second; {machine['cores']} processors ({machine['cpu']}), which collector, PostgreSQL, neighbour and "
-        f"attacker share, the attacker at nice 19; {share * 100:.0f} % of them were used by something else."
+        f"attacker share, the attacker at nice {settings['nice']}; {share * 100:.0f} % of them were used by something else."
     )
 
 

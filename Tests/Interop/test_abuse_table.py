@@ -37,7 +37,7 @@ def results(*rounds: tuple[float, float, int]) -> dict:
     """Of so many rounds of the first attack: p99 of the quiet time, p99 meanwhile, failed batches."""
     return {
         "machine": {"cpu": "a processor", "cores": 2},
-        "settings": {"rounds": len(rounds), "seconds": 5, "rate": 100},
+        "settings": {"rounds": len(rounds), "seconds": 5, "rate": 100, "nice": 19},
         "rounds": [
             {
                 "name": FIRST.name, "foreign_share": 0.01, "quiet": {"count": 10, "p99": quiet},

@@ -20,7 +20,7 @@ from attacks.connections import NO_SERIES, Crowd
 from attacks.frames import open_call
 from attacks.headers import block, bomb, literal
 from attacks.process import AttackProcess
-from attacks.wire import Peer, Target
+from attacks.wire import CLOSED, Peer, Target
 from client import Client
 from collector import Collector
 from events import event, request, unique
@@ -239,7 +239,9 @@ def test_the_peer_is_stopped_and_told_so_and_the_neighbour_goes_on(sites: Sites,
     if neighbour is not None:
         neighbour.goes_on()
     assert attack.sees in seen, f"the peer saw {dict(seen)}"
-    assert set(seen) <= {attack.sees, *attack.also}, f"the peer saw {dict(seen)}"
+    # A GOAWAY may be lost when its peer goes on sending: a socket that is closed with something unread is reset.
+    allowed = {attack.sees, *attack.also, *([CLOSED] if attack.sees.startswith("GOAWAY") else [])}
+    assert set(seen) <= allowed, f"the peer saw {dict(seen)}"
 
 
 @pytest.mark.parametrize("attack", parameters("uncounted"))

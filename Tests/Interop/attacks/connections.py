@@ -195,15 +195,21 @@ def connections_of_many_peers(target: Target, until: Until) -> Iterator[str]:
 
 @attack(
     title="Too many streams on a connection",
-    limit="1,000 streams a connection (`grpc.max_concurrent_streams`)",
+    limit="1,000 streams (`grpc.max_concurrent_streams`); who has acknowledged that and opens more: GOAWAY PROTOCOL_ERROR",
     sees="RST_STREAM REFUSED_STREAM",
     counter="docket_rpc_stream_refusals_total",
+    also=("GOAWAY PROTOCOL_ERROR",),
     uncounted=NO_SERIES,
 )
 def streams_of_a_connection(target: Target, until: Until) -> Iterator[str]:
-    with Peer(target) as peer:
-        peer.send(b"".join(call_head(target, stream, path=REFLECTION) for stream in stream_ids(1100)))
-        yield peer.answer(2 * 1100 - 1)
+    calls = b"".join(call_head(target, stream, path=REFLECTION) for stream in stream_ids(1100))
+    for acknowledges in (False, True):
+        with Peer(target) as peer:
+            if acknowledges:
+                peer.wait_for(SETTINGS, 0, 1)
+                peer.send(frame(SETTINGS, ACK, 0))
+            peer.send(calls)
+            yield peer.answer(2 * 1100 - 1)
 
 
 @attack(
