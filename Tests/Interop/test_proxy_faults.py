@@ -330,5 +330,4 @@ def test_a_proxy_that_is_reloaded_costs_no_batch(cluster: Cluster, proxy: Proxy,
         proxy.reload()
         # What the old worker has still to do is done by now, but for the streams.
         load.wait_for_more()
-    assert connect(proxy).publish_events(event()).accepted_count == 1
     load.finish()
