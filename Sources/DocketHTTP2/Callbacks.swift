@@ -12,6 +12,10 @@ enum Callbacks {
     /// The types below are those of RFC 9113 section 6.
     static let firstUnknownType: UInt8 = 10
 
+    /// How many WINDOW_UPDATE frames one DATA frame may bring. One for the stream's window and one for the connection's would do,
+    /// but HAProxy sends four, and Envoy takes ten.
+    private static let windowUpdatesPerData = 10
+
     /// `nil` without memory. nghttp2 only reads it, and nobody changes it after this.
     nonisolated(unsafe) static let table: OpaquePointer? = {
         var table: OpaquePointer?
@@ -167,8 +171,7 @@ enum Callbacks {
                 unsafe core.pointee.unsentRequests[header.stream_id] = nil
             }
             if header.type == UInt8(truncatingIfNeeded: NGHTTP2_DATA.rawValue) {
-                // One for the stream's window and one for the connection's.
-                unsafe core.pointee.windowUpdatesDue += 2
+                unsafe core.pointee.windowUpdatesDue += windowUpdatesPerData
             }
             guard UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0,
                 let stream = unsafe stream(session, header.stream_id)
@@ -182,6 +185,9 @@ enum Callbacks {
             // request that it ends has counted as a productive frame.
             let stream = unsafe stream(session, header.stream_id)
             guard unsafe stream?.pointee.flags.isDisjoint(with: .silent) ?? true else { return 0 }
+            if unsafe frame.pointee.rst_stream.error_code == HTTP2ErrorCode.refusedStream.rawValue {
+                unsafe core.pointee.refusals.streams += 1
+            }
             let wasProductive = unsafe stream?.pointee.flags.contains(.announced) ?? false
             unsafe core.pointee.unproductiveFrames += wasProductive ? 2 : 1
         case NGHTTP2_GOAWAY.rawValue:
@@ -227,6 +233,7 @@ enum Callbacks {
         else { return Int(failure) }
         let target = unsafe UnsafeMutableRawBufferPointer(start: buffer, count: capacity)
         let count = unsafe stream.pointee.outbound.read(into: target)
+        unsafe core.pointee.streams.queuedBytes -= count
         guard unsafe stream.pointee.outbound.isEmpty else { return count }
         if unsafe stream.pointee.flags.contains(.outboundEnded) {
             unsafe flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue

@@ -41,8 +41,8 @@ struct SessionCore {
     var unproductiveFrames = 0
     /// How many WINDOW_UPDATE frames the DATA frames that were sent may bring yet: further ones are unproductive.
     var windowUpdatesDue = 0
-    /// How many header lists were over the limit since the owner last asked.
-    var refusedHeaderLists = 0
+    /// What was refused since the owner last asked.
+    var refusals = HTTP2Refusals()
     /// Whether a GOAWAY has been sent, and the payload of a PING that is to follow it.
     var isNoticeSent = false
     var pingBehindNotice: UInt64?
@@ -92,7 +92,7 @@ struct SessionCore {
         else { return true }
         unsafe self.block.stream = nil
         self.unproductiveFrames += Self.excess.unproductiveFrames
-        self.refusedHeaderLists += 1
+        self.refusals.headerLists += 1
         unsafe stream.pointee.flags.insert(.refused)
         return false
     }
@@ -106,7 +106,7 @@ struct SessionCore {
         guard unsafe stream.pointee.flags.isDisjoint(with: .silent) else { return }
         if self.block.isTooLarge {
             self.unproductiveFrames += 1
-            self.refusedHeaderLists += 1
+            self.refusals.headerLists += 1
             unsafe stream.pointee.flags.insert(.refused)
             self.pendingResets.append((streamID, .enhanceYourCalm))
             return

@@ -19,9 +19,16 @@ final class SessionWire {
     /// Why the session can't go on: the first reason that it gave, on either way.
     private(set) var fault: (any Error)?
 
-    init(session: HTTP2Session, context: ChannelHandlerContext) {
+    /// How long a peer that is told the end may still send: it hasn't heard of it yet.
+    private static let lingerTime = TimeAmount.seconds(1)
+    private let lingers: Bool
+
+    /// - Parameter lingers: whether ``closeAfterWrites()`` waits for the peer to close, too. What comes from it once the socket is
+    ///   closed would be answered by a RST, which costs the peer what it hasn't read yet (RFC 9112 section 9.6).
+    init(session: HTTP2Session, context: ChannelHandlerContext, lingers: Bool = false) {
         self.session = session
         self.context = context
+        self.lingers = lingers
     }
 
     /// Whether the peer reads what it is sent.
@@ -84,7 +91,8 @@ final class SessionWire {
         }
     }
 
-    /// Closes when everything written so far has reached the socket.
+    /// Closes when everything written so far has reached the socket; with lingering, first this side only. What still comes is the
+    /// caller's to drop.
     func closeAfterWrites() {
         guard !self.isClosing else { return }
         self.isClosing = true
@@ -92,7 +100,9 @@ final class SessionWire {
         // An empty write completes behind all the others. A close would drop what the socket hasn't taken yet.
         context.writeAndFlush(NIOAny(context.channel.allocator.buffer(capacity: 0))).assumeIsolated().whenComplete {
             _ in
-            context.close(promise: nil)
+            guard self.lingers else { return context.close(promise: nil) }
+            context.close(mode: .output, promise: nil)
+            context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingerTime) { context.close(promise: nil) }
         }
     }
 

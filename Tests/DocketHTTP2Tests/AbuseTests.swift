@@ -235,7 +235,9 @@ struct AbuseTests {
         #expect(count < 120)
     }
 
-    @Test("a block that stands for far more than the limit is refused as others are, its neighbours live, and a few end it")
+    @Test(
+        "a block that stands for far more than the limit is refused as others are, its neighbours live, and a few end it"
+    )
     func bomb() throws {
         let server = try Endpoint(.server) {
             $0.maxHeaderListBytes = 2_000
@@ -249,22 +251,37 @@ struct AbuseTests {
         #expect(resets.map(\.stream) == [1])
         #expect(resets.map(\.payload) == [Raw.big(0xb)])
         #expect(server.notes(of: 1) == [] && server.notes(of: 3) == [.headers(3, Heads.request)])
-        #expect(server.session.takeRefusedHeaderLists() == 1)
+        #expect(server.session.takeRefusals().headerLists == 1 && server.session.takeRefusals() == .none)
         var errors: [HTTP2Error?] = []
         for stream in [5, 7, 9] { errors.append(Self.feed(server, Raw.headers(stream: UInt32(stream), head))) }
         #expect(errors.last??.code == .protocolViolation(.enhanceYourCalm))
     }
 
-    @Test("WINDOW_UPDATE frames that answer what was sent are borne, two for each DATA frame")
+    @Test("streams beyond what is allowed are refused, and counted")
+    func streamsBeyond() throws {
+        let server = try Endpoint(.server) { $0.maxConcurrentStreams = 2 }
+        // The client hasn't acknowledged the limit yet: it may not know of it.
+        try server.receive(Raw.clientStart + [1, 3, 5, 7].flatMap { Raw.headers(stream: $0, Heads.request) })
+        let resets = Raw.parse(try server.output()).filter { $0.type == 3 }
+        #expect(resets.map(\.stream) == [5, 7] && resets.allSatisfy { $0.payload == Raw.big(0x7) })
+        let refusals = server.session.takeRefusals()
+        #expect(refusals.streams == 2 && refusals.headerLists == 0)
+        #expect(server.session.takeRefusals() == .none)
+    }
+
+    @Test("WINDOW_UPDATE frames that answer what was sent are borne, ten for each DATA frame")
     func windowUpdates() throws {
         let server = try Endpoint(.server) { $0.maxUnproductiveFrames = 10 }
         #expect(Self.feed(server, Raw.clientStart + Raw.headers(stream: 1, Heads.request)) == nil)
         try server.session.submitResponse(streamID: 1, headers: Heads.response, endStream: false)
+        let updates = Raw.frame(8, Raw.big(1)) + Raw.frame(8, stream: 1, Raw.big(1))
         for _ in 0..<50 {
             try server.session.sendData(streamID: 1, [1])
-            let update = Raw.frame(8, Raw.big(1)) + Raw.frame(8, stream: 1, Raw.big(1))
-            #expect(Self.feed(server, []) == nil && Self.feed(server, update) == nil)
+            #expect(Self.feed(server, []) == nil)
+            for _ in 0..<5 { #expect(Self.feed(server, updates) == nil) }
         }
+        for _ in 0..<5 { #expect(Self.feed(server, updates) == nil) }
+        #expect(Self.feed(server, updates)?.code == .protocolViolation(.enhanceYourCalm))
     }
 
     @Test("malformed requests, each answered with a reset, end the connection in the end")

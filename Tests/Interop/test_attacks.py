@@ -16,7 +16,7 @@ import pytest
 from docket.v1.collector_pb2 import PublishRequest
 
 from attacks import ATTACKS, Attack
-from attacks.connections import NO_SERIES, Crowd
+from attacks.connections import Crowd
 from attacks.frames import open_call
 from attacks.headers import block, bomb, literal
 from attacks.process import AttackProcess
@@ -40,7 +40,6 @@ SMALL_BUDGET_BYTES = 64 << 20
 
 SLOW = [attack for attack in ATTACKS.values() if attack.takes_seconds >= 10]
 # Takes what all messages share: it has a collector of its own, and a test for what that does to others.
-LONELY = "announced_messages"
 
 
 class Neighbour:
@@ -147,8 +146,6 @@ class Sites:
         self._risen: dict[str, bool] = {}
 
     def of(self, attack: Attack) -> Site:
-        if attack.name == LONELY:
-            return self.named("lonely")
         if attack.uses_tls:
             return self.named("tls")
         return self.named("small" if attack.environment else "usual")
@@ -166,7 +163,7 @@ class Sites:
             return Site(**{name: value for attack in ATTACKS.values() for name, value in attack.environment.items()})
         if name.startswith("little memory"):
             return Site("--memory-limit", str(SMALL_BUDGET_BYTES), is_lonely=True)
-        return Site(is_lonely=name in ("lonely", "spare"))
+        return Site(is_lonely=name == "spare")
 
     def begin(self, attack: Attack) -> None:
         """Starts an attack, unless it has been."""
@@ -212,7 +209,7 @@ class Sites:
 def sites(certificates: Certificates) -> Iterator[Sites]:  # noqa: F811
     made = Sites(certificates)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(made.named, ("usual", "small", "tls", "lonely")))
+        list(pool.map(made.named, ("usual", "small", "tls")))
     # Those that take long do so beside all others.
     for attack in SLOW:
         made.begin(attack)
@@ -220,19 +217,13 @@ def sites(certificates: Certificates) -> Iterator[Sites]:  # noqa: F811
     made.finish()
 
 
-def parameters(fault: str) -> list[object]:
-    """All attacks, the slow ones last; those with such a known fault are expected to fail."""
-    ordered = sorted(ATTACKS.values(), key=lambda attack: attack.takes_seconds)
-    return [
-        pytest.param(
-            attack, id=attack.name,
-            marks=[pytest.mark.xfail(strict=True, reason=reason)] if (reason := getattr(attack, fault)) else [],
-        )
-        for attack in ordered
-    ]  # fmt: skip
+# The slow ones come last.
+each_attack = pytest.mark.parametrize(
+    "attack", sorted(ATTACKS.values(), key=lambda attack: attack.takes_seconds), ids=lambda attack: attack.name
+)
 
 
-@pytest.mark.parametrize("attack", parameters("unstopped"))
+@each_attack
 def test_the_peer_is_stopped_and_told_so_and_the_neighbour_goes_on(sites: Sites, attack: Attack) -> None:
     neighbour = sites.of(attack).neighbour
     seen = sites.seen(attack)
@@ -244,17 +235,14 @@ def test_the_peer_is_stopped_and_told_so_and_the_neighbour_goes_on(sites: Sites,
     assert set(seen) <= allowed, f"the peer saw {dict(seen)}"
 
 
-@pytest.mark.parametrize("attack", parameters("uncounted"))
+@each_attack
 def test_the_attack_is_counted(sites: Sites, attack: Attack) -> None:
     assert sites.counted(attack), f"{attack.counter} has not risen"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="messages that are announced and don't come hold the whole budget for 30 s, without a credential"
-)
 def test_announced_messages_do_not_keep_others_from_publishing(sites: Sites) -> None:
     collector = sites.named("spare").collector
-    process = AttackProcess(ATTACKS[LONELY], collector.address, collector.token, seconds=12)
+    process = AttackProcess(ATTACKS["announced_messages"], collector.address, collector.token, seconds=12)
     try:
         process.wait_until_begun()
         with Client(collector.address, collector.token) as client:
@@ -264,7 +252,6 @@ def test_announced_messages_do_not_keep_others_from_publishing(sites: Sites) -> 
         process.stop()
 
 
-@pytest.mark.xfail(strict=True, reason="the budget does not cover answers that wait to be read, nor metadata")
 @pytest.mark.parametrize("name", ["hoarded_answers", "hoarded_metadata"])
 def test_what_is_hoarded_stays_within_the_budget(sites: Sites, name: str) -> None:
     site = sites.named(f"little memory for {name}")
@@ -334,15 +321,7 @@ def test_the_table_of_the_documentation_has_each_attack() -> None:
     assert documented == [attack.cells for attack in ATTACKS.values()], "make abuse ARGS='--report-only --publish'"
 
 
-@pytest.mark.parametrize(
-    "attack",
-    [
-        pytest.param(
-            attack, id=attack.name, marks=[pytest.mark.xfail(strict=True)] if attack.uncounted == NO_SERIES else []
-        )
-        for attack in ATTACKS.values()
-    ],
-)
+@each_attack
 def test_each_counter_is_documented(attack: Attack) -> None:
     name, label, value = re.fullmatch(r'(\w+)(?:\{(\w+)="(\w+)"\})?', attack.counter).groups()
     documented = [" | ".join(row) for row in rows("metrics.md") if f"`{name}`" in row[0]]

@@ -77,7 +77,6 @@ def test_a_call_that_a_client_had_begun_when_the_graceful_end_came_is_answered(s
     assert ended_streams(rest) == [stream]
 
 
-@pytest.mark.xfail(strict=True, reason="the socket is closed for reading too, so that what comes late is answered by a RST")
 def test_what_a_client_sends_after_the_last_answer_of_a_drain_does_not_cost_it_that_answer(
     start_collector: StartCollector,
 ) -> None:
@@ -113,7 +112,6 @@ def ended_streams(data: bytes) -> list[int]:
     return ended
 
 
-@pytest.mark.xfail(strict=True, reason="RST_STREAM follows at once")
 def test_a_call_that_is_answered_before_its_request_has_ended_is_not_reset_at_once(collector: Collector) -> None:
     with RawConnection(collector) as connection:
         stream = connection.start_call(collector, authorization="Bearer wrong")

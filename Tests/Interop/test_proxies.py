@@ -51,19 +51,6 @@ ELSEWHERE = {"collector", "own_collector", "server", "start_collector"}
 OF_ONE = "test_batch_ids_rise_with_time"
 # nginx's TLS keeps HEADERS back until DATA follow, or the end: https://github.com/nginx/nginx/pull/808
 HELD_BACK = ("nginx", "test_response_headers_come_before_the_first_batch")
-FORGETFUL = "a RST_STREAM behind an answer that comes before the request's end makes HAProxy forget the answer"
-# What doesn't hold yet, why, and whether it never does.
-KNOWN = {
-    ("haproxy", "test_a_batch_over_the_limit_is_resource_exhausted_and_names_the_limit"): (FORGETFUL, True),
-    ("haproxy", "test_a_message_over_the_limit_is_a_quota_failure_that_no_retry_mends"): (FORGETFUL, False),
-    ("haproxy", "test_a_stream_without_the_right_token_is_unauthenticated"): (FORGETFUL, False),
-    ("haproxy", "test_a_message_that_is_no_batch_ends_its_stream_and_no_other"): (FORGETFUL, False),
-    ("haproxy", "test_a_second_message_on_a_unary_call_is_refused"): (FORGETFUL, False),
-    ("haproxy", "test_the_reason_tells_credentials_apart"): (FORGETFUL, False),
-    ("haproxy", "test_the_server_waits_for_a_client_that_does_not_read"): (
-        "HAProxy sends four WINDOW_UPDATE frames for each DATA frame; those beyond two count as an attack", True,
-    ),
-}  # fmt: skip
 
 
 def shared_tests() -> dict[str, Callable]:
@@ -117,13 +104,9 @@ def proxy(
 
 @pytest.fixture(autouse=True)
 def known(request: pytest.FixtureRequest, proxy: Proxy) -> None:
-    """Lets what is known to fail fail."""
-    case = (proxy.name, request.function.__name__)
-    if case == HELD_BACK:
+    """Skips what a proxy doesn't do."""
+    if (proxy.name, request.function.__name__) == HELD_BACK:
         pytest.skip("nginx gives response headers to its TLS clients with the first message only")
-    if case in KNOWN:
-        reason, is_certain = KNOWN[case]
-        request.applymarker(pytest.mark.xfail(strict=is_certain, reason=reason))
 
 
 @pytest.fixture

@@ -35,9 +35,6 @@ class Attack:
     takes_seconds: float = 0
     # So many do it at once, each on connections of its own.
     workers: int = 4
-    # What falls short where the collector does not stop it, or does not count it.
-    unstopped: str = ""
-    uncounted: str = ""
 
     @property
     def name(self) -> str:
@@ -46,8 +43,7 @@ class Attack:
     @property
     def cells(self) -> tuple[str, str, str, str]:
         """Its row in docs/security.md, as far as that needs no measurement."""
-        limit = f"{self.limit}; **not yet**: {self.unstopped}" if self.unstopped else self.limit
-        return self.title, limit, self.sees, f"`{self.counter}`"
+        return self.title, self.limit, self.sees, f"`{self.counter}`"
 
     def run(self, target: Target, until: Until) -> Counter[str]:
         """Attacks as fast as it can, and says how often the peer saw what."""

@@ -257,7 +257,7 @@ def reflection_storm(target: Target, until: Until) -> Iterator[str]:
 
 @attack(
     title="A reader that opens its window by one byte at a time (CVE-2019-9511)",
-    limit="two WINDOW_UPDATE frames for each DATA frame that was sent",
+    limit="ten WINDOW_UPDATE frames for each DATA frame that was sent",
     sees="OK",
     counter=CALLS.format("OK"),
 )
