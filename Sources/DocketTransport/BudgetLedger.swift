@@ -2,12 +2,13 @@ import NIOCore
 
 /// Who holds how much of a memory budget, who waits for it, and who is next. A pure value.
 ///
-/// - A grant leaves at least as much free as its owner then holds. So one owner gets half of the budget at most, two a third
+/// - A part of the budget is set apart for what is held without a reservation; the rest is to be shared.
+/// - A grant leaves at least as much of that free as its owner then holds. So one owner gets half of it at most, two a third
 ///   each, and there is always something left for one who comes new.
 /// - Who must wait, waits in turn: the owners one after the other, and the requests of one owner in their order.
-/// - Others may overtake the request whose turn it is as long as that would leave too little free for it, until a whole budget
-///   has gone past it. From then on it is due: nobody overtakes it, and it need only fit. So is a request of more than half of
-///   the budget at once. Thus every request gets through in the end: what is granted can always finish without more.
+/// - Others may overtake the request whose turn it is as long as that would leave too little free, until a whole budget has gone
+///   past it. From then on it is due: nobody overtakes it, and it need only fit. So is a request of more than half of what is to
+///   be shared, at once. Thus every request gets through in the end: what is granted can always finish without more.
 struct BudgetLedger<Owner: Hashable & Sendable> {
     struct Request: Equatable, Sendable {
         let owner: Owner
@@ -17,6 +18,8 @@ struct BudgetLedger<Owner: Hashable & Sendable> {
 
     /// What all may hold together, in bytes.
     let limitBytes: Int
+    /// What is to be shared, in bytes.
+    private let sharedBytes: Int
     /// May be over the limit while messages have turned out larger than was reserved for them.
     private(set) var reservedBytes = 0
     /// What is held without a reservation.
@@ -30,10 +33,13 @@ struct BudgetLedger<Owner: Hashable & Sendable> {
     /// What has been granted past the request whose turn it is, in bytes.
     private var overtakenBytes = 0
 
-    /// - Parameter limitBytes: what all may hold together, in bytes; a quarter of that without a reservation.
-    init(limitBytes: Int) {
+    /// - Parameters:
+    ///   - limitBytes: what all may hold together, in bytes.
+    ///   - unreservedLimitBytes: how much of that is set apart for what is held without a reservation.
+    init(limitBytes: Int, unreservedLimitBytes: Int) {
         self.limitBytes = limitBytes
-        self.unreserved = UnreservedHoldings(limitBytes: limitBytes / 4)
+        self.sharedBytes = limitBytes - unreservedLimitBytes
+        self.unreserved = UnreservedHoldings(limitBytes: unreservedLimitBytes)
     }
 
     /// What is neither reserved nor held without a reservation, in bytes; may be below 0.
@@ -115,12 +121,12 @@ struct BudgetLedger<Owner: Hashable & Sendable> {
     private var first: Request? { self.turns.first.flatMap { self.waiting[$0]?.first } }
 
     private func isDue(_ request: Request) -> Bool {
-        self.overtakenBytes >= self.limitBytes || 2 * request.bytes > self.limitBytes
+        self.overtakenBytes >= self.limitBytes || 2 * request.bytes > self.sharedBytes
     }
 
     /// Whether it leaves as much as its owner then holds.
     private func isFair(_ request: Request) -> Bool {
-        self.reserved[request.owner, default: 0] + 2 * request.bytes <= self.availableBytes
+        self.reserved[request.owner, default: 0] + 2 * request.bytes <= self.sharedBytes - self.reservedBytes
     }
 
     private func isFair(at index: CircularBuffer<Owner>.Index) -> Bool {

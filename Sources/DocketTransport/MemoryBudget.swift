@@ -38,11 +38,14 @@ package final class MemoryBudget: Sendable {
     private let state: Mutex<State>
     private let nextOwner = Atomic<UInt64>(0)
 
-    /// - Parameter limitBytes: all that may be reserved at once, in bytes; at least the largest message.
-    package init(limitBytes: Int) {
+    /// - Parameters:
+    ///   - limitBytes: all that may be held at once, in bytes; at least the largest message.
+    ///   - unreservedLimitBytes: how much of that is set apart for what is held without a reservation; a quarter by default.
+    package init(limitBytes: Int, unreservedLimitBytes: Int? = nil) {
         precondition(limitBytes > 0, "a memory budget of \(limitBytes) bytes can hold nothing")
         self.limitBytes = limitBytes
-        self.state = Mutex(State(ledger: BudgetLedger(limitBytes: limitBytes)))
+        let unreserved = unreservedLimitBytes ?? limitBytes / 4
+        self.state = Mutex(State(ledger: BudgetLedger(limitBytes: limitBytes, unreservedLimitBytes: unreserved)))
     }
 
     /// What messages have reserved now, in bytes; over the limit while they have turned out larger than was reserved for them.
@@ -82,9 +85,8 @@ package final class MemoryBudget: Sendable {
         return .granted(MessageReservation(bytes: bytes, owner: owner, budget: self))
     }
 
-    /// Counts bytes that are held without a reservation, such as the beginning of a message that waits for its own: at most a
-    /// quarter of the budget for all owners together. They have come already, so they may overdraw it. When they are too many,
-    /// whoever holds most has to let go of half.
+    /// Counts bytes that are held without a reservation, such as the beginning of a message that waits for its own. They have
+    /// come already. When all owners together hold more than is set apart for that, whoever holds most has to let go of half.
     ///
     /// - Parameters:
     ///   - bytes: what the owner holds from now on, in all; 0 is its farewell.

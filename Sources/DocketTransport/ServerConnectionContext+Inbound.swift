@@ -5,6 +5,71 @@ import NIOCore
 
 // What comes from the client.
 extension ServerConnectionContext {
+    // MARK: Bytes
+
+    /// How long what is taken between two looks at the clock should take, at most.
+    private static let sliceTime = TimeAmount.microseconds(100)
+
+    /// Takes bytes until it is late, and something of them in any case.
+    func take(_ bytes: inout ByteBuffer, until deadline: NIODeadline) {
+        guard let wire = self.wire else { return }
+        var now = NIODeadline.now()
+        repeat {
+            let began = now
+            let count = min(bytes.readableBytes, self.sliceBytes)
+            bytes.withUnsafeReadableBytes { all in
+                let slice = unsafe UnsafeRawBufferPointer(rebasing: all[..<count])
+                do {
+                    try wire.session.receive(slice) { event in self.handle(event, in: slice) }
+                } catch {
+                    wire.flushAndClose(fault: error)
+                }
+            }
+            bytes.moveReaderIndex(forwardBy: count)
+            if self.isPingedTooOften { wire.flushAndClose() }
+            guard bytes.readableBytes > 0, !wire.isClosing else { return }
+            now = .now()
+            self.sliceBytes =
+                now - began > Self.sliceTime ? max(512, self.sliceBytes / 2) : min(16_384, self.sliceBytes * 2)
+        } while now < deadline
+    }
+
+    /// Leaves bytes for later turns.
+    func leave(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes > 0, self.wire?.isClosing == false else { return }
+        self.turns.changed(byBytes: bytes.readableBytes)
+        guard self.wantsBytes else {
+            self.untaken.writeImmutableBuffer(bytes)
+            return
+        }
+        self.untaken = bytes
+        self.turns.add(self)
+    }
+
+    /// Takes something of what was left; whether there is more.
+    func takeTurn() -> Bool {
+        guard let wire = self.wire, !self.wantsBytes else { return false }
+        var rest = self.untaken
+        self.take(&rest, until: .now() + LoopTurns.turn)
+        // The connection may have ended meanwhile.
+        guard self.wire != nil else { return false }
+        self.turns.changed(byBytes: rest.readableBytes - self.untaken.readableBytes)
+        self.untaken = rest
+        if wire.isClosing { self.dropUntaken() }
+        self.settle()
+        guard self.wantsBytes else { return true }
+        self.untaken = ByteBuffer()
+        self.context?.channel.read()
+        return false
+    }
+
+    func dropUntaken() {
+        self.turns.changed(byBytes: -self.untaken.readableBytes)
+        self.untaken = ByteBuffer()
+    }
+
+    // MARK: Events
+
     /// Takes an event of the session. `bytes` is what was given to `receive`, which DATA ranges refer to.
     func handle(_ event: HTTP2Event, in bytes: UnsafeRawBufferPointer) {
         switch event {

@@ -70,7 +70,12 @@ package final class ServerConnectionContext {
     var life: ConnectionLife?
     /// The client pings more often than it may: the connection closes when the burst of reads is over.
     var isPingedTooOften = false
-    private var context: ChannelHandlerContext?
+    private(set) var context: ChannelHandlerContext?
+    /// What has come and not been taken yet.
+    var untaken = ByteBuffer()
+    let turns: LoopTurns
+    /// How much is taken between two looks at the clock, in bytes: the less, the dearer the last was.
+    var sliceBytes = 2_048
 
     init(
         environment: ServerEnvironment, eventLoop: any EventLoop, peer: String, admitted: Admission.Peer,
@@ -81,6 +86,7 @@ package final class ServerConnectionContext {
         self.peer = peer
         self.admitted = admitted
         self.loopStorage = loopStorage
+        self.turns = loopStorage.object(LoopTurns.self, make: { LoopTurns(eventLoop: eventLoop) })
         self.mailbox = mailbox
         self.budgetOwner = environment.budget.makeOwner()
         self.timer = LoopTimer(eventLoop: eventLoop)
@@ -162,22 +168,18 @@ extension ServerConnectionContext: ConnectionCore {
         }
     }
 
+    var wantsBytes: Bool { self.untaken.readableBytes == 0 }
+
     func received(_ buffer: ByteBuffer) {
         guard let wire = self.wire, !wire.isClosing else { return }
-        self.life?.heard(at: .now())
-        buffer.withUnsafeReadableBytes { bytes in
-            do {
-                try wire.session.receive(bytes) { event in self.handle(event, in: bytes) }
-            } catch {
-                wire.flushAndClose(fault: error)
-            }
-        }
+        let now = NIODeadline.now()
+        self.life?.heard(at: now)
+        var rest = buffer
+        if self.wantsBytes { self.take(&rest, until: self.turns.hasRoom ? now + LoopTurns.turn : .distantFuture) }
+        self.leave(rest)
     }
 
-    func burstEnded() {
-        if self.isPingedTooOften { self.wire?.flushAndClose() }
-        self.settle()
-    }
+    func burstEnded() { self.settle() }
 
     func writabilityChanged() { self.settle() }
 
@@ -197,6 +199,7 @@ extension ServerConnectionContext: ConnectionCore {
         }
         self.wire = nil
         self.context = nil
+        self.dropUntaken()
         self.timer.stop()
         self.mailbox.close()
         self.endCalls()

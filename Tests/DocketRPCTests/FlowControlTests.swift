@@ -47,8 +47,8 @@ struct FlowControlTests {
     func waitsForBudget() async throws {
         let size = 100_000
         try await TestServer.run(
-            // Half of it for one client: room for two, and for the beginning of the third.
-            budgetBytes: 9 * size / 2,
+            // Half of three quarters for one client: room for two, and for the beginning of the third.
+            budgetBytes: 6 * size,
             adjust: {
                 $0.limits.maxMessageBytes = size
                 $0.limits.streamWindowBytes = 1_024
@@ -80,7 +80,7 @@ struct FlowControlTests {
     func halfMessages() async throws {
         let size = 100_000
         try await TestServer.run(
-            budgetBytes: 2 * size,
+            budgetBytes: 8 * size / 3,
             adjust: {
                 $0.limits.maxMessageBytes = size
                 // Long enough that a busy machine sees all fifty wait before the first is ended.
@@ -173,7 +173,7 @@ struct FlowControlTests {
     func deadWaiters() async throws {
         let size = 100_000
         try await TestServer.run(
-            budgetBytes: 3 * size,
+            budgetBytes: 4 * size,
             adjust: {
                 $0.limits.maxMessageBytes = size
                 $0.limits.streamWindowBytes = 1_024
@@ -204,8 +204,8 @@ struct FlowControlTests {
     func senderWaits() async throws {
         let size = 50_000
         try await TestServer.run(
-            // Half of it for one client.
-            budgetBytes: 4 * size,
+            // Half of three quarters for one client.
+            budgetBytes: 6 * size,
             adjust: {
                 $0.limits.maxMessageBytes = size
                 $0.limits.streamWindowBytes = 1_024

@@ -8,7 +8,7 @@ private final class Ledger {
     typealias Value = BudgetLedger<String>
     private var value: Value
 
-    init(limitBytes: Int) { self.value = Value(limitBytes: limitBytes) }
+    init(limitBytes: Int) { self.value = Value(limitBytes: limitBytes, unreservedLimitBytes: 0) }
 
     var limitBytes: Int { self.value.limitBytes }
     var reservedBytes: Int { self.value.reservedBytes }
