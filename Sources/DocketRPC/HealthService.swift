@@ -17,7 +17,7 @@ package final class HealthService: Sendable {
     private let state = Mutex(State())
 
     /// A request names one service.
-    private static let maxRequestBytes = 4 << 10
+    private static let maxRequestBytes = 64 << 10
 
     /// A health service that knows no service yet, and not the server as a whole either.
     package init() {}

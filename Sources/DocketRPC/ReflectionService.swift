@@ -54,7 +54,7 @@ extension RPCMethods {
         for name in ReflectionService.names {
             self.register(name, "ServerReflectionInfo") { call in
                 // A request names a file or a symbol.
-                call.limitMessages(toBytes: 4 << 10)
+                call.limitMessages(toBytes: 64 << 10)
                 call.sendHeaders()
                 return ReflectionHandler(service)
             }

@@ -202,10 +202,9 @@ def ping_flood(target: Target, until: Until) -> Iterator[str]:
 
 @attack(
     title="PING flood, the answers left unread (CVE-2019-9512)",
-    limit="1,000 answers that wait to be written",
-    sees="closed",
-    counter=FAULTS.format("unread_answers"),
-    also=(CALM,),
+    limit="2 PINGs sooner than 10 s after the last, while nothing is sent to the peer; 1,000 answers that wait to be written",
+    sees=CALM,
+    counter=ENDS.format("too_many_pings"),
 )
 def ping_flood_unread(target: Target, until: Until) -> Iterator[str]:
     yield flood(target, frame(PING, 0, 0, bytes(8)) * 20_000, reads=False)
