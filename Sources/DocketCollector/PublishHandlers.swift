@@ -162,6 +162,11 @@ final class PublishStreamHandler: ServerCallHandler {
 
     func cancelled(call: ServerCallContext) { self.pipeline.withdraw(self.submitter) }
 
+    func draining(call: ServerCallContext) {
+        self.fault = self.fault ?? PublishRefusal.draining.status
+        self.finishIfDone(call)
+    }
+
     private func answer(_ answer: PublishPipeline.Answer, call: ServerCallContext) {
         self.unanswered -= 1
         do throws(GRPCStatus) {

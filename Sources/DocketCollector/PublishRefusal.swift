@@ -86,6 +86,11 @@ extension PublishRefusal {
         "the collector's node lease has run out, since PostgreSQL can't be reached; try again, or another collector",
         retryAfterMilliseconds: 1000)
 
+    static let draining = PublishRefusal(
+        .unavailable, .shuttingDown,
+        "the connection is being drained; send the batches that have no answer again by another one, as they are",
+        retryAfterMilliseconds: 0)
+
     /// Another batch is stored under the same key.
     static func conflict(storedHash: [UInt8], sentHash: [UInt8]) -> PublishRefusal {
         PublishRefusal(

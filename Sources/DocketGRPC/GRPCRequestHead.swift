@@ -22,7 +22,7 @@ package enum GRPCEncoding: Sendable, Hashable {
 /// What a request's header block says (gRPC `doc/PROTOCOL-HTTP2.md`, "Requests").
 package struct GRPCRequestHead: Sendable, Equatable {
     /// The whole block, for metadata: `head.headers.value(of: "authorization")`.
-    package let headers: HeaderList
+    package private(set) var headers: HeaderList
     /// How long the client will wait, from the arrival of the block; `nil` for ever. May be zero.
     package let timeout: Duration?
     /// How the client's messages are compressed, those that are.
@@ -32,7 +32,7 @@ package struct GRPCRequestHead: Sendable, Equatable {
     /// How many attempts came before this one (gRPC A6, "Exposed Retry Metadata"); 0 also when the header can't be
     /// read.
     package let previousAttempts: Int
-    private let pathIndex: Int
+    private var pathIndex: Int
 
     /// The bytes of `:path`, for routing without a string: `/` service `/` method, neither empty.
     package var pathBytes: ArraySlice<UInt8> { self.headers.valueBytes(at: self.pathIndex) }
@@ -50,6 +50,14 @@ package struct GRPCRequestHead: Sendable, Equatable {
     package var method: String {
         let path = self.pathBytes
         return String(decoding: path[(Self.lastSlash(path) ?? path.startIndex)...].dropFirst(), as: UTF8.self)
+    }
+
+    /// The same without its metadata, and with no more than the beginning of its path: for a call that is over.
+    package var withoutMetadata: GRPCRequestHead {
+        var head = self
+        head.headers = HeaderList([":path": String(self.path.prefix(256))])
+        head.pathIndex = 0
+        return head
     }
 
     /// `:authority`; empty when the client sent none.

@@ -35,7 +35,7 @@ package struct MessageDeframer: Sendable, Equatable {
         case over
     }
 
-    private let maxMessageBytes: Int
+    private var maxMessageBytes: Int
     /// What the peer's header block said: how messages whose flag is set are compressed.
     package var encoding: GRPCEncoding
     private var stage = Stage.prefix
@@ -67,6 +67,12 @@ package struct MessageDeframer: Sendable, Equatable {
     package var isWaitingForGrant: Bool { self.stage == .awaitingGrant }
 
     // MARK: In
+
+    /// Lowers the limit, if that is lower. Takes effect with the next message.
+    package mutating func limitMessages(toBytes bytes: Int) {
+        precondition(bytes >= 0, "a limit is not negative")
+        self.maxMessageBytes = min(self.maxMessageBytes, bytes)
+    }
 
     /// Takes bytes, copying what is kept.
     package mutating func receivedData(_ bytes: UnsafeRawBufferPointer) {

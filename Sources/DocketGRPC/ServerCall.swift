@@ -53,6 +53,10 @@ package struct ServerCall: Sendable, Equatable {
 
     // MARK: Inbound
 
+    /// Accepts no messages longer than that, in bytes, from now on: for methods whose requests are small. To be called before
+    /// anything of a message has come; a limit that is smaller already stays.
+    package mutating func limitMessages(toBytes bytes: Int) { self.deframer.limitMessages(toBytes: bytes) }
+
     /// Takes a header block: the request's, or its trailers.
     package mutating func receivedHeaders(_ headers: HeaderList) -> ServerHeadersAction {
         guard self.inbound == .idle else { return .ignore }

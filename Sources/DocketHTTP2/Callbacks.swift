@@ -1,13 +1,20 @@
 import CNghttp2
 
 /// The callback table, one for all sessions. Callbacks append to ``SessionCore`` and return: they neither send nor
-/// receive nor call the owner (nghttp2's programmers' guide, "Remarks"). The one exception is nghttp2's own rule: the
-/// read callback submits the trailers that follow the body.
+/// receive nor call the owner (nghttp2's programmers' guide, "Remarks"). Two of them submit a frame: the read callback the
+/// trailers that follow the body, which is nghttp2's own rule, and the header callback a reset.
 enum Callbacks {
     typealias Core = UnsafeMutablePointer<SessionCore>
 
     /// nghttp2's number for "the session can't go on".
     private static let failure = NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
+
+    /// The types below are those of RFC 9113 section 6.
+    static let firstUnknownType: UInt8 = 10
+
+    /// How many WINDOW_UPDATE frames one DATA frame may bring. One for the stream's window and one for the connection's would do,
+    /// but HAProxy sends four, and Envoy takes ten.
+    private static let windowUpdatesPerData = 10
 
     /// `nil` without memory. nghttp2 only reads it, and nobody changes it after this.
     nonisolated(unsafe) static let table: OpaquePointer? = {
@@ -15,12 +22,27 @@ enum Callbacks {
         guard unsafe nghttp2_session_callbacks_new(&table) == 0, let table = unsafe table else { return nil }
         unsafe nghttp2_session_callbacks_set_on_begin_headers_callback(table) { unsafe beginHeaders($0, $1, $2) }
         unsafe nghttp2_session_callbacks_set_on_header_callback(table) {
-            _, _, name, nameCount, value, valueCount, _, user in
-            guard let core = unsafe core(user) else { return failure }
-            unsafe core.pointee.appendField(
+            session, frame, name, nameCount, value, valueCount, _, user in
+            guard let core = unsafe core(user), let frame = unsafe frame else { return failure }
+            let goesOn = unsafe core.pointee.appendField(
                 name: UnsafeBufferPointer(start: name, count: nameCount),
                 value: UnsafeBufferPointer(start: value, count: valueCount))
+            guard !goesOn else { return 0 }
+            // From here on the block is decoded for the table's sake, but no longer looked at. The library would reset the
+            // stream with INTERNAL_ERROR, unless it is being reset already.
+            let none = UInt8(truncatingIfNeeded: NGHTTP2_FLAG_NONE.rawValue)
+            unsafe nghttp2_submit_rst_stream(
+                session, none, frame.pointee.hd.stream_id, HTTP2ErrorCode.enhanceYourCalm.rawValue)
+            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+        }
+        // Frames of unknown types (see ``HTTP2Session/makeSession(role:configuration:core:)``) are counted and ignored.
+        unsafe nghttp2_session_callbacks_set_on_begin_frame_callback(table) { _, header, user in
+            guard let core = unsafe core(user), let header = unsafe header else { return failure }
+            if unsafe header.pointee.type >= firstUnknownType { unsafe core.pointee.unproductiveFrames += 1 }
             return 0
+        }
+        unsafe nghttp2_session_callbacks_set_unpack_extension_callback(table) { _, _, _, _ in
+            NGHTTP2_ERR_CANCEL.rawValue
         }
         unsafe nghttp2_session_callbacks_set_on_invalid_header_callback(table) { _, _, _, _, _, _, _, _ in
             // A field that HTTP/2 forbids makes the message malformed (RFC 9113 section 8.2.1): PROTOCOL_ERROR.
@@ -88,7 +110,7 @@ enum Callbacks {
         case NGHTTP2_DATA.rawValue:
             if UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0 {
                 if let stream = unsafe stream(session, header.stream_id) { unsafe core.pointee.endRemote(stream) }
-            } else if header.length == 0 {
+            } else if unsafe header.length == frame.pointee.data.padlen {
                 unsafe core.pointee.unproductiveFrames += 1
             }
         case NGHTTP2_SETTINGS.rawValue:
@@ -102,6 +124,7 @@ enum Callbacks {
                 unsafe core.pointee.events.append(.init(kind: .pingReceived))
             }
         case NGHTTP2_GOAWAY.rawValue:
+            unsafe core.pointee.unproductiveFrames += 1
             let goAway = unsafe frame.pointee.goaway
             let debug = unsafe UnsafeBufferPointer(start: goAway.opaque_data, count: goAway.opaque_data_len)
             unsafe core.pointee.events.appendGoAway(
@@ -148,8 +171,7 @@ enum Callbacks {
                 unsafe core.pointee.unsentRequests[header.stream_id] = nil
             }
             if header.type == UInt8(truncatingIfNeeded: NGHTTP2_DATA.rawValue) {
-                // One for the stream's window and one for the connection's.
-                unsafe core.pointee.windowUpdatesDue += 2
+                unsafe core.pointee.windowUpdatesDue += windowUpdatesPerData
             }
             guard UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0,
                 let stream = unsafe stream(session, header.stream_id)
@@ -159,12 +181,18 @@ enum Callbacks {
                 unsafe core.pointee.pendingResets.append((header.stream_id, .noError))
             }
         case NGHTTP2_RST_STREAM.rawValue:
-            // One that the owner didn't ask for answers a malformed message or a violated window (CVE-2025-8671).
+            // One that the owner didn't ask for answers a malformed message or a violated window (CVE-2025-8671). A
+            // request that it ends has counted as a productive frame.
             let stream = unsafe stream(session, header.stream_id)
             guard unsafe stream?.pointee.flags.isDisjoint(with: .silent) ?? true else { return 0 }
-            unsafe core.pointee.unproductiveFrames += 1
+            if unsafe frame.pointee.rst_stream.error_code == HTTP2ErrorCode.refusedStream.rawValue {
+                unsafe core.pointee.refusals.streams += 1
+            }
+            let wasProductive = unsafe stream?.pointee.flags.contains(.announced) ?? false
+            unsafe core.pointee.unproductiveFrames += wasProductive ? 2 : 1
         case NGHTTP2_GOAWAY.rawValue:
             unsafe noteGoAwaySent(core, errorCode: frame.pointee.goaway.error_code)
+            unsafe core.pointee.isNoticeSent = true
         default:
             break
         }
@@ -205,6 +233,7 @@ enum Callbacks {
         else { return Int(failure) }
         let target = unsafe UnsafeMutableRawBufferPointer(start: buffer, count: capacity)
         let count = unsafe stream.pointee.outbound.read(into: target)
+        unsafe core.pointee.streams.queuedBytes -= count
         guard unsafe stream.pointee.outbound.isEmpty else { return count }
         if unsafe stream.pointee.flags.contains(.outboundEnded) {
             unsafe flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue

@@ -26,3 +26,14 @@ package enum HTTP2Event: Equatable, Sendable {
     /// The peer takes no streams above `lastStreamID` any more. `lastStreamID` 2³¹-1 is the first of two steps.
     case goAway(lastStreamID: Int32, errorCode: UInt32, debug: [UInt8])
 }
+
+/// Streams that a session refused and its owner never hears of, by why.
+package struct HTTP2Refusals: Equatable, Sendable {
+    /// Their header list, the request's or its trailers, was over ``HTTP2Configuration/maxHeaderListBytes``.
+    package var headerLists = 0
+    /// They were more than ``HTTP2Configuration/maxConcurrentStreams`` (REFUSED_STREAM, RFC 9113 section 5.1.2).
+    package var streams = 0
+
+    /// Nothing.
+    package static let none = HTTP2Refusals()
+}

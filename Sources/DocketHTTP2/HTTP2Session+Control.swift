@@ -79,8 +79,12 @@ extension HTTP2Session {
     /// The first of two steps of a graceful end (RFC 9113 section 6.8): tells the client to open no more streams, and
     /// still takes those on their way. A round trip later ``goAway(lastStreamID:errorCode:debug:)`` follows. Servers
     /// only; without effect on a client.
-    package func sendShutdownNotice() {
+    ///
+    /// - Parameter pingPayload: of a PING right behind it, whose acknowledgement says that the peer has seen the notice. The
+    ///   library would send a PING that is submitted now before the GOAWAY.
+    package func sendShutdownNotice(pingPayload: UInt64? = nil) {
         unsafe nghttp2_submit_shutdown_notice(self.session)
+        unsafe self.core.pointee.pingBehindNotice = pingPayload
     }
 
     /// Sends GOAWAY: streams above `lastStreamID` (by default the highest one seen) are refused, those below run to

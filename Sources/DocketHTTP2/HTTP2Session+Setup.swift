@@ -18,6 +18,9 @@ extension HTTP2Session {
         unsafe nghttp2_option_set_stream_reset_rate_limit(
             option, UInt64(configuration.resetBurstStreams), UInt64(configuration.resetRefillStreamsPerSecond))
 
+        for type in Callbacks.firstUnknownType...UInt8.max {
+            unsafe nghttp2_option_set_user_recv_extension_type(option, type)
+        }
         guard let callbacks = unsafe Callbacks.table else { throw noMemory }
         var session: OpaquePointer?
         let result =

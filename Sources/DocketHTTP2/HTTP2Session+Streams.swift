@@ -69,6 +69,7 @@ extension HTTP2Session {
     package func sendData(streamID: Int32, _ bytes: [UInt8]) throws(HTTP2Error) {
         let stream = try unsafe self.requireBody(streamID)
         unsafe stream.pointee.outbound.append(bytes)
+        unsafe self.core.pointee.streams.queuedBytes += bytes.count
         if !bytes.isEmpty { try unsafe self.resume(stream) }
     }
 
@@ -95,6 +96,9 @@ extension HTTP2Session {
         try unsafe self.resume(stream)
     }
 
+    /// How many body bytes of all streams wait.
+    package var outboundQueuedBytes: Int { unsafe self.core.pointee.streams.queuedBytes }
+
     /// How many body bytes of the stream wait; 0 for a stream that is gone.
     package func outboundQueuedBytes(streamID: Int32) -> Int {
         guard let stream = unsafe self.find(streamID) else { return 0 }
@@ -116,7 +120,7 @@ extension HTTP2Session {
             return
         }
         unsafe stream.pointee.flags.insert(.outboundEnded)
-        unsafe stream.pointee.outbound.removeAll()
+        unsafe self.core.pointee.streams.dropQueue(of: stream)
         unsafe stream.pointee.trailers = nil
         unsafe nghttp2_submit_rst_stream(
             self.session, UInt8(truncatingIfNeeded: NGHTTP2_FLAG_NONE.rawValue), streamID, errorCode.rawValue)

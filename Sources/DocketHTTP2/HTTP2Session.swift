@@ -100,10 +100,10 @@ package final class HTTP2Session {
         throw error
     }
 
-    /// How many header lists have been over the limit since this was last asked; their streams were reset, and there is no event.
-    package func takeRefusedHeaderLists() -> Int {
-        defer { unsafe self.core.pointee.refusedHeaderLists = 0 }
-        return unsafe self.core.pointee.refusedHeaderLists
+    /// What was refused since this was last asked; there is no event of it.
+    package func takeRefusals() -> HTTP2Refusals {
+        defer { unsafe self.core.pointee.refusals = HTTP2Refusals() }
+        return unsafe self.core.pointee.refusals
     }
 
     /// Delivers events that arose outside `receive`: streams closed and queues emptied by `output`.
@@ -211,6 +211,11 @@ package final class HTTP2Session {
             unsafe nghttp2_submit_rst_stream(
                 self.session, UInt8(truncatingIfNeeded: NGHTTP2_FLAG_NONE.rawValue), reset.streamID,
                 reset.errorCode.rawValue)
+            hasWork = true
+        }
+        if unsafe self.core.pointee.isNoticeSent, let payload = unsafe self.core.pointee.pingBehindNotice {
+            unsafe self.core.pointee.pingBehindNotice = nil
+            self.ping(payload: payload)
             hasWork = true
         }
         if unsafe self.core.pointee.unproductiveFrames > self.configuration.maxUnproductiveFrames {

@@ -41,8 +41,11 @@ struct SessionCore {
     var unproductiveFrames = 0
     /// How many WINDOW_UPDATE frames the DATA frames that were sent may bring yet: further ones are unproductive.
     var windowUpdatesDue = 0
-    /// How many header lists were over the limit since the owner last asked.
-    var refusedHeaderLists = 0
+    /// What was refused since the owner last asked.
+    var refusals = HTTP2Refusals()
+    /// Whether a GOAWAY has been sent, and the payload of a PING that is to follow it.
+    var isNoticeSent = false
+    var pingBehindNotice: UInt64?
     /// GOAWAY frames with an error code that the owner has submitted and that are not yet written.
     var ownGoAways = 0
     /// What the library last said about a fault, for the error's message.
@@ -68,16 +71,30 @@ struct SessionCore {
         self.block = unsafe Block(list: HeaderList(reservingFields: 16, bytes: 512), stream: stream)
     }
 
-    /// A field of the block. Past the limit the fields are dropped, and so are those that came before.
-    mutating func appendField(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
-        guard !self.block.isTooLarge else { return }
+    /// So many times the limit a header list may be before the rest of it isn't even looked at, and how many unproductive
+    /// frames such a list counts for: a few bytes can stand for many fields, each of which would be validated.
+    private static let excess = (limits: 4, unproductiveFrames: 100)
+
+    /// A field of the block. Past the limit the fields are dropped, and so are those that came before. `false` when no
+    /// further fields are wanted: then the caller resets the stream,
+    /// and there is no end of the block.
+    mutating func appendField(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) -> Bool {
         self.block.sizeBytes += name.count + value.count + 32
-        guard self.block.sizeBytes <= self.maxHeaderListBytes else {
+        if self.block.sizeBytes <= self.maxHeaderListBytes {
+            unsafe self.block.list.append(name: name, value: value)
+            return true
+        }
+        if !self.block.isTooLarge {
             self.block.isTooLarge = true
             self.block.list = HeaderList()
-            return
         }
-        unsafe self.block.list.append(name: name, value: value)
+        guard self.block.sizeBytes > Self.excess.limits * self.maxHeaderListBytes, let stream = unsafe self.block.stream
+        else { return true }
+        unsafe self.block.stream = nil
+        self.unproductiveFrames += Self.excess.unproductiveFrames
+        self.refusals.headerLists += 1
+        unsafe stream.pointee.flags.insert(.refused)
+        return false
     }
 
     /// The block is complete and well formed.
@@ -89,7 +106,7 @@ struct SessionCore {
         guard unsafe stream.pointee.flags.isDisjoint(with: .silent) else { return }
         if self.block.isTooLarge {
             self.unproductiveFrames += 1
-            self.refusedHeaderLists += 1
+            self.refusals.headerLists += 1
             unsafe stream.pointee.flags.insert(.refused)
             self.pendingResets.append((streamID, .enhanceYourCalm))
             return

@@ -56,6 +56,8 @@ struct StreamPool {
     private var freeCount = 0
     /// How many streams are open.
     private(set) var openCount = 0
+    /// How many body bytes of all streams wait to be sent.
+    var queuedBytes = 0
     /// More free records than that are given back to the heap.
     private static let maxFree = 64
 
@@ -90,11 +92,17 @@ struct StreamPool {
             unsafe self.open = next
         }
         self.openCount -= 1
-        unsafe stream.pointee.outbound.removeAll()
+        unsafe self.dropQueue(of: stream)
         unsafe stream.pointee.trailers = nil
         unsafe stream.pointee.previous = nil
         unsafe stream.pointee.next = self.retired
         unsafe self.retired = stream
+    }
+
+    /// Gives up what waits to be sent on a stream.
+    mutating func dropQueue(of stream: StreamPointer) {
+        self.queuedBytes -= unsafe stream.pointee.outbound.byteCount
+        unsafe stream.pointee.outbound.removeAll()
     }
 
     /// All events are delivered: nothing points at retired records any more.

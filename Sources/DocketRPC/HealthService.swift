@@ -16,6 +16,9 @@ package final class HealthService: Sendable {
 
     private let state = Mutex(State())
 
+    /// A request names one service.
+    private static let maxRequestBytes = 64 << 10
+
     /// A health service that knows no service yet, and not the server as a whole either.
     package init() {}
 
@@ -31,8 +34,9 @@ package final class HealthService: Sendable {
 
     /// Answers the calls of the service.
     package func register(in methods: inout RPCMethods) {
-        methods.register(Self.name, "Check") { _ in
-            UnaryHandler { message, call in
+        methods.register(Self.name, "Check") { call in
+            call.limitMessages(toBytes: Self.maxRequestBytes)
+            return UnaryHandler { message, call in
                 defer { message.reservation.release() }
                 do throws(GRPCStatus) {
                     call.reply(try self.check(message.bytes).serializedResponse())
@@ -41,9 +45,17 @@ package final class HealthService: Sendable {
                 }
             }
         }
-        methods.register(Self.name, "Watch") { _ in
+        methods.register(Self.name, "Watch") { call in
+            call.limitMessages(toBytes: Self.maxRequestBytes)
             let watcher = Watcher()
-            return UnaryHandler(onCancel: { watcher.id.map { self.forget($0) } }) { message, call in
+            let forget = { if let id = watcher.id { self.forget(id) } }
+            return UnaryHandler(
+                onCancel: forget,
+                onDraining: { call in
+                    forget()
+                    call.finish(GRPCStatus(.unavailable, "the connection is being drained; watch by another one"))
+                }
+            ) { message, call in
                 defer { message.reservation.release() }
                 do throws(GRPCStatus) {
                     watcher.id = self.watch(try Self.service(message.bytes), call: call.reference)

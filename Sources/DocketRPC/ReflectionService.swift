@@ -53,6 +53,8 @@ extension RPCMethods {
             pool: pool, services: (self.table.serviceNames + ReflectionService.names).sorted())
         for name in ReflectionService.names {
             self.register(name, "ServerReflectionInfo") { call in
+                // A request names a file or a symbol.
+                call.limitMessages(toBytes: 64 << 10)
                 call.sendHeaders()
                 return ReflectionHandler(service)
             }
@@ -79,4 +81,8 @@ private final class ReflectionHandler: ServerCallHandler {
     func receiveEnd(call: ServerCallContext) { call.finish(.ok) }
 
     func cancelled(call: ServerCallContext) {}
+
+    func draining(call: ServerCallContext) {
+        call.finish(GRPCStatus(.unavailable, "the connection is being drained; ask by another one"))
+    }
 }

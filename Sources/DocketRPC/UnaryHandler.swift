@@ -7,15 +7,19 @@ package import DocketTransport
 package final class UnaryHandler: ServerCallHandler {
     private let respond: (InboundMessage, ServerCallContext) -> Void
     private let onCancel: (() -> Void)?
+    private let onDraining: ((ServerCallContext) -> Void)?
     private var message: InboundMessage?
 
     /// - Parameters:
     ///   - onCancel: called when nobody waits for the answer any more.
+    ///   - onDraining: called when the connection is to end, for answers that would not end by themselves.
     ///   - respond: called once with the request's message.
     package init(
-        onCancel: (() -> Void)? = nil, respond: @escaping (InboundMessage, ServerCallContext) -> Void
+        onCancel: (() -> Void)? = nil, onDraining: ((ServerCallContext) -> Void)? = nil,
+        respond: @escaping (InboundMessage, ServerCallContext) -> Void
     ) {
         self.onCancel = onCancel
+        self.onDraining = onDraining
         self.respond = respond
     }
 
@@ -35,6 +39,8 @@ package final class UnaryHandler: ServerCallHandler {
         self.message = nil
         self.respond(message, call)
     }
+
+    package func draining(call: ServerCallContext) { self.onDraining?(call) }
 
     package func cancelled(call: ServerCallContext) {
         self.message = nil

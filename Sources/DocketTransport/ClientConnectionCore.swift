@@ -128,6 +128,8 @@ extension ClientConnectionCore: ConnectionCore {
         }
     }
 
+    var wantsBytes: Bool { true }
+
     func received(_ buffer: ByteBuffer) {
         guard let wire = self.wire, !wire.isClosing else { return }
         self.noteLife()

@@ -7,6 +7,8 @@ protocol ConnectionCore: AnyObject {
     func connected(_ context: ChannelHandlerContext)
     /// HTTP/2 may begin.
     func ready(_ context: ChannelHandlerContext)
+    /// Whether it is ready for more bytes. When it is again, it asks the channel to read.
+    var wantsBytes: Bool { get }
     /// Bytes have come.
     func received(_ buffer: ByteBuffer)
     /// No more bytes for now: time to flush.
@@ -78,7 +80,7 @@ final class ConnectionChannelHandler<Core: ConnectionCore>: ChannelDuplexHandler
     }
 
     func read(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
+        if context.channel.isWritable, self.core.wantsBytes {
             context.read()
         } else {
             self.owesRead = true
@@ -89,7 +91,7 @@ final class ConnectionChannelHandler<Core: ConnectionCore>: ChannelDuplexHandler
         self.core.writabilityChanged()
         if context.channel.isWritable, self.owesRead {
             self.owesRead = false
-            context.read()
+            self.read(context: context)
         }
         context.fireChannelWritabilityChanged()
     }

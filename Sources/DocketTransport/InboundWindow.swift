@@ -20,6 +20,9 @@ struct InboundWindow: Equatable {
     /// Bytes that have come without a reservation, and are held until there is one.
     var unreservedBytes: Int { max(0, self.receivedBytes - self.grantedBytes) }
 
+    /// Bytes of granted messages that are still to come.
+    var missingBytes: Int { max(0, self.grantedBytes - self.receivedBytes) }
+
     /// Takes note of received bytes; how many bytes to give back now.
     mutating func received(_ bytes: Int) -> Int {
         self.receivedBytes += bytes

@@ -1,12 +1,9 @@
-import NIOCore
 import Synchronization
 
 /// One budget, in bytes, for every message in flight.
 ///
-/// A message reserves its whole size before its window opens. Who must wait, waits in a fair order: the owners (the
-/// connections) take turns, and the requests of one owner keep their order. Nobody overtakes the request whose turn it
-/// is, so a request of the whole limit gets through in the end: what is reserved can always finish without reserving
-/// more.
+/// A message reserves its whole size before its window opens. Who must wait, waits in a fair order among the owners (the
+/// connections); see ``BudgetLedger``. A request of the whole limit gets through in the end.
 package final class MemoryBudget: Sendable {
     /// Who takes a turn: a connection.
     package struct Owner: Hashable, Sendable {
@@ -14,9 +11,8 @@ package final class MemoryBudget: Sendable {
     }
 
     /// A request that waits.
-    package struct Ticket: Hashable, Sendable {
-        fileprivate let owner: Owner
-        fileprivate let number: UInt64
+    package struct Ticket: Sendable {
+        fileprivate let request: BudgetLedger<Owner>.Request
     }
 
     /// What becomes of a request.
@@ -29,28 +25,12 @@ package final class MemoryBudget: Sendable {
         case overLimit
     }
 
-    private struct Waiter {
-        let number: UInt64
-        let bytes: Int
-        let granted: @Sendable (MessageReservation) -> Void
-    }
-
     private struct State {
-        let limitBytes: Int
-        /// May be over the limit while messages have turned out larger than was reserved for them.
-        var reservedBytes = 0
-        /// What is held without a reservation.
-        var unreservedBytes = 0
-        var availableBytes: Int { self.limitBytes - self.reservedBytes - self.unreservedBytes }
-        var nextNumber: UInt64 = 0
-        /// The waiters of each owner that has any, oldest first.
-        var waiters: [Owner: CircularBuffer<Waiter>] = [:]
-        /// The owners that have waiters, in the order of their turns.
-        var turns = CircularBuffer<Owner>()
-
-        /// What is held without a reservation belongs to messages that wait for one, and goes only when they get it: so it
-        /// may not keep the last one from getting it.
-        func hasRoom(for bytes: Int) -> Bool { bytes <= self.availableBytes || self.reservedBytes == 0 }
+        var ledger: BudgetLedger<Owner>
+        /// How to tell those who wait, by the number of their request.
+        var granted: [UInt64: @Sendable (MessageReservation) -> Void] = [:]
+        /// How to tell those who hold something without a reservation.
+        var letGo: [Owner: @Sendable () -> Void] = [:]
     }
 
     /// The limit, in bytes.
@@ -58,23 +38,29 @@ package final class MemoryBudget: Sendable {
     private let state: Mutex<State>
     private let nextOwner = Atomic<UInt64>(0)
 
-    /// - Parameter limitBytes: all that may be reserved at once, in bytes; at least the largest message.
-    package init(limitBytes: Int) {
+    /// - Parameters:
+    ///   - limitBytes: all that may be held at once, in bytes; at least the largest message.
+    ///   - unreservedLimitBytes: how much of that is set apart for what is held without a reservation; a quarter by default.
+    package init(limitBytes: Int, unreservedLimitBytes: Int? = nil) {
         precondition(limitBytes > 0, "a memory budget of \(limitBytes) bytes can hold nothing")
         self.limitBytes = limitBytes
-        self.state = Mutex(State(limitBytes: limitBytes))
+        let unreserved = unreservedLimitBytes ?? limitBytes / 4
+        self.state = Mutex(State(ledger: BudgetLedger(limitBytes: limitBytes, unreservedLimitBytes: unreserved)))
     }
 
     /// What messages have reserved now, in bytes; over the limit while they have turned out larger than was reserved for them.
-    package var reservedBytes: Int { self.state.withLock { $0.reservedBytes } }
+    package var reservedBytes: Int { self.state.withLock { $0.ledger.reservedBytes } }
 
     /// What is neither reserved nor held without a reservation now, in bytes; may be below 0.
-    package var availableBytes: Int { self.state.withLock { $0.availableBytes } }
+    package var availableBytes: Int { self.state.withLock { $0.ledger.availableBytes } }
+
+    /// Whether any request waits now.
+    package var isContended: Bool { self.state.withLock { $0.ledger.isContended } }
 
     /// How many requests wait now.
-    package var waitingCount: Int { self.state.withLock { $0.waiters.values.reduce(0) { $0 + $1.count } } }
+    package var waitingCount: Int { self.state.withLock { $0.ledger.waitingCount } }
 
-    /// A new owner. It needs no farewell: an owner without waiters leaves no trace.
+    /// A new owner. It needs no farewell: an owner that waits for nothing and holds nothing leaves no trace.
     package func makeOwner() -> Owner {
         Owner(number: self.nextOwner.wrappingAdd(1, ordering: .relaxed).newValue)
     }
@@ -90,79 +76,57 @@ package final class MemoryBudget: Sendable {
         _ bytes: Int, owner: Owner, granted: @escaping @Sendable (MessageReservation) -> Void
     ) -> Answer {
         guard bytes <= self.limitBytes else { return .overLimit }
-        let ticket: Ticket? = self.state.withLock { state in
-            if state.turns.isEmpty, state.hasRoom(for: bytes) {
-                state.reservedBytes += bytes
-                return nil
-            }
-            state.nextNumber += 1
-            let waiter = Waiter(number: state.nextNumber, bytes: bytes, granted: granted)
-            if state.waiters[owner]?.append(waiter) == nil {
-                state.waiters[owner] = [waiter]
-                state.turns.append(owner)
-            }
-            return Ticket(owner: owner, number: waiter.number)
+        let waiting = self.state.withLock { state in
+            let request = state.ledger.reserve(bytes, owner: owner)
+            if let request { state.granted[request.number] = granted }
+            return request
         }
-        return ticket.map { .waiting($0) } ?? .granted(MessageReservation(bytes: bytes, budget: self))
+        if let waiting { return .waiting(Ticket(request: waiting)) }
+        return .granted(MessageReservation(bytes: bytes, owner: owner, budget: self))
     }
 
-    /// Counts bytes that are held without a reservation, such as the beginning of a message that waits for its own: at most a
-    /// quarter of the budget. They have come already, so they may overdraw it.
+    /// Counts bytes that are held without a reservation, such as the beginning of a message that waits for its own. They have
+    /// come already. When all owners together hold more than is set apart for that, whoever holds most has to let go of half.
     ///
-    /// - Parameter bytes: how much more, or less where it is negative, is held than at the last call.
-    /// - Returns: `false` when that is too much: nothing is counted, and the caller has to let go of something.
-    package func hold(unreservedBytes bytes: Int) -> Bool {
-        if bytes <= 0 {
-            if bytes < 0 { self.settle { $0.unreservedBytes += bytes } }
-            return true
+    /// - Parameters:
+    ///   - bytes: what the owner holds from now on, in all; 0 is its farewell.
+    ///   - letGo: called from any thread and without a lock held when it has become the owner's turn to let go.
+    /// - Returns: `false` when it is its turn now: nothing is counted, and the caller has to let go and count again.
+    package func hold(unreservedBytes bytes: Int, owner: Owner, letGo: @escaping @Sendable () -> Void) -> Bool {
+        let (isCounted, told) = self.settle { state in
+            let verdict = state.ledger.unreserved.hold(bytes, owner: owner)
+            let told = verdict.letGo.compactMap { state.letGo[$0] }
+            state.letGo[owner] = state.ledger.unreserved.knows(owner) ? letGo : nil
+            return (verdict.isCounted, told)
         }
-        return self.state.withLock { state in
-            guard state.unreservedBytes + bytes <= self.limitBytes / 4 else { return false }
-            state.unreservedBytes += bytes
-            return true
-        }
+        for letGo in told { letGo() }
+        return isCounted
     }
 
     /// Gives a request up. Nothing happens when it has been granted already: then its callback has the reservation.
     package func cancel(_ ticket: Ticket) {
         self.settle { state in
-            guard let index = state.waiters[ticket.owner]?.firstIndex(where: { $0.number == ticket.number }) else {
-                return
-            }
-            state.waiters[ticket.owner]?.remove(at: index)
-            if state.waiters[ticket.owner]?.isEmpty == true {
-                state.waiters[ticket.owner] = nil
-                state.turns.removeAll { $0 == ticket.owner }
-            }
+            state.ledger.cancel(ticket.request)
+            state.granted[ticket.request.number] = nil
         }
     }
 
     /// Gives bytes back, or takes more, where `bytes` is negative: nobody gets anything until that is made up for.
-    fileprivate func giveBack(_ bytes: Int) {
-        self.settle { $0.reservedBytes -= bytes }
+    fileprivate func giveBack(_ bytes: Int, owner: Owner) {
+        self.settle { $0.ledger.giveBack(bytes, owner: owner) }
     }
 
     /// Changes the state, then grants whatever has become possible, callbacks outside of the lock.
-    private func settle(_ change: (inout State) -> Void) {
-        let due = self.state.withLock { state -> [Waiter] in
-            change(&state)
-            var due: [Waiter] = []
-            while let owner = state.turns.first, let waiter = state.waiters[owner]?.first,
-                state.hasRoom(for: waiter.bytes)
-            {
-                state.reservedBytes += waiter.bytes
-                due.append(waiter)
-                state.waiters[owner]?.removeFirst()
-                state.turns.removeFirst()
-                if state.waiters[owner]?.isEmpty == false {
-                    state.turns.append(owner)
-                } else {
-                    state.waiters[owner] = nil
-                }
-            }
-            return due
+    private func settle<Result: Sendable>(_ change: (inout State) -> Result) -> Result {
+        let (result, due) = self.state.withLock { state in
+            let result = change(&state)
+            return (result, state.ledger.grantDue().map { ($0, state.granted.removeValue(forKey: $0.number)) })
         }
-        for waiter in due { waiter.granted(MessageReservation(bytes: waiter.bytes, budget: self)) }
+        for (request, granted) in due {
+            let reservation = MessageReservation(bytes: request.bytes, owner: request.owner, budget: self)
+            granted?(reservation)
+        }
+        return result
     }
 }
 
@@ -172,10 +136,12 @@ package final class MemoryBudget: Sendable {
 /// when its last reference goes, whichever is first: no path can leak them, not even one that forgets them.
 package final class MessageReservation: Sendable {
     private let held: Atomic<Int>
+    private let owner: MemoryBudget.Owner
     private let budget: MemoryBudget
 
-    fileprivate init(bytes: Int, budget: MemoryBudget) {
+    fileprivate init(bytes: Int, owner: MemoryBudget.Owner, budget: MemoryBudget) {
         self.held = Atomic(bytes)
+        self.owner = owner
         self.budget = budget
     }
 
@@ -187,7 +153,7 @@ package final class MessageReservation: Sendable {
     /// Gives everything back. May be called from any thread, and more than once.
     package func release() {
         let bytes = self.held.exchange(0, ordering: .relaxed)
-        if bytes > 0 { self.budget.giveBack(bytes) }
+        if bytes > 0 { self.budget.giveBack(bytes, owner: self.owner) }
     }
 
     /// Gives back what is held above `bytes`: the message turned out smaller than it might have been.
@@ -206,7 +172,7 @@ package final class MessageReservation: Sendable {
             guard desired != current else { return }
             let (exchanged, original) = self.held.compareExchange(
                 expected: current, desired: desired, ordering: .relaxed)
-            if exchanged { return self.budget.giveBack(current - desired) }
+            if exchanged { return self.budget.giveBack(current - desired, owner: self.owner) }
             current = original
         }
     }

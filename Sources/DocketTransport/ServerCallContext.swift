@@ -6,7 +6,7 @@ package import NIOCore
 /// ``reference``.
 package final class ServerCallContext {
     /// The request's headers.
-    package let head: GRPCRequestHead
+    package private(set) var head: GRPCRequestHead
     /// The connection that the call came by.
     package let connection: ServerConnectionContext
     /// When the client stops waiting; `nil` for never.
@@ -21,9 +21,10 @@ package final class ServerCallContext {
     /// The receiver; `nil` once the call is over.
     var handler: (any ServerCallHandler)?
     var window = InboundWindow()
+    /// What the metadata takes for as long as the call is open, in bytes.
+    private var metadataBytes: Int
     /// The announced message: its ticket while it waits, its reservation once it has one.
     var announced: AnnouncedMessage?
-    var deadlineTask: Scheduled<Void>?
     /// What has been handed to the session and not been reported as drained; an upper bound, in bytes.
     var queuedBytes = 0
 
@@ -32,6 +33,7 @@ package final class ServerCallContext {
         machine: ServerCall
     ) {
         self.head = head
+        self.metadataBytes = head.headers.sizeBytes
         self.connection = connection
         self.deadline = deadline
         self.streamID = streamID
@@ -40,6 +42,20 @@ package final class ServerCallContext {
 
     /// Whether the call still waits for its handler. `false` once it is finished or cancelled.
     package var isOpen: Bool { self.handler != nil }
+
+    /// What the call holds without a reservation, in bytes.
+    var unreservedBytes: Int { self.window.unreservedBytes + self.metadataBytes }
+
+    /// Lets go of the call's metadata, and of what has come without a reservation: the call is over, and only its stream may last.
+    func releaseUnreserved() {
+        // The machine keeps nothing of a call that is over.
+        self.window = InboundWindow()
+        if self.metadataBytes > 1_024 { self.head = self.head.withoutMetadata }
+        self.metadataBytes = 0
+    }
+
+    /// Accepts no messages longer than that, in bytes: for methods whose requests are small. To be called when the call is routed.
+    package func limitMessages(toBytes bytes: Int) { self.machine.limitMessages(toBytes: bytes) }
 
     /// What is queued for the client and hasn't been handed to the socket yet, at most, in bytes.
     package var queuedOutboundBytes: Int { self.queuedBytes }
@@ -84,5 +100,5 @@ enum AnnouncedMessage {
     /// It waits for the budget.
     case waiting(MemoryBudget.Ticket, wireBytes: Int)
     /// It may arrive. `since` is when that began; `nil` until the first burst ended without its end.
-    case granted(MessageReservation, since: NIODeadline?)
+    case granted(MessageReservation, wireBytes: Int, since: NIODeadline?)
 }

@@ -13,11 +13,16 @@ package protocol ServerCallHandler: AnyObject {
     /// Takes note that nobody waits for an answer any more: the client has reset the call or gone away, its deadline
     /// has passed, or it broke the protocol. What the handler sends from now on is dropped.
     func cancelled(call: ServerCallContext)
+    /// Takes note that the connection is to end: no call comes any more, and those that are open are waited for. A call that
+    /// only its client would end should end by itself, as soon as it owes no answer.
+    func draining(call: ServerCallContext)
     /// Takes note that everything sent so far has been handed to the socket: a stream of replies goes on here.
     func outboundDrained(call: ServerCallContext)
 }
 
 extension ServerCallHandler {
+    package func draining(call: ServerCallContext) {}
+
     package func outboundDrained(call: ServerCallContext) {}
 }
 

@@ -49,6 +49,8 @@ enum ServerMail: Sendable {
     case call(streamID: Int32, ServerCallCommand)
     /// For a call's announced message; dropped, and so given back, when the call is over.
     case granted(streamID: Int32, MessageReservation)
+    /// Too much is held without a reservation in all, and by this connection most.
+    case letGo
     /// Begin the graceful shutdown.
     case shutDown
     /// Close now.

@@ -5,6 +5,71 @@ import NIOCore
 
 // What comes from the client.
 extension ServerConnectionContext {
+    // MARK: Bytes
+
+    /// How long what is taken between two looks at the clock should take, at most.
+    private static let sliceTime = TimeAmount.microseconds(100)
+
+    /// Takes bytes until it is late, and something of them in any case.
+    func take(_ bytes: inout ByteBuffer, until deadline: NIODeadline) {
+        guard let wire = self.wire else { return }
+        var now = NIODeadline.now()
+        repeat {
+            let began = now
+            let count = min(bytes.readableBytes, self.sliceBytes)
+            bytes.withUnsafeReadableBytes { all in
+                let slice = unsafe UnsafeRawBufferPointer(rebasing: all[..<count])
+                do {
+                    try wire.session.receive(slice) { event in self.handle(event, in: slice) }
+                } catch {
+                    wire.flushAndClose(fault: error)
+                }
+            }
+            bytes.moveReaderIndex(forwardBy: count)
+            if self.isPingedTooOften { wire.flushAndClose() }
+            guard bytes.readableBytes > 0, !wire.isClosing else { return }
+            now = .now()
+            self.sliceBytes =
+                now - began > Self.sliceTime ? max(512, self.sliceBytes / 2) : min(16_384, self.sliceBytes * 2)
+        } while now < deadline
+    }
+
+    /// Leaves bytes for later turns.
+    func leave(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes > 0, self.wire?.isClosing == false else { return }
+        self.turns.changed(byBytes: bytes.readableBytes)
+        guard self.wantsBytes else {
+            self.untaken.writeImmutableBuffer(bytes)
+            return
+        }
+        self.untaken = bytes
+        self.turns.add(self)
+    }
+
+    /// Takes something of what was left; whether there is more.
+    func takeTurn() -> Bool {
+        guard let wire = self.wire, !self.wantsBytes else { return false }
+        var rest = self.untaken
+        self.take(&rest, until: .now() + LoopTurns.turn)
+        // The connection may have ended meanwhile.
+        guard self.wire != nil else { return false }
+        self.turns.changed(byBytes: rest.readableBytes - self.untaken.readableBytes)
+        self.untaken = rest
+        if wire.isClosing { self.dropUntaken() }
+        self.settle()
+        guard self.wantsBytes else { return true }
+        self.untaken = ByteBuffer()
+        self.context?.channel.read()
+        return false
+    }
+
+    func dropUntaken() {
+        self.turns.changed(byBytes: -self.untaken.readableBytes)
+        self.untaken = ByteBuffer()
+    }
+
+    // MARK: Events
+
     /// Takes an event of the session. `bytes` is what was given to `receive`, which DATA ranges refer to.
     func handle(_ event: HTTP2Event, in bytes: UnsafeRawBufferPointer) {
         switch event {
@@ -14,9 +79,9 @@ extension ServerConnectionContext {
             // Whatever becomes of the bytes, the connection's window opens again at once: no stream may stop another.
             self.wire?.session.consumeConnection(bytes: range.count)
             guard let call = self.calls[streamID], call.isOpen else { return }
-            let unreserved = call.window.unreservedBytes
+            let unreserved = call.unreservedBytes
             self.wire?.apply(.init(consumeBytes: call.window.received(range.count)), streamID: streamID)
-            self.unreservedBytes += call.window.unreservedBytes - unreserved
+            self.unreservedBytes += call.unreservedBytes - unreserved
             call.machine.receivedData(UnsafeRawBufferPointer(rebasing: bytes[range]))
             self.advance(call)
         case .remoteEnded(let streamID):
@@ -24,6 +89,7 @@ extension ServerConnectionContext {
             call.machine.receivedEnd()
             self.advance(call)
         case .streamClosed(let streamID, _):
+            self.earlyAnswers[streamID] = nil
             guard let call = self.calls.removeValue(forKey: streamID) else { return }
             self.end(call)
             self.callsChanged()
@@ -46,6 +112,7 @@ extension ServerConnectionContext {
     // MARK: Calls
 
     private func receivedHeaders(_ headers: HeaderList, streamID: Int32) {
+        if self.earlyAnswers[streamID] != nil { return }
         if let call = self.calls[streamID] {
             _ = call.machine.receivedHeaders(headers)
             self.advance(call)
@@ -59,6 +126,7 @@ extension ServerConnectionContext {
                 head: head, connection: self, deadline: head.timeout.flatMap { NIODeadline.now().advanced(by: $0) },
                 streamID: streamID, machine: machine)
             self.calls[streamID] = call
+            self.unreservedBytes += call.unreservedBytes
             self.callsChanged()
             self.environment.metrics.callAccepted(previousAttempts: head.previousAttempts)
             if let bound = self.environment.admission.beginCall(of: self.admitted) {
@@ -69,7 +137,7 @@ extension ServerConnectionContext {
             }
         case .refuse(let trailersOnly):
             self.submitResponse(trailersOnly, streamID: streamID, endStream: true)
-            self.wire?.session.resetStream(streamID: streamID, errorCode: .noError)
+            self.noteEarlyAnswer(streamID: streamID)
         case .ignore:
             break
         }
@@ -107,7 +175,7 @@ extension ServerConnectionContext {
             case .reserve(let wireBytes, let heapBytes):
                 self.reserve(call, wireBytes: wireBytes, heapBytes: heapBytes)
             case .message(let bytes, let wasCompressed):
-                guard case .granted(let reservation, _) = call.announced else { break }
+                guard case .granted(let reservation, _, _) = call.announced else { break }
                 call.announced = nil
                 reservation.shrink(toBytes: self.reservedBytes(forHeapBytes: bytes.count))
                 handler.receive(
@@ -118,75 +186,22 @@ extension ServerConnectionContext {
                 self.abort(call, status)
             }
         }
-        if case .granted(let reservation, nil) = call.announced {
+        if case .granted(let reservation, let wireBytes, nil) = call.announced {
             // Begun and not ended: from now on its time counts.
             let now = NIODeadline.now()
-            call.announced = .granted(reservation, since: now)
-            self.armTimer(after: self.environment.limits.messageTimeout, from: now)
+            call.announced = .granted(reservation, wireBytes: wireBytes, since: now)
+            self.armTimer(after: self.environment.limits.slowMessageGrace, from: now)
         }
-    }
-
-    private func reserve(_ call: ServerCallContext, wireBytes: Int, heapBytes: Int) {
-        let mailbox = self.mailbox
-        let streamID = call.streamID
-        let bytes = self.reservedBytes(forHeapBytes: heapBytes)
-        let answer = self.environment.budget.reserve(bytes, owner: self.budgetOwner) { reservation in
-            mailbox.post(.granted(streamID: streamID, reservation))
-        }
-        switch answer {
-        case .granted(let reservation):
-            self.grant(call, reservation, wireBytes: wireBytes)
-        case .waiting(let ticket):
-            call.announced = .waiting(ticket, wireBytes: wireBytes)
-        case .overLimit:
-            self.abort(
-                call,
-                GRPCStatus(
-                    .resourceExhausted,
-                    "a message of \(heapBytes) bytes is over the server's memory budget of "
-                        + "\(self.environment.budget.limitBytes)"))
-        }
-    }
-
-    /// What is reserved for a message of that size. A message that fits into the whole budget is never too large because of
-    /// what will be made of it.
-    private func reservedBytes(forHeapBytes bytes: Int) -> Int {
-        max(bytes, min(bytes * self.environment.limits.reservedBytesPerByte, self.environment.budget.limitBytes))
-    }
-
-    private func grant(_ call: ServerCallContext, _ reservation: MessageReservation, wireBytes: Int) {
-        call.announced = .granted(reservation, since: nil)
-        call.machine.reservationGranted()
-        let unreserved = call.window.unreservedBytes
-        self.wire?.apply(call.window.granted(wireBytes + MessageFraming.prefixBytes), streamID: call.streamID)
-        self.unreservedBytes += call.window.unreservedBytes - unreserved
-    }
-
-    /// Takes a reservation that had to wait.
-    func granted(_ reservation: MessageReservation, streamID: Int32) {
-        // Dropping the reservation gives it back.
-        guard let call = self.calls[streamID], case .waiting(_, let wireBytes) = call.announced else { return }
-        self.grant(call, reservation, wireBytes: wireBytes)
-        self.advance(call)
     }
 
     /// The stream is gone: frees what the call holds, and tells its handler if that still waits.
     func end(_ call: ServerCallContext) {
         self.environment.admission.endCall(of: self.admitted)
-        self.forgetAnnounced(call)
+        self.releaseMemory(of: call)
         let wasOpen = call.machine.streamClosed() == .cancelled
         if wasOpen { self.environment.metrics.callEnded(nil) }
         guard let handler = call.handler else { return }
         call.handler = nil
         if wasOpen { handler.cancelled(call: call) }
-    }
-
-    /// Gives back what the announced message has, or waits for.
-    func forgetAnnounced(_ call: ServerCallContext) {
-        if case .waiting(let ticket, _) = call.announced { self.environment.budget.cancel(ticket) }
-        call.announced = nil
-        // The machine keeps nothing of a call that is over.
-        self.unreservedBytes -= call.window.unreservedBytes
-        call.window = InboundWindow()
     }
 }

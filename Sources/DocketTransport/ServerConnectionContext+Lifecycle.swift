@@ -14,6 +14,8 @@ extension ServerConnectionContext {
                 if let call = self.calls[streamID], call.isOpen { self.perform(command, on: call) }
             case .granted(let streamID, let reservation):
                 self.granted(reservation, streamID: streamID)
+            case .letGo:
+                self.letGoOfHalf()
             case .shutDown:
                 self.beginShutdown()
             case .close:
@@ -48,14 +50,13 @@ extension ServerConnectionContext {
         for call in Array(self.calls.values) where call.isOpen {
             if self.isDue(call.deadline, now) {
                 self.abort(call, GRPCStatus(.deadlineExceeded, "the deadline passed before the call was done"))
-            } else if case .granted(_, let since?) = call.announced,
-                self.isDue(since.advanced(by: limits.messageTimeout), now)
-            {
-                self.environment.metrics.messageTimedOut()
-                self.abort(
-                    call,
-                    GRPCStatus(.deadlineExceeded, "a message did not arrive whole within \(limits.messageTimeout)"))
+            } else {
+                self.checkPace(of: call, now)
             }
+        }
+        for (streamID, deadline) in self.earlyAnswers where self.isDue(deadline, now) {
+            self.earlyAnswers[streamID] = nil
+            self.wire?.session.resetStream(streamID: streamID, errorCode: .noError)
         }
         self.settle()
     }
@@ -137,9 +138,9 @@ extension ServerConnectionContext {
     }
 
     func announceShutdown(_ session: HTTP2Session) {
-        session.sendShutdownNotice()
-        session.ping(payload: Self.lastCallPing)
-        self.drainDeadline = NIODeadline.now().advanced(by: .seconds(1))
+        session.sendShutdownNotice(pingPayload: Self.lastCallPing)
+        // For a client that doesn't answer the PING: calls on its way might be lost.
+        self.drainDeadline = NIODeadline.now().advanced(by: .seconds(5))
         if let deadline = self.drainDeadline { self.timer.arm(at: deadline) }
     }
 
@@ -148,5 +149,6 @@ extension ServerConnectionContext {
         guard self.phase == .draining, let session = self.wire?.session else { return }
         self.phase = .goingAway
         session.goAway(lastStreamID: session.lastProcessedStreamID, errorCode: .noError, debug: [])
+        for call in Array(self.calls.values) { call.handler?.draining(call: call) }
     }
 }

@@ -9,14 +9,14 @@ extension ServerConnectionContext {
     /// Ends a call as its handler wants it.
     func finish(_ call: ServerCallContext, status: GRPCStatus, metadata: HeaderList) {
         call.handler = nil
-        self.forgetAnnounced(call)
+        self.releaseMemory(of: call)
         if call.machine.isOpen { self.environment.metrics.callEnded(status.code) }
         self.send(call.machine.finish(status, metadata: metadata), on: call)
     }
 
     /// Ends a call over its handler's head.
     func abort(_ call: ServerCallContext, _ status: GRPCStatus) {
-        self.forgetAnnounced(call)
+        self.releaseMemory(of: call)
         let handler = call.handler
         call.handler = nil
         if call.machine.isOpen { self.environment.metrics.callEnded(status.code) }
@@ -38,10 +38,10 @@ extension ServerConnectionContext {
             self.attempt { session throws(HTTP2Error) in
                 try session.sendTrailers(streamID: call.streamID, trailers)
             }
-            self.noteEarlyAnswer(call)
+            if !call.machine.remoteHasEnded { self.noteEarlyAnswer(streamID: call.streamID) }
         case .trailersOnly(let headers):
             self.submitResponse(headers, streamID: call.streamID, endStream: true)
-            self.noteEarlyAnswer(call)
+            if !call.machine.remoteHasEnded { self.noteEarlyAnswer(streamID: call.streamID) }
         case .drop:
             break
         case .misuse(let misuse):
@@ -49,6 +49,9 @@ extension ServerConnectionContext {
                 "a handler broke the order of its call: \(misuse)", metadata: ["path": "\(call.head.path)"])
         }
     }
+
+    /// How many streams are kept for the sake of their answer.
+    private static let maxEarlyAnswers = 100
 
     func submitResponse(_ headers: HeaderList, streamID: Int32, endStream: Bool) {
         self.attempt { session throws(HTTP2Error) in
@@ -58,35 +61,34 @@ extension ServerConnectionContext {
 
     private func sendData(_ frame: [UInt8], on call: ServerCallContext) {
         call.queuedBytes += frame.count
-        guard self.hasRoom(for: frame.count) else {
-            self.environment.metrics.unreadReset()
-            self.environment.logger.debug(
-                "the peer doesn't read: a call is reset",
-                metadata: ["peer": "\(self.peer)", "path": "\(call.head.path)"])
-            // Frees what the stream has queued; the handler learns it by `streamClosed`.
-            self.wire?.session.resetStream(streamID: call.streamID, errorCode: .enhanceYourCalm)
-            return
+        let queued = self.wire?.session.outboundQueuedBytes ?? 0
+        guard queued + frame.count <= self.environment.limits.maxQueuedOutboundBytes else {
+            return self.resetUnread(call)
         }
         self.attempt { session throws(HTTP2Error) in try session.sendData(streamID: call.streamID, frame) }
     }
 
-    /// Whether the peer has left little enough unread. Counts exactly only when the upper bounds say it is too much.
-    private func hasRoom(for bytes: Int) -> Bool {
-        let limit = self.environment.limits.maxQueuedOutboundBytes
-        self.queuedOutboundBytes += bytes
-        guard self.queuedOutboundBytes > limit, let session = self.wire?.session else { return true }
-        self.queuedOutboundBytes = bytes
-        for call in self.calls.values {
-            self.queuedOutboundBytes += session.outboundQueuedBytes(streamID: call.streamID)
-        }
-        return self.queuedOutboundBytes <= limit
+    /// The peer has left too much unread. Frees what the stream has queued; the handler learns it by `streamClosed`.
+    func resetUnread(_ call: ServerCallContext) {
+        self.environment.metrics.unreadReset()
+        self.environment.logger.debug(
+            "the peer doesn't read: a call is reset",
+            metadata: ["peer": "\(self.peer)", "path": "\(call.head.path)"])
+        self.wire?.session.resetStream(streamID: call.streamID, errorCode: .enhanceYourCalm)
     }
 
-    /// The call is answered before the client has ended it: once the answer is out, the client is told to stop (gRPC
-    /// `PROTOCOL-HTTP2.md`, "Early Server Closure"). The session waits with the reset until then.
-    private func noteEarlyAnswer(_ call: ServerCallContext) {
-        guard !call.machine.remoteHasEnded else { return }
-        self.wire?.session.resetStream(streamID: call.streamID, errorCode: .noError)
+    /// The call is answered before the client has ended it: the client is told to stop (gRPC `PROTOCOL-HTTP2.md`, "Early Server
+    /// Closure"), but not at once. Clients stop of themselves when they have read the answer, and a proxy that gets the reset
+    /// together with the answer may drop the answer.
+    func noteEarlyAnswer(streamID: Int32) {
+        // Streams that are kept count among those that the client may open.
+        guard self.earlyAnswers.count < Self.maxEarlyAnswers else {
+            self.wire?.session.resetStream(streamID: streamID, errorCode: .noError)
+            return
+        }
+        let deadline = NIODeadline.now() + .seconds(1)
+        self.earlyAnswers[streamID] = deadline
+        self.timer.arm(at: deadline)
     }
 
     private func attempt(_ body: (HTTP2Session) throws(HTTP2Error) -> Void) {

@@ -60,16 +60,22 @@ package final class ServerConnectionContext {
     var handshakeDeadline: NIODeadline?
     var drainDeadline: NIODeadline?
     var stalledSince: NIODeadline?
-    /// What all calls hold without a reservation, in bytes, and how much of that the budget knows of.
+    /// When calls are reset that were answered before their client had ended them.
+    var earlyAnswers: [Int32: NIODeadline] = [:]
+    /// What all calls hold without a reservation but for answers that wait to be read, in bytes; and what the budget knows of,
+    /// those answers included.
     var unreservedBytes = 0
-    private var countedUnreservedBytes = 0
+    var countedUnreservedBytes = 0
     /// From the moment that HTTP/2 begins.
     var life: ConnectionLife?
     /// The client pings more often than it may: the connection closes when the burst of reads is over.
     var isPingedTooOften = false
-    /// What all calls have queued, at most, in bytes.
-    var queuedOutboundBytes = 0
-    private var context: ChannelHandlerContext?
+    private(set) var context: ChannelHandlerContext?
+    /// What has come and not been taken yet.
+    var untaken = ByteBuffer()
+    let turns: LoopTurns
+    /// How much is taken between two looks at the clock, in bytes: the less, the dearer the last was.
+    var sliceBytes = 2_048
 
     init(
         environment: ServerEnvironment, eventLoop: any EventLoop, peer: String, admitted: Admission.Peer,
@@ -80,6 +86,7 @@ package final class ServerConnectionContext {
         self.peer = peer
         self.admitted = admitted
         self.loopStorage = loopStorage
+        self.turns = loopStorage.object(LoopTurns.self, make: { LoopTurns(eventLoop: eventLoop) })
         self.mailbox = mailbox
         self.budgetOwner = environment.budget.makeOwner()
         self.timer = LoopTimer(eventLoop: eventLoop)
@@ -88,11 +95,14 @@ package final class ServerConnectionContext {
     /// Ends whatever ran on the loop: settles what it left behind and writes, once.
     func settle() {
         guard let wire = self.wire else { return }
-        self.countUnreserved()
-        self.countRefusedHeaders()
-        wire.flush(
-            settle: { wire.session.drainEvents { self.handle($0, in: UnsafeRawBufferPointer(start: nil, count: 0)) } },
-            later: { [weak self] in self?.settle() })
+        self.countRefusals()
+        repeat {
+            wire.flush(
+                settle: {
+                    wire.session.drainEvents { self.handle($0, in: UnsafeRawBufferPointer(start: nil, count: 0)) }
+                },
+                later: { [weak self] in self?.settle() })
+        } while self.countUnreserved()
         if wire.isWritable {
             self.stalledSince = nil
         } else if self.stalledSince == nil {
@@ -100,6 +110,14 @@ package final class ServerConnectionContext {
             self.armTimer(after: self.environment.limits.writeStallTimeout, from: .now())
         }
         self.closeIfDone(wire)
+        // Nobody gets an answer any more, though the peer may take a moment to close its side.
+        if wire.isClosing { self.endCalls() }
+    }
+
+    private func endCalls() {
+        let calls = self.calls
+        self.calls = [:]
+        for call in calls.values { self.end(call) }
     }
 
     private func closeIfDone(_ wire: SessionWire) {
@@ -109,30 +127,9 @@ package final class ServerConnectionContext {
         if sessionIsOver || drainIsOver { wire.closeAfterWrites() }
     }
 
-    /// Tells the budget what is held without a reservation, once for whatever has come; calls that it has no room for are
-    /// refused, the youngest first.
-    private func countUnreserved() {
-        while self.unreservedBytes != self.countedUnreservedBytes {
-            let more = self.unreservedBytes - self.countedUnreservedBytes
-            if self.environment.budget.hold(unreservedBytes: more) {
-                self.countedUnreservedBytes = self.unreservedBytes
-                return
-            }
-            let holders = self.calls.values.filter { $0.isOpen && $0.window.unreservedBytes > 0 }
-            guard let youngest = holders.max(by: { $0.streamID < $1.streamID }) else { return }
-            self.environment.metrics.unreservedRefused()
-            self.abort(
-                youngest,
-                GRPCStatus(
-                    .resourceExhausted,
-                    "too many messages have begun that the server has no memory for; send it again later",
-                    retryPushbackMilliseconds: 250))
-        }
-    }
-
-    private func countRefusedHeaders() {
-        guard let refused = self.wire?.session.takeRefusedHeaderLists(), refused > 0 else { return }
-        self.environment.metrics.headersRefused(refused)
+    private func countRefusals() {
+        guard let refusals = self.wire?.session.takeRefusals(), refusals != .none else { return }
+        self.environment.metrics.refused(refusals)
     }
 
     func armTimer(after duration: Duration, from start: NIODeadline) {
@@ -160,7 +157,7 @@ extension ServerConnectionContext: ConnectionCore {
         configuration.connectionWindowBytes = limits.connectionWindowBytes
         do {
             let session = try HTTP2Session(role: .server, configuration: configuration)
-            self.wire = SessionWire(session: session, context: context)
+            self.wire = SessionWire(session: session, context: context, lingers: true)
             self.life = ConnectionLife(limits: limits.life, now: .now(), jitter: .random(in: -1...1))
             self.armForLife()
             if self.phase == .draining { self.announceShutdown(session) }
@@ -171,23 +168,18 @@ extension ServerConnectionContext: ConnectionCore {
         }
     }
 
+    var wantsBytes: Bool { self.untaken.readableBytes == 0 }
+
     func received(_ buffer: ByteBuffer) {
         guard let wire = self.wire, !wire.isClosing else { return }
-        self.life?.heard(at: .now())
-        buffer.withUnsafeReadableBytes { bytes in
-            do {
-                try wire.session.receive(bytes) { event in self.handle(event, in: bytes) }
-            } catch {
-                self.environment.metrics.connectionFaulted(ConnectionFault(error))
-                self.environment.logger.debug("connection fault: \(error)", metadata: ["peer": "\(self.peer)"])
-                wire.flushAndClose()
-            }
-        }
+        let now = NIODeadline.now()
+        self.life?.heard(at: now)
+        var rest = buffer
+        if self.wantsBytes { self.take(&rest, until: self.turns.hasRoom ? now + LoopTurns.turn : .distantFuture) }
+        self.leave(rest)
     }
 
-    func burstEnded() {
-        if self.isPingedTooOften { self.wire?.flushAndClose() } else { self.settle() }
-    }
+    func burstEnded() { self.settle() }
 
     func writabilityChanged() { self.settle() }
 
@@ -200,15 +192,18 @@ extension ServerConnectionContext: ConnectionCore {
         guard self.phase != .closed else { return }
         self.phase = .closed
         self.environment.metrics.connectionClosed()
-        self.countRefusedHeaders()
+        self.countRefusals()
+        if let fault = self.wire?.fault {
+            self.environment.metrics.connectionFaulted(ConnectionFault(fault))
+            self.environment.logger.debug("connection fault: \(fault)", metadata: ["peer": "\(self.peer)"])
+        }
         self.wire = nil
         self.context = nil
+        self.dropUntaken()
         self.timer.stop()
         self.mailbox.close()
-        let calls = self.calls
-        self.calls = [:]
-        for call in calls.values { self.end(call) }
-        _ = self.environment.budget.hold(unreservedBytes: -self.countedUnreservedBytes)
+        self.endCalls()
+        self.forgetUnreserved()
     }
 
     func closeNow() {

@@ -1,4 +1,5 @@
 import DocketGRPC
+import DocketHTTP2
 import Metrics
 
 /// What a server counts. The handles are made once; counting is an atomic addition.
@@ -18,8 +19,12 @@ struct ServerMetrics: Sendable {
     private let callRefusals = Self.byBound("docket_rpc_call_refusals_total")
     /// Requests whose header list was over the limit.
     private let headerRefusals = Counter(label: "docket_rpc_header_refusals_total")
+    /// Streams beyond what a connection may have open.
+    private let streamRefusals = Counter(label: "docket_rpc_stream_refusals_total")
     /// Messages that had begun and did not arrive whole in time.
     private let messageTimeouts = Counter(label: "docket_rpc_message_timeouts_total")
+    /// Messages that came too slowly while others waited for memory.
+    private let slowMessages = Counter(label: "docket_rpc_slow_messages_total")
     /// Connections that the server has ended of itself, by the reason.
     private let connectionEnds = Dictionary(
         uniqueKeysWithValues: ["keepalive", "grace", "too_many_pings", "handshake", "unread"].map {
@@ -54,7 +59,12 @@ struct ServerMetrics: Sendable {
 
     func callRefused(_ bound: Admission.Bound) { self.callRefusals[bound]?.increment() }
 
-    func headersRefused(_ count: Int) { self.headerRefusals.increment(by: count) }
+    func refused(_ refusals: HTTP2Refusals) {
+        self.headerRefusals.increment(by: refusals.headerLists)
+        self.streamRefusals.increment(by: refusals.streams)
+    }
+
+    func slowMessageEnded() { self.slowMessages.increment() }
 
     func messageTimedOut() { self.messageTimeouts.increment() }
 

@@ -16,10 +16,19 @@ final class SessionWire {
     /// How often one flush goes round.
     private static let maxRounds = 8
     private(set) var isClosing = false
+    /// Why the session can't go on: the first reason that it gave, on either way.
+    private(set) var fault: (any Error)?
 
-    init(session: HTTP2Session, context: ChannelHandlerContext) {
+    /// How long a peer that is told the end may still send: it hasn't heard of it yet.
+    private static let lingerTime = TimeAmount.seconds(1)
+    private let lingers: Bool
+
+    /// - Parameter lingers: whether ``closeAfterWrites()`` waits for the peer to close, too. What comes from it once the socket is
+    ///   closed would be answered by a RST, which costs the peer what it hasn't read yet (RFC 9112 section 9.6).
+    init(session: HTTP2Session, context: ChannelHandlerContext, lingers: Bool = false) {
         self.session = session
         self.context = context
+        self.lingers = lingers
     }
 
     /// Whether the peer reads what it is sent.
@@ -48,7 +57,10 @@ final class SessionWire {
     }
 
     /// Writes what the session still has to say, and closes behind it.
-    func flushAndClose() {
+    ///
+    /// - Parameter fault: why the session can't go on, if it can't.
+    func flushAndClose(fault: (any Error)? = nil) {
+        self.fault = self.fault ?? fault
         self.writeOnce()
         self.closeAfterWrites()
     }
@@ -61,6 +73,7 @@ final class SessionWire {
             try self.session.output { bytes in _ = buffer.writeBytes(bytes) }
         } catch {
             // The session is beyond use. What it still gave, a GOAWAY that says why, is written.
+            self.fault = self.fault ?? error
             isOver = true
         }
         if buffer.readableBytes > 0 {
@@ -78,7 +91,8 @@ final class SessionWire {
         }
     }
 
-    /// Closes when everything written so far has reached the socket.
+    /// Closes when everything written so far has reached the socket; with lingering, first this side only. What still comes is the
+    /// caller's to drop.
     func closeAfterWrites() {
         guard !self.isClosing else { return }
         self.isClosing = true
@@ -86,7 +100,9 @@ final class SessionWire {
         // An empty write completes behind all the others. A close would drop what the socket hasn't taken yet.
         context.writeAndFlush(NIOAny(context.channel.allocator.buffer(capacity: 0))).assumeIsolated().whenComplete {
             _ in
-            context.close(promise: nil)
+            guard self.lingers else { return context.close(promise: nil) }
+            context.close(mode: .output, promise: nil)
+            context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingerTime) { context.close(promise: nil) }
         }
     }
 

@@ -1,3 +1,5 @@
+import NIOCore
+
 /// The bounds of one server connection. Every one is a limit on what a peer can cost.
 package struct ServerConnectionLimits: Sendable, Hashable {
     /// How many calls may be open at once on a connection (SETTINGS_MAX_CONCURRENT_STREAMS).
@@ -17,6 +19,8 @@ package struct ServerConnectionLimits: Sendable, Hashable {
     package var handshakeTimeout = Duration.seconds(10)
     /// How long a message may take from its reservation to its last byte.
     package var messageTimeout = Duration.seconds(30)
+    /// How long a message may come slowly while others wait for memory; see ``dueBytes(after:)``.
+    package var slowMessageGrace = Duration.seconds(1)
     /// How long a peer may leave a full socket unread.
     package var writeStallTimeout = Duration.seconds(30)
     /// How many connections and calls there are at once.
@@ -26,6 +30,16 @@ package struct ServerConnectionLimits: Sendable, Hashable {
 
     /// The documented defaults.
     package init() {}
+
+    /// What must have come of a message, in bytes, so long after it may, while others wait for memory: the pace that the longest
+    /// message needs to be whole within ``messageTimeout``.
+    func dueBytes(after time: TimeAmount) -> Int {
+        let late = time - TimeAmount(self.slowMessageGrace)
+        guard late >= .zero else { return -1 }
+        return Int(
+            Double(self.maxMessageBytes) * Double(late.nanoseconds)
+                / Double(TimeAmount(self.messageTimeout).nanoseconds))
+    }
 
     /// Checks every bound, against the budget as well.
     package func validate(budgetBytes: Int) throws(TransportError) {
@@ -43,6 +57,7 @@ package struct ServerConnectionLimits: Sendable, Hashable {
         try check("maxQueuedOutboundBytes", self.maxQueuedOutboundBytes, 65_536...(1 << 30))
         for (name, value) in [
             ("handshakeTimeout", self.handshakeTimeout), ("messageTimeout", self.messageTimeout),
+            ("slowMessageGrace", self.slowMessageGrace),
             ("writeStallTimeout", self.writeStallTimeout),
             ("life.keepaliveInterval", self.life.keepaliveInterval ?? .seconds(1)),
             ("life.keepaliveTimeout", self.life.keepaliveTimeout), ("life.minPingInterval", self.life.minPingInterval),

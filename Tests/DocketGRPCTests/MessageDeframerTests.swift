@@ -48,6 +48,24 @@ struct MessageDeframerTests {
         #expect(buffer == framed(message))
     }
 
+    @Test("a lowered limit holds, a raised one doesn't")
+    func loweredLimit() {
+        for (limit, longest) in [(10, 10), (1_000, 100)] {
+            var deframer = MessageDeframer(maxMessageBytes: 100)
+            deframer.limitMessages(toBytes: limit)
+            deframer.receive(framed(pattern(longest + 1)))
+            guard case .fail(let status)? = deframer.next() else {
+                Issue.record("\(longest + 1) bytes must be refused")
+                continue
+            }
+            #expect(status.code == .resourceExhausted && status.message.contains("exceeds \(longest) bytes"))
+            deframer = MessageDeframer(maxMessageBytes: 100)
+            deframer.limitMessages(toBytes: limit)
+            deframer.receive(framed(pattern(longest)))
+            #expect(deframer.next() == .reserve(wireBytes: longest, heapBytes: longest))
+        }
+    }
+
     @Test("messages come out whole wherever the stream is split in two", arguments: [false, true])
     func everySplit(grantsLate: Bool) {
         for split in 0...self.wire.count {

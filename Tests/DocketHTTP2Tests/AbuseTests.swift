@@ -202,11 +202,15 @@ struct AbuseTests {
     }
 
     @Test(
-        "control frames without end, though their answers are read, end the connection",
-        arguments: [("SETTINGS", Raw.settings()), ("WINDOW_UPDATE", Raw.frame(8, Raw.big(1)))])
-    func controlFlood(name: String, frame: [UInt8]) throws {
+        "frames without use, though their answers are read, end the connection",
+        arguments: [
+            ("SETTINGS", Raw.settings()), ("WINDOW_UPDATE", Raw.frame(8, Raw.big(1))),
+            ("GOAWAY", Raw.frame(7, Raw.big(0) + Raw.big(0))), ("an unknown type", Raw.frame(10, [1, 2, 3])),
+            ("the last type", Raw.frame(255)), ("DATA of padding", Raw.padded(stream: 1, [], padding: 50)),
+        ])
+    func flood(name: String, frame: [UInt8]) throws {
         let server = try Endpoint(.server) { $0.maxUnproductiveFrames = 100 }
-        var error = Self.feed(server, Raw.clientStart)
+        var error = Self.feed(server, Raw.clientStart + Raw.headers(stream: 1, Heads.request))
         var count = 0
         while error == nil, count < 1_000 {
             error = Self.feed(server, frame)
@@ -216,16 +220,68 @@ struct AbuseTests {
         #expect((100...110).contains(count))
     }
 
-    @Test("WINDOW_UPDATE frames that answer what was sent are borne, two for each DATA frame")
+    @Test("requests whose calls the peer breaks, so that they are reset, end the connection (CVE-2025-8671)")
+    func madeYouReset() throws {
+        let server = try Endpoint(.server) { $0.maxUnproductiveFrames = 100 }
+        var error = Self.feed(server, Raw.clientStart)
+        var count: UInt32 = 0
+        while error == nil, count < 1_000 {
+            let stream = 2 * count + 1
+            let overflow = Raw.frame(8, stream: stream, Raw.big(0x7fff_ffff))
+            error = Self.feed(server, Raw.headers(stream: stream, Heads.request) + overflow)
+            count += 1
+        }
+        #expect(error?.code == .protocolViolation(.enhanceYourCalm))
+        #expect(count < 120)
+    }
+
+    @Test(
+        "a block that stands for far more than the limit is refused as others are, its neighbours live, and a few end it"
+    )
+    func bomb() throws {
+        let server = try Endpoint(.server) {
+            $0.maxHeaderListBytes = 2_000
+            $0.maxUnproductiveFrames = 300
+        }
+        var head = Heads.request
+        for _ in 0..<100 { head.append("x", String(repeating: "v", count: 100)) }
+        #expect(Self.feed(server, Raw.clientStart) == nil)
+        try server.receive(Raw.headers(stream: 1, head) + Raw.headers(stream: 3, Heads.request))
+        let resets = Raw.parse(try server.output()).filter { $0.type == 3 }
+        #expect(resets.map(\.stream) == [1])
+        #expect(resets.map(\.payload) == [Raw.big(0xb)])
+        #expect(server.notes(of: 1) == [] && server.notes(of: 3) == [.headers(3, Heads.request)])
+        #expect(server.session.takeRefusals().headerLists == 1 && server.session.takeRefusals() == .none)
+        var errors: [HTTP2Error?] = []
+        for stream in [5, 7, 9] { errors.append(Self.feed(server, Raw.headers(stream: UInt32(stream), head))) }
+        #expect(errors.last??.code == .protocolViolation(.enhanceYourCalm))
+    }
+
+    @Test("streams beyond what is allowed are refused, and counted")
+    func streamsBeyond() throws {
+        let server = try Endpoint(.server) { $0.maxConcurrentStreams = 2 }
+        // The client hasn't acknowledged the limit yet: it may not know of it.
+        try server.receive(Raw.clientStart + [1, 3, 5, 7].flatMap { Raw.headers(stream: $0, Heads.request) })
+        let resets = Raw.parse(try server.output()).filter { $0.type == 3 }
+        #expect(resets.map(\.stream) == [5, 7] && resets.allSatisfy { $0.payload == Raw.big(0x7) })
+        let refusals = server.session.takeRefusals()
+        #expect(refusals.streams == 2 && refusals.headerLists == 0)
+        #expect(server.session.takeRefusals() == .none)
+    }
+
+    @Test("WINDOW_UPDATE frames that answer what was sent are borne, ten for each DATA frame")
     func windowUpdates() throws {
         let server = try Endpoint(.server) { $0.maxUnproductiveFrames = 10 }
         #expect(Self.feed(server, Raw.clientStart + Raw.headers(stream: 1, Heads.request)) == nil)
         try server.session.submitResponse(streamID: 1, headers: Heads.response, endStream: false)
+        let updates = Raw.frame(8, Raw.big(1)) + Raw.frame(8, stream: 1, Raw.big(1))
         for _ in 0..<50 {
             try server.session.sendData(streamID: 1, [1])
-            let update = Raw.frame(8, Raw.big(1)) + Raw.frame(8, stream: 1, Raw.big(1))
-            #expect(Self.feed(server, []) == nil && Self.feed(server, update) == nil)
+            #expect(Self.feed(server, []) == nil)
+            for _ in 0..<5 { #expect(Self.feed(server, updates) == nil) }
         }
+        for _ in 0..<5 { #expect(Self.feed(server, updates) == nil) }
+        #expect(Self.feed(server, updates)?.code == .protocolViolation(.enhanceYourCalm))
     }
 
     @Test("malformed requests, each answered with a reset, end the connection in the end")

@@ -4,6 +4,15 @@ import Testing
 
 @Suite("The connection")
 struct ConnectionTests {
+    @Test("the PING of a graceful end is written behind its GOAWAY")
+    func pingBehindNotice() throws {
+        let server = try Endpoint(.server)
+        try server.receive(Raw.clientStart)
+        _ = try server.output()
+        server.session.sendShutdownNotice(pingPayload: 7)
+        #expect(Raw.parse(try server.output()).map(\.type) == [7, 6])
+    }
+
     @Test("a graceful end has two steps: streams on their way are still taken, later ones are not")
     func twoStepGoAway() throws {
         let wire = try Wire()

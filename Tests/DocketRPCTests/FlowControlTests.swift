@@ -24,7 +24,7 @@ struct FlowControlTests {
             for _ in 0..<4 { clients.append(try await test.connect()) }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for client in clients {
-                    for _ in 0..<16 {
+                    for _ in 0..<12 {
                         group.addTask {
                             let stream = client.openStream(TestServer.count)
                             for _ in 0..<4 { try await stream.send([UInt8](repeating: 1, count: size)) }
@@ -41,12 +41,14 @@ struct FlowControlTests {
         }
     }
 
-    @Test("while handlers keep the whole budget, further messages wait; they come when it is given back")
+    @Test(
+        "while handlers keep a client's share of the budget, further messages of its wait; they come when it is given back"
+    )
     func waitsForBudget() async throws {
         let size = 100_000
         try await TestServer.run(
-            // Room for two, and for the beginning of the third.
-            budgetBytes: 5 * size / 2,
+            // Half of three quarters for one client: room for two, and for the beginning of the third.
+            budgetBytes: 6 * size,
             adjust: {
                 $0.limits.maxMessageBytes = size
                 $0.limits.streamWindowBytes = 1_024
@@ -74,33 +76,56 @@ struct FlowControlTests {
         }
     }
 
-    @Test("half-sent messages hold their reservation until their deadline, then others get through")
+    @Test("half-sent messages hold their reservation for a moment when others wait, then the others get through")
     func halfMessages() async throws {
+        let size = 100_000
+        try await TestServer.run(
+            budgetBytes: 8 * size / 3,
+            adjust: {
+                $0.limits.maxMessageBytes = size
+                // Long enough that a busy machine sees all fifty wait before the first is ended.
+                $0.limits.slowMessageGrace = .seconds(3)
+            }
+        ) { test in
+            let greedy = try await test.connect()
+            let modest = try await test.connect()
+            let streams = (0..<50).map { _ in greedy.openStream(TestServer.hold) }
+            for stream in streams { stream.reference.sendFrame(Self.half(of: size)) }
+            await until { test.budget.reservedBytes == size && test.budget.waitingCount == 49 }
+
+            #expect(try await modest.unary(TestServer.echo, [7]) == [7])
+            let status = await #expect(throws: GRPCStatus.self) { for try await _ in streams[0].messages {} }
+            #expect(status?.code == .resourceExhausted && status?.retryPushbackMilliseconds == 1_000)
+            await greedy.close()
+            await until { test.budget.availableBytes == test.budget.limitBytes }
+            await modest.close()
+        }
+    }
+
+    @Test("a half-sent message that nobody waits for has until its deadline")
+    func halfMessage() async throws {
         let size = 100_000
         try await TestServer.run(
             budgetBytes: 2 * size,
             adjust: {
                 $0.limits.maxMessageBytes = size
-                // Long enough that a busy machine sees all fifty wait before the first two give up.
-                $0.limits.messageTimeout = .seconds(3)
+                $0.limits.messageTimeout = .milliseconds(300)
+                $0.limits.slowMessageGrace = .milliseconds(10)
             }
         ) { test in
-            let greedy = try await test.connect()
-            let modest = try await test.connect()
-            // A prefix that announces the whole message, and ten bytes of it.
-            var half = MessageFraming.frame([UInt8](repeating: 1, count: size))
-            half.removeLast(size - 10)
-            let streams = (0..<50).map { _ in greedy.openStream(TestServer.hold) }
-            for stream in streams { stream.reference.sendFrame(half) }
-            await until { test.budget.reservedBytes == 2 * size && test.budget.waitingCount == 48 }
-
-            #expect(try await modest.unary(TestServer.echo, [7]) == [7])
-            let status = await #expect(throws: GRPCStatus.self) { for try await _ in streams[0].messages {} }
+            let client = try await test.connect()
+            let stream = client.openStream(TestServer.hold)
+            stream.reference.sendFrame(Self.half(of: size))
+            let status = await #expect(throws: GRPCStatus.self) { for try await _ in stream.messages {} }
             #expect(status?.code == .deadlineExceeded)
-            await greedy.close()
             await until { test.budget.availableBytes == test.budget.limitBytes }
-            await modest.close()
+            await client.close()
         }
+    }
+
+    /// A prefix that announces a whole message, and ten bytes of it.
+    private static func half(of size: Int) -> [UInt8] {
+        Array(MessageFraming.frame([UInt8](repeating: 1, count: size)).prefix(MessageFraming.prefixBytes + 10))
     }
 
     @Test("a greedy connection with fifty messages waiting lets each of ten modest ones have its turn")
@@ -148,16 +173,15 @@ struct FlowControlTests {
     func deadWaiters() async throws {
         let size = 100_000
         try await TestServer.run(
-            budgetBytes: 2 * size,
+            budgetBytes: 4 * size,
             adjust: {
                 $0.limits.maxMessageBytes = size
                 $0.limits.streamWindowBytes = 1_024
             }
         ) { test in
-            let keeper = try await test.connect()
+            let keepers = [try await test.connect(), try await test.connect()]
             let message = [UInt8](repeating: 9, count: size)
-            let kept = (0..<2).map { _ in keeper.openStream(TestServer.hold) }
-            for stream in kept { try await stream.send(message) }
+            for keeper in keepers { try await keeper.openStream(TestServer.hold).send(message) }
             var held = [await test.probe.nextHeld(), await test.probe.nextHeld()]
 
             let waiter = try await test.connect()
@@ -172,7 +196,7 @@ struct FlowControlTests {
             #expect(test.budget.reservedBytes == 2 * size)
             held.removeAll()
             await until { test.budget.availableBytes == test.budget.limitBytes }
-            await keeper.close()
+            for keeper in keepers { await keeper.close() }
         }
     }
 
@@ -180,7 +204,8 @@ struct FlowControlTests {
     func senderWaits() async throws {
         let size = 50_000
         try await TestServer.run(
-            budgetBytes: 2 * size,
+            // Half of three quarters for one client.
+            budgetBytes: 6 * size,
             adjust: {
                 $0.limits.maxMessageBytes = size
                 $0.limits.streamWindowBytes = 1_024

@@ -17,8 +17,8 @@ struct InboundWindowTests {
         var window = InboundWindow()
         #expect(window.received(10) == 0)
         #expect(window.granted(1_000) == .init(consumeBytes: 10, raiseToBytes: 990))
-        #expect(window.received(400) == 400)
-        #expect(window.received(590) == 590)
+        #expect(window.received(400) == 400 && window.missingBytes == 590)
+        #expect(window.received(590) == 590 && window.missingBytes == 0)
         #expect(window.received(7) == 0, "the next message has no grant yet")
     }
 

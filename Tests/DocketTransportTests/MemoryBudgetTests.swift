@@ -6,6 +6,15 @@ import Testing
 
 /// What a test has been granted, by the order of the grants.
 private final class Grants: Sendable {
+    /// How often something has happened.
+    final class Count: Sendable {
+        private let count = Mutex(0)
+
+        var value: Int { self.count.withLock { $0 } }
+
+        func add() { self.count.withLock { $0 += 1 } }
+    }
+
     private let state = Mutex<[(name: Int, reservation: MessageReservation)]>([])
 
     var names: [Int] { self.state.withLock { $0.map(\.name) } }
@@ -43,9 +52,15 @@ struct MemoryBudgetTests {
         }
     }
 
+    private func hold(
+        _ budget: MemoryBudget, _ bytes: Int, _ owner: MemoryBudget.Owner, _ told: Grants.Count = Grants.Count()
+    ) -> Bool {
+        budget.hold(unreservedBytes: bytes, owner: owner, letGo: { told.add() })
+    }
+
     @Test("what fits is granted at once, and comes back by release, by shrinking and by dropping")
     func grantAndReturn() {
-        let budget = MemoryBudget(limitBytes: 100)
+        let budget = MemoryBudget(limitBytes: 100, unreservedLimitBytes: 0)
         let owner = budget.makeOwner()
         guard case .granted(let first) = budget.reserve(60, owner: owner, granted: { _ in }) else {
             Issue.record("60 of 100 bytes must be granted")
@@ -69,39 +84,66 @@ struct MemoryBudgetTests {
 
     @Test("what turns out larger than reserved is taken all the same, and others wait until that is made up for")
     func resizing() {
-        let budget = MemoryBudget(limitBytes: 100)
-        let (owner, grants) = (budget.makeOwner(), Grants())
-        guard case .granted(let first) = budget.reserve(60, owner: owner, granted: { _ in }),
-            case .granted(let second) = budget.reserve(40, owner: owner, granted: { _ in })
+        let budget = MemoryBudget(limitBytes: 100, unreservedLimitBytes: 0)
+        let (owner, other, grants) = (budget.makeOwner(), budget.makeOwner(), Grants())
+        guard case .granted(let first) = budget.reserve(40, owner: owner, granted: { _ in }),
+            case .granted(let second) = budget.reserve(20, owner: other, granted: { _ in })
         else {
-            Issue.record("60 and 40 of 100 bytes must be granted")
+            Issue.record("40 and 20 of 100 bytes must be granted")
             return
         }
         first.resize(toBytes: 90)
-        #expect(budget.availableBytes == -30 && first.bytes == 90)
+        #expect(budget.availableBytes == -10 && first.bytes == 90)
         #expect(self.ask(budget, 10, owner, 1, grants) != nil)
-        second.resize(toBytes: 10)
-        #expect(budget.availableBytes == 0 && grants.names.isEmpty)
+        second.resize(toBytes: 5)
+        #expect(budget.availableBytes == 5 && grants.names.isEmpty)
         first.release()
-        #expect(budget.availableBytes == 80 && grants.names == [1])
+        #expect(budget.availableBytes == 85 && grants.names == [1])
         first.resize(toBytes: 50)
-        #expect(budget.availableBytes == 80 && first.bytes == 0, "what is released takes nothing any more")
+        #expect(budget.availableBytes == 85 && first.bytes == 0, "what is released takes nothing any more")
         second.release()
     }
 
     @Test("what is held without a reservation overdraws the budget by a quarter at most, and comes back")
     func unreserved() {
-        let budget = MemoryBudget(limitBytes: 100)
-        let (owner, grants) = (budget.makeOwner(), Grants())
-        self.ask(budget, 60, owner, 1, grants)
-        self.ask(budget, 40, owner, 2, grants)
-        #expect(budget.hold(unreservedBytes: 25) && budget.availableBytes == -25)
-        #expect(!budget.hold(unreservedBytes: 1) && budget.availableBytes == -25, "refused means not counted")
-        #expect(self.ask(budget, 50, owner, 3, grants) != nil)
+        let budget = MemoryBudget(limitBytes: 100, unreservedLimitBytes: 20)
+        let (owner, other, grants) = (budget.makeOwner(), budget.makeOwner(), Grants())
+        self.ask(budget, 40, owner, 1, grants)
+        #expect(self.hold(budget, 20, owner) && budget.availableBytes == 40)
+        #expect(!self.hold(budget, 21, owner), "it holds most, so it is its turn")
+        #expect(budget.availableBytes == 40, "refused means not counted")
+        self.ask(budget, 20, other, 2, grants)
+        #expect(grants.names == [1, 2] && budget.availableBytes == 20, "what is apart takes nothing from the rest")
+        #expect(self.ask(budget, 41, other, 3, grants) != nil, "more than half of the rest need only fit")
         grants.release(1)
-        #expect(grants.names == [1, 2] && budget.availableBytes == 35)
-        #expect(budget.hold(unreservedBytes: -25))
-        #expect(grants.names == [1, 2, 3] && budget.availableBytes == 10)
+        #expect(grants.names == [1, 2, 3] && budget.availableBytes == 19)
+        #expect(self.hold(budget, 0, owner) && budget.availableBytes == 39)
+    }
+
+    @Test("who holds most without a reservation is told to let go when another's few bytes are too many")
+    func largestLetsGo() {
+        let budget = MemoryBudget(limitBytes: 400)
+        let (hoarder, modest, told) = (budget.makeOwner(), budget.makeOwner(), Grants.Count())
+        #expect(self.hold(budget, 100, hoarder, told))
+        #expect(self.hold(budget, 10, modest) && told.value == 1)
+        #expect(budget.availableBytes == 290)
+        #expect(self.hold(budget, 20, modest) && told.value == 1, "half of 100 is to go")
+        #expect(self.hold(budget, 50, hoarder, told))
+        #expect(budget.availableBytes == 330)
+        #expect(self.hold(budget, 0, hoarder))
+        #expect(self.hold(budget, 90, modest) && told.value == 1)
+    }
+
+    @Test("it is contended while somebody waits")
+    func contended() {
+        let budget = MemoryBudget(limitBytes: 100, unreservedLimitBytes: 0)
+        let (owner, grants) = (budget.makeOwner(), Grants())
+        self.ask(budget, 100, owner, 1, grants)
+        #expect(!budget.isContended)
+        self.ask(budget, 1, owner, 2, grants)
+        #expect(budget.isContended)
+        grants.release(1)
+        #expect(!budget.isContended)
     }
 
     @Test("a message of the whole budget gets through though others that wait hold their beginnings")
@@ -111,7 +153,7 @@ struct MemoryBudgetTests {
         self.ask(budget, 10, owner, 1, grants)
         #expect(self.ask(budget, 100, owner, 2, grants) != nil)
         #expect(self.ask(budget, 100, owner, 3, grants) != nil)
-        #expect(budget.hold(unreservedBytes: 20))
+        #expect(self.hold(budget, 20, owner))
         grants.release(1)
         #expect(grants.names == [1, 2])
         grants.release(2)
@@ -131,9 +173,9 @@ struct MemoryBudgetTests {
         #expect(grants.names == [1])
     }
 
-    @Test("nobody overtakes a large request that waits, not even with a small one that would fit")
+    @Test("nobody overtakes a request of more than half of the budget, not even with a small one that would fit")
     func noOvertaking() {
-        let budget = MemoryBudget(limitBytes: 100)
+        let budget = MemoryBudget(limitBytes: 100, unreservedLimitBytes: 0)
         let (a, b) = (budget.makeOwner(), budget.makeOwner())
         let grants = Grants()
         self.ask(budget, 50, a, 1, grants)
@@ -148,7 +190,7 @@ struct MemoryBudgetTests {
 
     @Test("owners take turns: one with many requests doesn't starve one with few")
     func turns() {
-        let budget = MemoryBudget(limitBytes: 10)
+        let budget = MemoryBudget(limitBytes: 10, unreservedLimitBytes: 0)
         let (greedy, modest) = (budget.makeOwner(), budget.makeOwner())
         let grants = Grants()
         for name in 0..<10 { self.ask(budget, 10, greedy, name, grants) }
@@ -164,17 +206,17 @@ struct MemoryBudgetTests {
 
     @Test("a cancelled request is never granted and lets the next one through")
     func cancellation() throws {
-        let budget = MemoryBudget(limitBytes: 100)
+        let budget = MemoryBudget(limitBytes: 100, unreservedLimitBytes: 0)
         let (a, b) = (budget.makeOwner(), budget.makeOwner())
         let grants = Grants()
         self.ask(budget, 60, a, 1, grants)
         let large = try #require(self.ask(budget, 80, a, 2, grants))
-        self.ask(budget, 40, b, 3, grants)
+        self.ask(budget, 20, b, 3, grants)
         #expect(budget.waitingCount == 2)
         budget.cancel(large)
         #expect(grants.names == [1, 3])
         budget.cancel(large)
-        #expect(budget.waitingCount == 0 && budget.availableBytes == 0)
+        #expect(budget.waitingCount == 0 && budget.availableBytes == 20)
     }
 
     @Test("random traffic never exceeds the limit, grants everything in the end, and gives everything back")

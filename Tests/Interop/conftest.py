@@ -47,9 +47,10 @@ def client(collector: Collector) -> Iterator[Client]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
-    """A failed test shows the end of the collector's log."""
+    """A failed test shows the end of the logs of what it ran with."""
     report = yield
-    running = getattr(item, "funcargs", {}).get("collector")
-    if report.failed and running is not None:
-        report.sections.append(("the collector's log", running.log()))
+    for name in ("collector", "cluster", "proxy", "front"):
+        running = getattr(item, "funcargs", {}).get(name)
+        if report.failed and running is not None:
+            report.sections.append((f"the {name}'s log", running.log()))
     return report

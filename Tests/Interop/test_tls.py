@@ -80,6 +80,18 @@ def credentials(authority: Path) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(root_certificates=authority.read_bytes())
 
 
+def protocol_of(address: tuple[str, int], certificates: Certificates, version: ssl.TLSVersion) -> str | None:
+    """What a server chooses of HTTP/1.1 and HTTP/2, by one version of TLS."""
+    context = ssl.create_default_context(cafile=str(certificates.authority))
+    context.minimum_version = context.maximum_version = version
+    context.set_alpn_protocols(["http/1.1", "h2"])
+    with (
+        socket.create_connection(address, timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        return secure.selected_alpn_protocol()
+
+
 def test_a_client_that_trusts_the_ca_publishes_and_queries(
     tls_collector: Collector, certificates: Certificates
 ) -> None:
@@ -114,14 +126,7 @@ def test_a_client_without_tls_gets_no_connection(tls_collector: Collector) -> No
 def test_tls_1_2_and_1_3_agree_on_h2(
     tls_collector: Collector, certificates: Certificates, version: ssl.TLSVersion
 ) -> None:
-    context = ssl.create_default_context(cafile=str(certificates.authority))
-    context.minimum_version = context.maximum_version = version
-    context.set_alpn_protocols(["http/1.1", "h2"])
-    with (
-        socket.create_connection(tls_collector.host_and_port, timeout=20) as plain,
-        context.wrap_socket(plain, server_hostname="localhost") as secure,
-    ):
-        assert secure.selected_alpn_protocol() == "h2"
+    assert protocol_of(tls_collector.host_and_port, certificates, version) == "h2"
 
 
 def test_tls_1_1_is_refused(tls_collector: Collector) -> None:

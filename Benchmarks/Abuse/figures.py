@@ -1,0 +1,60 @@
+"""Percentiles of windows, and medians over rounds."""
+
+import math
+import statistics
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One batch of the neighbour."""
+
+    due: float
+    microseconds: float
+    code: str
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The least value that so large a share of all is not above (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def of_window(samples: list[Sample], begin: float, end: float) -> dict:
+    """The figures of the batches that were due within a window; milliseconds."""
+    inside = [one for one in samples if begin <= one.due < end]
+    took = [one.microseconds / 1000 for one in inside]
+    if not took:
+        return {"count": 0, "failed": 0}
+    return {
+        "count": len(took),
+        "failed": sum(one.code != "OK" for one in inside),
+        "p50": round(percentile(took, 0.5), 3),
+        "p90": round(percentile(took, 0.9), 3),
+        "p99": round(percentile(took, 0.99), 3),
+        "most": round(max(took), 3),
+        "worst": [round(one, 1) for one in sorted(took, reverse=True)[:10]],
+    }
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the rounds of one attack come to, in milliseconds."""
+
+    quiet: list[float]
+    meanwhile: list[float]
+    failed: int
+
+    @property
+    def ratio(self) -> float:
+        """How many times its quiet value the neighbour's p99 was."""
+        return statistics.median(self.meanwhile) / statistics.median(self.quiet)
+
+
+def row(rounds: list[dict]) -> Row:
+    """Of one attack's rounds, each with the figures of its quiet time and of the attack."""
+    return Row(
+        [one["quiet"]["p99"] for one in rounds],
+        [one["attack"]["p99"] for one in rounds],
+        sum(one["attack"]["failed"] for one in rounds),
+    )

@@ -1,0 +1,235 @@
+"""Attacks a collector, one attack after the other, and measures what an honest client beside it notices of that.
+
+Each attack goes on for some seconds, at nice 19, between quiet times of the same collector and the same client; several
+rounds of all. Writes `abuse.json` and `abuse.md`, and with --publish the table of docs/security.md.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "Tests" / "Interop"))
+
+import stubs  # noqa: E402
+
+stubs.generate()
+
+import machine  # noqa: E402
+import report  # noqa: E402
+from attacks import ATTACKS, Attack  # noqa: E402
+from attacks.process import AttackProcess  # noqa: E402
+from collector import Collector  # noqa: E402
+from figures import Sample, of_window  # noqa: E402
+
+WARM_UP_SECONDS = 5
+SETTLE_SECONDS = 1
+# How long the connections of an attack may take to go.
+PATIENCE_SECONDS = 60
+OPEN = "docket_rpc_connections"
+PAGE = ROOT / "docs" / "security.md"
+
+
+class Neighbour:
+    """The honest client, as a process, and what it has told so far."""
+
+    def __init__(self, collector: Collector, rate: float, authority: Path | None):
+        self.session = f"neighbour-{os.urandom(8).hex()}"
+        command = [sys.executable, Path(__file__).with_name("neighbour.py"), "--address", collector.address,
+                   "--rate", str(rate), "--session", self.session]  # fmt: skip
+        if authority is not None:
+            command += ["--ca-file", authority]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+            env={**os.environ, "DOCKET_TOKEN": collector.token},
+        )  # fmt: skip
+        self.samples: list[Sample] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            due, microseconds, code = line.split()
+            self.samples.append(Sample(float(due), float(microseconds), code))
+
+    def finish(self) -> None:
+        """Ends it, and waits for its last answers."""
+        self.process.stdin.close()
+        try:
+            self.process.wait(PATIENCE_SECONDS * 2)
+        finally:
+            self.stop()
+        self._reader.join()
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+class Site:
+    """A collector with a neighbour."""
+
+    def __init__(self, options: argparse.Namespace, uses_tls: bool, folder: Path):
+        flags: tuple[str, ...] = ()
+        authority = None
+        if uses_tls:
+            authority, key = make_certificate(folder)
+            flags = ("--tls-certificate", str(authority), "--tls-key", str(key))
+        self.collector = Collector(*flags)
+        self._options = options
+        self.neighbour = Neighbour(self.collector, options.rate, authority)
+        self.windows: list[dict] = []
+        self._roots = [os.getpid(), self.collector.process.pid, self.neighbour.process.pid, *self._postmasters()]
+
+    def _postmasters(self) -> list[int]:
+        return [int(file.read_text().split("\n")[0]) for file in self.collector.folder.rglob("postmaster.pid")]
+
+    def quiet(self) -> tuple[float, float]:
+        """A quiet time."""
+        begin = time.monotonic()
+        time.sleep(self._options.quiet)
+        return begin, time.monotonic()
+
+    def attack(self, attack: Attack, number: int, before: tuple[float, float]) -> tuple[float, float]:
+        """One attack, and the quiet time behind it."""
+        busy, own, used = machine.busy_seconds(), machine.tree_seconds(self._roots), self._used_seconds()
+        counted = self.collector.metrics().get(attack.counter, 0)
+        process = AttackProcess(
+            attack, self.collector.address, self.collector.token, self._options.seconds, nice=self._options.nice
+        )
+        try:
+            process.wait_until_begun()
+            begin = time.monotonic()
+            seen = process.finish()
+        finally:
+            process.stop()
+        end = time.monotonic()
+        resident, used = machine.resident_mebibytes(self.collector.process.pid), self._used_seconds() - used
+        self._settle()
+        after = self.quiet()
+        foreign = machine.busy_seconds() - busy - (machine.tree_seconds(self._roots) - own)
+        self.windows.append(
+            {
+                "name": attack.name, "round": number, "seen": dict(seen), "before": before, "window": (begin, end),
+                "after": after, "counted": self.collector.metrics().get(attack.counter, 0) - counted,
+                "collector_cpu_seconds": round(used, 2), "resident_mebibytes": round(resident, 1),
+                "foreign_share": round(max(0, foreign) / (after[1] - begin) / (os.cpu_count() or 1), 3),
+            }
+        )  # fmt: skip
+        return after
+
+    def _used_seconds(self) -> float:
+        return machine.used_seconds(self.collector.process.pid)
+
+    def _settle(self) -> None:
+        """Waits until the attack's connections are gone."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.collector.metrics()[OPEN] > 1:
+            if time.monotonic() > deadline:
+                raise SystemExit("abuse: the connections of an attack have not gone")
+            time.sleep(0.1)
+        time.sleep(SETTLE_SECONDS)
+
+    def rounds(self) -> list[dict]:
+        """The figures of all windows, and whether everything that was acknowledged is stored."""
+        self.neighbour.finish()
+        samples = self.neighbour.samples
+        answered = sum(one.code == "OK" for one in samples)
+        stored = int(self.collector.sql(
+            f"SELECT count(*) FROM docket.audit_log WHERE session_id = '{self.neighbour.session}'"
+        )[0][0])  # fmt: skip
+        if stored < answered:
+            raise SystemExit(f"abuse: {answered} batches of the neighbour were acknowledged, and {stored} are stored")
+        found = []
+        for one in self.windows:
+            before, window, after = one.pop("before"), one.pop("window"), one.pop("after")
+            inside = [sample for sample in samples if any(begin <= sample.due < end for begin, end in (before, after))]
+            found.append(one | {"quiet": of_window(inside, 0, after[1]), "attack": of_window(samples, *window)})
+        return found
+
+    def stop(self) -> None:
+        self.neighbour.stop()
+        self.collector.stop()
+        self.collector.delete_folder()
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    certificate, key = folder / "server.pem", folder / "server.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-keyout", key, "-out", certificate,
+         "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    folder.chmod(0o755)
+    return certificate, key
+
+
+@contextlib.contextmanager
+def site_of(options: argparse.Namespace, uses_tls: bool, folder: Path) -> Iterator[Site]:
+    site = Site(options, uses_tls, folder)
+    try:
+        yield site
+    finally:
+        site.stop()
+
+
+def measure(options: argparse.Namespace, chosen: list[Attack]) -> dict:
+    """All rounds of all attacks."""
+    about, rounds = machine.describe(), []
+    for uses_tls in (False, True):
+        attacks = [attack for attack in chosen if attack.uses_tls == uses_tls]
+        if not attacks:
+            continue
+        with tempfile.TemporaryDirectory(prefix="docket-abuse-") as folder:
+            with site_of(options, uses_tls, Path(folder)) as site:
+                time.sleep(WARM_UP_SECONDS)
+                for number in range(1, options.rounds + 1):
+                    quiet = site.quiet()
+                    for attack in attacks:
+                        print(f"round {number}: {attack.name}", file=sys.stderr, flush=True)
+                        quiet = site.attack(attack, number, quiet)
+                rounds += site.rounds()
+    settings = {name: getattr(options, name) for name in ("rounds", "seconds", "quiet", "rate", "nice")}
+    return {"machine": about, "settings": settings, "rounds": rounds}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="abuse", description=__doc__)
+    add = parser.add_argument
+    add("--rounds", type=int, default=3)
+    add("--seconds", type=float, default=5, help="how long an attack goes on")
+    add("--quiet", type=float, default=3, help="how long the quiet time between two attacks is")
+    add("--rate", type=float, default=100, help="batches of one event that the neighbour publishes in a second")
+    add("--nice", type=int, default=19, help="how far the attacker stands back for all others")
+    add("--only", default="", metavar="NAMES", help="these attacks, with commas between them")
+    add("--output", type=Path, default=ROOT / "Benchmarks" / "results", metavar="DIR")
+    add("--publish", action="store_true", help="put the table into docs/security.md")
+    add("--report-only", action="store_true", help="make the table again from abuse.json, without measuring")
+    options = parser.parse_args()
+    names = [name for name in options.only.split(",") if name] or list(ATTACKS)
+    if unknown := set(names) - set(ATTACKS):
+        parser.error(f"there is no attack {', '.join(sorted(unknown))}; there are: {', '.join(ATTACKS)}")
+    raw = options.output / "abuse.json"
+    if options.report_only:
+        results = json.loads(raw.read_text())
+    else:
+        results = measure(options, [ATTACKS[name] for name in names])
+        raw.write_text(json.dumps(results, indent=1) + "\n")
+    text = report.table(results)
+    (options.output / "abuse.md").write_text(text + "\n")
+    if options.publish:
+        report.publish(text, PAGE)
+    print(text)
+
+
+main()

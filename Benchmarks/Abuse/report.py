@@ -1,0 +1,54 @@
+"""The abuse table, as Markdown."""
+
+import statistics
+from pathlib import Path
+
+from attacks import ATTACKS, Attack
+from figures import Row, row
+
+BEGIN, END = "<!-- abuse: begin -->", "<!-- abuse: end -->"
+HEAD = (
+    "| attack | limit | what the peer sees | counted by | neighbour's quiet p99, ms | meanwhile | ratio |\n"
+    "| --- | --- | --- | --- | ---: | ---: | ---: |"
+)
+
+
+def table(results: dict) -> str:
+    """All attacks in their order; those that were not measured have no figures."""
+    lines = [HEAD]
+    for attack in ATTACKS.values():
+        rounds = [one for one in results["rounds"] if one["name"] == attack.name and one["attack"]["count"]]
+        lines.append(line(attack, row(rounds) if rounds else None))
+    return "\n".join([*lines, "", note(results)])
+
+
+def line(attack: Attack, figures: Row | None) -> str:
+    cells = [*attack.cells]
+    if figures is None:
+        cells += ["–", "–", "–"]
+    else:
+        failed = f"; {figures.failed} failed" if figures.failed else ""
+        cells += [spread(figures.quiet), spread(figures.meanwhile) + failed, f"{figures.ratio:.1f}"]
+    return "| " + " | ".join(cells) + " |"
+
+
+def spread(values: list[float]) -> str:
+    median = f"{statistics.median(values):.1f}"
+    return median if len(values) == 1 else f"{median} ({min(values):.1f}–{max(values):.1f})"
+
+
+def note(results: dict) -> str:
+    machine, settings = results["machine"], results["settings"]
+    share = statistics.median([one["foreign_share"] for one in results["rounds"]] or [0])
+    return (
+        f"{settings['rounds']} rounds of {settings['seconds']:g} s, medians with least and most; {settings['rate']:g} "
+        f"batches a second; {machine['cores']} processors ({machine['cpu']}), which collector, PostgreSQL, neighbour and "
+        f"attacker share, the attacker at nice {settings['nice']}; {share * 100:.0f} % of them were used by something else."
+    )
+
+
+def publish(text: str, page: Path) -> None:
+    """Puts the table into a page, between its marks."""
+    whole = page.read_text()
+    before, rest = whole.split(BEGIN)
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
