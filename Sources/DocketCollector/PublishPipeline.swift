@@ -34,7 +34,7 @@ package struct PublishPipeline: Sendable {
     /// Refuses a caller whose token is unknown, before any message of its call is read: nobody without a credential may
     /// hold memory.
     package func admit(_ token: AccessToken) throws(GRPCStatus) {
-        guard self.registry.snapshot.authenticate(token) != nil else { throw PublishRefusal.unknownToken.status }
+        guard self.registry.snapshot.authenticate(token, at: .now) != nil else { throw PublishRefusal.unknownToken.status }
     }
 
     /// Takes one request.
@@ -88,7 +88,7 @@ package struct PublishPipeline: Sendable {
         _ message: [UInt8], token: AccessToken, decoder: BatchDecoder
     ) throws(PublishRefusal) -> EncodedBatch {
         let snapshot = self.registry.snapshot
-        guard let principal = snapshot.authenticate(token) else { throw .unknownToken }
+        guard let principal = snapshot.authenticate(token, at: .now) else { throw .unknownToken }
         do {
             let request = try decoder.decode(message)
             let tenant = try snapshot.tenant(named: request.tenant, for: principal, scope: .publish)

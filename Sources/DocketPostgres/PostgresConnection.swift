@@ -5,7 +5,7 @@ import CLibpq
 /// It belongs to one thread, which blocks in it; nothing here is safe to call from two. An error of a statement leaves
 /// the connection usable; when it doesn't, ``isAlive`` is false and only a new connection helps.
 @safe package final class PostgresConnection {
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
     /// Whether libpq itself has failed: it may learn of a broken connection some calls before its status says so.
     private var isBroken = false
     /// Where it goes, without any password.

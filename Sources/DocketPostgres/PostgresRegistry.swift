@@ -7,7 +7,10 @@ package final class PostgresRegistry: RegistrySource {
 
     /// Starts a thread; connects when something is to be read.
     package init(settings: ConnectionSettings) throws(PostgresError) {
-        self.pool = try ConnectionPool(settings: settings, size: 1, name: "registry")
+        self.pool = try ConnectionPool(settings: settings, size: 1, name: "registry") { connection in
+            // A standby can't, and a pooler may not pass it on: then a change is found by looking.
+            try? connection.execute("LISTEN docket_registry")
+        }
     }
 
     package func loadRegistry() async throws(StoreError) -> RegistryContents {
@@ -25,6 +28,23 @@ package final class PostgresRegistry: RegistrySource {
     package func registryVersion() async throws(StoreError) -> Int64 {
         try await self.run { connection throws(PostgresError) in try Self.version(connection) }
     }
+
+    package func registryChanges() async throws(StoreError) {
+        try await self.run { connection throws(PostgresError) in
+            _ = try connection.waitForNotification(milliseconds: Self.waitMilliseconds)
+        }
+    }
+
+    package func noteUses(_ uses: [CredentialUse]) async throws(StoreError) {
+        try await self.run { connection throws(PostgresError) in
+            _ = try connection.query(
+                "SELECT docket.note_credential_uses($1, $2)",
+                [.int4Array(uses.map(\.credentialID)), .int8Array(uses.map(\.at.microsecondsSinceEpoch))])
+        }
+    }
+
+    /// How long one wait for a change lasts: what isn't heard of is found that late, and a shutdown waits for it.
+    private static let waitMilliseconds: Int32 = 250
 
     /// Closes the connection.
     package func close() { self.pool.close() }
@@ -56,10 +76,15 @@ package final class PostgresRegistry: RegistrySource {
     }
 
     private static func tenants(_ connection: PostgresConnection) throws(PostgresError) -> [RegistryContents.Tenant] {
-        let rows = try connection.query("SELECT tenant_id, slug FROM docket.tenants ORDER BY tenant_id")
+        let rows = try connection.query("SELECT tenant_id, slug, state FROM docket.tenants ORDER BY tenant_id")
         var tenants: [RegistryContents.Tenant] = []
+        tenants.reserveCapacity(rows.count)
         for row in 0..<rows.count {
-            tenants.append(.init(id: try rows.integer(row, 0), slug: try rows.text(row, 1)))
+            let state = try rows.text(row, 2)
+            guard let known = TenantState(rawValue: state) else {
+                throw PostgresError(code: .unexpectedAnswer, message: "a tenant's state is '\(state)', which is unknown")
+            }
+            tenants.append(.init(id: try rows.integer(row, 0), slug: try rows.text(row, 1), state: known))
         }
         return tenants
     }
@@ -69,18 +94,20 @@ package final class PostgresRegistry: RegistrySource {
     ) throws(PostgresError) -> [RegistryContents.Credential] {
         let rows = try connection.query(
             """
-            SELECT c.credential_id, c.token_hash, c.scopes, ARRAY(
+            SELECT c.credential_id, c.token_hash, c.scopes, c.covers_all_tenants, c.expires_at, ARRAY(
                 SELECT t.tenant_id FROM docket.credential_tenants AS t
                 WHERE t.credential_id = c.credential_id ORDER BY t.tenant_id)
-            FROM docket.credentials AS c ORDER BY c.credential_id
+            FROM docket.credentials AS c
+            WHERE c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > now()) ORDER BY c.credential_id
             """)
         var credentials: [RegistryContents.Credential] = []
         for row in 0..<rows.count {
             credentials.append(
                 .init(
                     id: try rows.integer(row, 0), tokenHash: try rows.bytes(row, 1),
-                    tenantIDs: try rows.int4Array(row, 3),
-                    scopes: CredentialScopes(rawValue: try rows.integer(row, 2))))
+                    tenantIDs: try rows.bool(row, 3) ? nil : rows.int4Array(row, 5),
+                    scopes: CredentialScopes(rawValue: try rows.integer(row, 2)),
+                    expiresAt: try rows.optionalTimestamp(row, 4)))
         }
         return credentials
     }

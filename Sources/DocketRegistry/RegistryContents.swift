@@ -1,3 +1,5 @@
+package import DocketModel
+
 /// What the registry tables hold, as the store reads them.
 package struct RegistryContents: Sendable, Equatable {
     /// A number that grows with each change of the registry.
@@ -19,10 +21,13 @@ package struct RegistryContents: Sendable, Equatable {
         package var id: Int32
         /// The name in credentials, requests and on the command line.
         package var slug: String
+        /// What is done with its log now.
+        package var state: TenantState
 
-        package init(id: Int32, slug: String) {
+        package init(id: Int32, slug: String, state: TenantState = .active) {
             self.id = id
             self.slug = slug
+            self.state = state
         }
     }
 
@@ -31,16 +36,21 @@ package struct RegistryContents: Sendable, Equatable {
         package var id: Int32
         /// SHA-256 of the token: 32 bytes. The token itself is never kept.
         package var tokenHash: [UInt8]
-        /// The tenants that it covers.
-        package var tenantIDs: [Int32]
+        /// The tenants that it covers; `nil` for all there are.
+        package var tenantIDs: [Int32]?
         /// What it may do.
         package var scopes: CredentialScopes
+        /// From when on it is no longer good; `nil`: never by itself.
+        package var expiresAt: Timestamp?
 
-        package init(id: Int32, tokenHash: [UInt8], tenantIDs: [Int32], scopes: CredentialScopes) {
+        package init(
+            id: Int32, tokenHash: [UInt8], tenantIDs: [Int32]?, scopes: CredentialScopes, expiresAt: Timestamp? = nil
+        ) {
             self.id = id
             self.tokenHash = tokenHash
             self.tenantIDs = tenantIDs
             self.scopes = scopes
+            self.expiresAt = expiresAt
         }
     }
 
@@ -60,6 +70,16 @@ package struct RegistryContents: Sendable, Equatable {
     }
 }
 
+/// What is done with a tenant's log.
+package enum TenantState: String, Sendable, CaseIterable {
+    /// It is written and read.
+    case active
+    /// Nothing is written or read, until it is resumed.
+    case suspended
+    /// Nothing is written any more; what is there can be read and exported.
+    case closing
+}
+
 /// What a credential may do.
 package struct CredentialScopes: OptionSet, Sendable, Hashable {
     package let rawValue: Int32
@@ -70,4 +90,6 @@ package struct CredentialScopes: OptionSet, Sendable, Hashable {
     package static let query = CredentialScopes(rawValue: 2)
     package static let export = CredentialScopes(rawValue: 4)
     package static let admin = CredentialScopes(rawValue: 8)
+    /// To publish events of any age, as imports of older logs have them.
+    package static let `import` = CredentialScopes(rawValue: 16)
 }
