@@ -34,7 +34,9 @@ package struct PublishPipeline: Sendable {
     /// Refuses a caller whose token is unknown, before any message of its call is read: nobody without a credential may
     /// hold memory.
     package func admit(_ token: AccessToken) throws(GRPCStatus) {
-        guard self.registry.snapshot.authenticate(token, at: .now) != nil else { throw PublishRefusal.unknownToken.status }
+        guard self.registry.snapshot.authenticate(token, at: .now) != nil else {
+            throw PublishRefusal.unknownToken.status
+        }
     }
 
     /// Takes one request.

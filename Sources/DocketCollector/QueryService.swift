@@ -20,7 +20,9 @@ struct QueryService: Sendable {
     /// Refuses a caller whose token is unknown, before its message is read.
     func authorize(_ call: ServerCallContext) throws(GRPCStatus) {
         let token = try call.token()
-        guard self.registry.snapshot.authenticate(token, at: .now) != nil else { throw PublishRefusal.unknownToken.status }
+        guard self.registry.snapshot.authenticate(token, at: .now) != nil else {
+            throw PublishRefusal.unknownToken.status
+        }
     }
 
     func query(_ message: [UInt8], headers: HeaderList) async throws(GRPCStatus) -> [UInt8] {

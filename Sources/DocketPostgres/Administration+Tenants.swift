@@ -13,24 +13,25 @@ extension Administration {
         try await self.pool.run { connection throws(PostgresError) in try TenantRecord.read(slug, connection) }
     }
 
-    /// Makes a tenant. The name has 1 to 63 of `a-z 0-9 . _ -` and begins with a letter or digit.
+    /// Makes tenants, all or none. A name has 1 to 63 of `a-z 0-9 . _ -` and begins with a letter or digit.
     ///
-    /// - Throws: `refused` when there is one of that name already.
-    package func addTenant(
-        _ slug: String, _ change: TenantRecord.Change, actor: Actor
-    ) async throws(PostgresError) -> TenantRecord {
+    /// - Throws: `refused` when there is one of such a name already.
+    package func addTenants(
+        _ slugs: [String], _ change: TenantRecord.Change = TenantRecord.Change(), actor: Actor
+    ) async throws(PostgresError) {
         try await self.recording { connection, log throws(PostgresError) in
-            let made = try connection.query(
-                "INSERT INTO docket.tenants (slug) VALUES ($1) ON CONFLICT (slug) DO NOTHING RETURNING tenant_id",
-                [.text(slug)])
-            guard made.count == 1 else {
-                throw PostgresError(
-                    code: .refused,
-                    message: "there is a tenant '\(slug.prefix(64))' already; docket tenant set changes it")
+            for slug in slugs {
+                let made = try connection.query(
+                    "INSERT INTO docket.tenants (slug) VALUES ($1) ON CONFLICT (slug) DO NOTHING RETURNING tenant_id",
+                    [.text(slug)])
+                guard made.count == 1 else {
+                    throw PostgresError(
+                        code: .refused,
+                        message: "there is a tenant '\(slug.prefix(64))' already; docket tenant set changes it")
+                }
+                let tenant = try TenantRecord.update(slug, change, connection)
+                try log.write(.tenant(tenant, action: "create", change.attributes, actor), connection)
             }
-            let tenant = try TenantRecord.update(slug, change, connection)
-            try log.write(.tenant(tenant, action: "create", change.attributes, actor), connection)
-            return tenant
         }
     }
 

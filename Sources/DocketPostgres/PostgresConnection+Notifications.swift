@@ -12,7 +12,7 @@ extension PostgresConnection {
     /// - Returns: whether it did; all that it has said by now counts as said.
     /// - Throws: `connectionLost`.
     func waitForNotification(milliseconds: Int32) throws(PostgresError) -> Bool {
-        if unsafe self.takeNotifications() { return true }
+        if self.takeNotifications() { return true }
         var wanted = pollfd(fd: unsafe PQsocket(self.handle), events: Int16(POLLIN), revents: 0)
         // Interrupted by a signal, it has merely waited for less.
         guard unsafe poll(&wanted, 1, milliseconds) > 0 else { return false }

@@ -154,7 +154,7 @@ import CLibpq
     }
 
     /// The connection is of no use any more. What the server said last, if anything, says why.
-    private func lost(_ failure: PostgresError? = nil) -> PostgresError {
+    func lost(_ failure: PostgresError? = nil) -> PostgresError {
         self.isBroken = true
         if let failure, failure.code == .connectionLost { return failure }
         return PostgresError(

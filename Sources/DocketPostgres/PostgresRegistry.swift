@@ -1,3 +1,4 @@
+import DocketModel
 package import DocketRegistry
 package import DocketStore
 
@@ -82,7 +83,8 @@ package final class PostgresRegistry: RegistrySource {
         for row in 0..<rows.count {
             let state = try rows.text(row, 2)
             guard let known = TenantState(rawValue: state) else {
-                throw PostgresError(code: .unexpectedAnswer, message: "a tenant's state is '\(state)', which is unknown")
+                throw PostgresError(
+                    code: .unexpectedAnswer, message: "a tenant's state is '\(state)', which is unknown")
             }
             tenants.append(.init(id: try rows.integer(row, 0), slug: try rows.text(row, 1), state: known))
         }

@@ -32,7 +32,8 @@ struct TenantCommand: AsyncParsableCommand {
         @OptionGroup var actor: ActorOption
         @OptionGroup var verbose: VerboseOption
 
-        @Argument(help: ArgumentHelp("The names: 1 to 63 of a-z 0-9 . _ -, a letter or digit first.", valueName: "slug"))
+        @Argument(
+            help: ArgumentHelp("The names: 1 to 63 of a-z 0-9 . _ -, a letter or digit first.", valueName: "slug"))
         var slugs: [String]
 
         @Option(help: "What people call it.")
@@ -55,9 +56,7 @@ struct TenantCommand: AsyncParsableCommand {
         func run() async throws {
             let change = TenantRecord.Change(displayName: self.displayName, retention: self.retentionDays?.retention)
             try await self.maintainer.administer { administration throws(PostgresError) in
-                for slug in self.slugs {
-                    _ = try await administration.addTenant(slug, change, actor: self.actor.value)
-                }
+                try await administration.addTenants(self.slugs, change, actor: self.actor.value)
             }
         }
     }

@@ -171,7 +171,8 @@ struct TokenCommand: AsyncParsableCommand {
 
 /// Until when a credential is good.
 struct ExpiryOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("How long it is good: 90s, 15m, 24h, 30d. Default: until it is revoked.", valueName: "span"))
+    @Option(
+        help: ArgumentHelp("How long it is good: 90s, 15m, 24h, 30d. Default: until it is revoked.", valueName: "span"))
     var expiresIn: SpanArgument?
 
     var time: Timestamp? { self.expiresIn?.fromNow }

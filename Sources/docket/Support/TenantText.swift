@@ -1,6 +1,7 @@
 import ArgumentParser
 import DocketModel
 import DocketPostgres
+import DocketRegistry
 import DocketTerminal
 
 /// Tenants for people and for programs.
@@ -64,7 +65,8 @@ enum TenantText {
     /// As `docket.tenants` has it.
     static func isWellFormed(_ slug: String) -> Bool {
         func isAlphanumeric(_ byte: UInt8) -> Bool {
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
         }
         return (1...63).contains(slug.utf8.count) && slug.utf8.first.map(isAlphanumeric) == true
             && slug.utf8.allSatisfy { isAlphanumeric($0) || Array("._-".utf8).contains($0) }
