@@ -1,3 +1,5 @@
+package import DocketModel
+
 /// The kinds of value that a schema allows (JSON Schema, "type"). `number` includes `integer`.
 package struct AttributeTypes: OptionSet, Sendable, Hashable {
     package let rawValue: UInt8

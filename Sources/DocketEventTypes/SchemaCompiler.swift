@@ -1,3 +1,5 @@
+import DocketModel
+
 /// Lays a schema out flat.
 struct SchemaCompiler {
     private var compiled = CompiledSchema()
