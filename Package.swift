@@ -189,8 +189,8 @@ let package = Package(
         .target(
             name: "DocketFuzzing",
             dependencies: [
-                "CDocketProtos", "CProtobufC", "DocketCodec", "DocketCompression", "DocketGRPC", "DocketHTTP2",
-                "DocketHeaders", "DocketImport", "DocketMerkle", "DocketMessages", "DocketModel",
+                "CDocketProtos", "CProtobufC", "DocketCodec", "DocketCompression", "DocketEventTypes", "DocketGRPC",
+                "DocketHTTP2", "DocketHeaders", "DocketImport", "DocketMerkle", "DocketMessages", "DocketModel",
             ],
             path: "Tests/Fuzz/Harness", swiftSettings: bridgeSettings),
         .testTarget(
@@ -281,8 +281,8 @@ let package = Package(
         .testTarget(
             name: "DocketTests",
             dependencies: [
-                "DocketCodec", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRuntime",
-                "DocketTerminal", "docket", argumentParser, logging,
+                "DocketCodec", "DocketEventTypes", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres",
+                "DocketRuntime", "DocketTerminal", "docket", argumentParser, logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(
@@ -307,7 +307,8 @@ if Context.environment["DOCKET_BENCHMARKS"] == "1" {
             name: "micro-benchmarks",
             dependencies: [
                 "CAllocationCounter", "DocketClient", "DocketCodec", "DocketEventTypes", "DocketGRPC", "DocketHTTP2",
-                "DocketHeaders", "DocketMerkle", "DocketModel", "DocketTerminal", "SyntheticLoad", argumentParser, histogram, logging,
+                "DocketHeaders", "DocketMerkle", "DocketModel", "DocketTerminal", "SyntheticLoad", argumentParser,
+                histogram, logging,
             ],
             path: "Benchmarks/Micro/Sources", swiftSettings: bridgeSettings),
     ]

@@ -10,7 +10,9 @@ extension AttributePass {
         }
         // A code point has at least one byte as it is written, and at most four, or twelve where it is escaped.
         let written = token.end - token.start
-        guard written > Int(node.maxLength) || written < (token.hasEscapes ? 12 : 4) * Int(node.minLength) else { return nil }
+        guard written > Int(node.maxLength) || written < (token.hasEscapes ? 12 : 4) * Int(node.minLength) else {
+            return nil
+        }
         let count = token.codePointCount(text)
         if count < Int(node.minLength) {
             return AttributeFault(rule: .minLength, node: number, offset: offset, detail: count)

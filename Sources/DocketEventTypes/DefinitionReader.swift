@@ -3,7 +3,8 @@ import DocketModel
 /// Reads the members of a definition; ``SchemaReader`` reads its `attributes`.
 struct DefinitionReader {
     private static let members = [
-        "name", "version", "description", "required_fields", "decisions", "outcomes", "unknown_attributes", "attributes",
+        "name", "version", "description", "required_fields", "decisions", "outcomes", "unknown_attributes",
+        "attributes",
     ]
     /// A schema level takes two levels of JSON: `properties`, and the name of one.
     private static let maxJSONDepth = 2 * DefinitionLimits.maxDepth + 8
@@ -77,7 +78,9 @@ struct DefinitionReader {
 
     private func summary() throws(EventTypeError) -> String {
         guard let value = self.object["description"] else { return "" }
-        guard let text = value.string else { throw invalid("description", "must be a string, found \(value.kind.name)") }
+        guard let text = value.string else {
+            throw invalid("description", "must be a string, found \(value.kind.name)")
+        }
         guard text.utf8.count <= DefinitionLimits.maxDescriptionBytes else {
             throw EventTypeError(
                 code: .tooLarge,
@@ -92,7 +95,7 @@ struct DefinitionReader {
         for name in try self.texts("required_fields") ?? [] {
             guard let field = EventField(named: name) else {
                 let remedy =
-                    ["event_id", "type", "occurred_at"].contains(name)
+                    ["event_id", "type", "occurred_at", "obligations"].contains(name)
                     ? "every event has it: leave it out"
                     : "use one of \(EventField.all.map(\.name).joined(separator: ", "))"
                 throw invalid("required_fields", "names \"\(excerpt(name))\"; \(remedy)")

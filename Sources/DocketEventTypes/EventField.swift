@@ -24,8 +24,8 @@ package struct EventField: Sendable, Hashable, Comparable {
 
     private static func name(of column: EventColumn) -> String? {
         switch column {
-        // Every event has these.
-        case .batchID, .occurredAt, .eventID, .tenantID, .typeID, .position: nil
+        // Every event has these; an event without obligations has an empty list of them.
+        case .batchID, .occurredAt, .eventID, .tenantID, .typeID, .position, .obligations: nil
         case .payloadInSizeBytes: "payload.in_size_bytes"
         case .payloadOutSizeBytes: "payload.out_size_bytes"
         case .payloadHash: "payload.hash"
@@ -35,8 +35,7 @@ package struct EventField: Sendable, Hashable, Comparable {
         case .resourceType: "resource.type"
         case .resourceID: "resource.id"
         case .decision, .outcome, .durationUs, .riskScore, .scope, .action, .reason, .policy, .sessionID, .requestID,
-            .agentID, .source, .sourceEventID, .traceID, .spanID, .delegation, .obligations, .evaluatedRules,
-            .attributes:
+            .agentID, .source, .sourceEventID, .traceID, .spanID, .delegation, .evaluatedRules, .attributes:
             column.sqlName
         }
     }

@@ -37,7 +37,8 @@ package struct EventTypeDefinition: Sendable, Hashable {
         guard bytes.count <= DefinitionLimits.maxBytes else {
             throw EventTypeError(
                 code: .tooLarge,
-                message: "the definition is \(bytes.count) bytes; the limit is \(DefinitionLimits.maxBytes): shorten it")
+                message: "the definition is \(bytes.count) bytes; the limit is \(DefinitionLimits.maxBytes): shorten it"
+            )
         }
         self = try DefinitionReader(bytes).definition()
     }

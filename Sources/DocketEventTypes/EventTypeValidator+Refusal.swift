@@ -94,7 +94,11 @@ extension EventTypeValidator {
     private static func excerpt(of offset: Int, in text: Span<UInt8>) -> String {
         var cursor = JSONTextCursor(at: offset)
         cursor.skipValue(text)
-        return self.cut(AttributePointer.string(offset..<cursor.index, of: text))
+        var bytes: [UInt8] = []
+        // A value may be long: no more is read of it than can be shown. One byte more tells that it goes on.
+        let end = min(cursor.index, offset + 4 * Self.maxExcerpt + 1, text.count)
+        for index in min(offset, end)..<end { bytes.append(text[index]) }
+        return self.cut(beginning(bytes, isWhole: end == cursor.index))
     }
 
     private static func cut(_ text: String) -> String {
@@ -125,13 +129,6 @@ enum AttributePointer {
         return "\(pointer)/\(pointerComponent(cut))"
     }
 
-    /// Bytes of a text as a string. Codec-checked text has no faults that would be repaired here.
-    static func string(_ range: Range<Int>, of text: Span<UInt8>) -> String {
-        var bytes: [UInt8] = []
-        for index in range.clamped(to: 0..<text.count) { bytes.append(text[index]) }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
     /// Moves from a container to its member or element that the offset lies in, and names it; `nil` when there is none.
     private static func enter(_ cursor: inout JSONTextCursor, towards offset: Int, in text: Span<UInt8>) -> String? {
         let isObject = cursor.peek(text) == UInt8(ascii: "{")
@@ -139,18 +136,19 @@ enum AttributePointer {
         var count = 0
         while cursor.index <= offset, !cursor.isBroken {
             cursor.skipSpace(text)
-            var name = String(count)
+            var name: StringToken?
             if isObject {
                 let start = cursor.index
-                name = Self.decoded(cursor.string(text), in: text)
-                if start == offset { return name }
+                let token = cursor.string(text)
+                if start == offset { return Self.decoded(token, in: text) }
                 cursor.skipSpace(text)
                 cursor.expect(UInt8(ascii: ":"), text)
                 cursor.skipSpace(text)
+                name = token
             }
             var ahead = cursor
             ahead.skipValue(text)
-            if offset < ahead.index { return name }
+            if offset < ahead.index { return name.map { Self.decoded($0, in: text) } ?? String(count) }
             cursor = ahead
             cursor.skipSpace(text)
             cursor.expect(UInt8(ascii: ","), text)
@@ -159,10 +157,19 @@ enum AttributePointer {
         return nil
     }
 
+    /// A name, as far as it can be shown.
     private static func decoded(_ token: StringToken, in text: Span<UInt8>) -> String {
         var bytes: [UInt8] = []
         var decoded = DecodedBytes(token)
-        while let byte = decoded.next(text) { bytes.append(byte) }
-        return String(decoding: bytes, as: UTF8.self)
+        while bytes.count <= 4 * Self.maxComponent, let byte = decoded.next(text) { bytes.append(byte) }
+        return beginning(bytes, isWhole: bytes.count <= 4 * Self.maxComponent)
     }
+}
+
+/// Bytes as a string, without the one character that may be cut at their end when they aren't the whole; `…` stands there then.
+/// What the codec has checked has no other faults that would be repaired here.
+private func beginning(_ bytes: [UInt8], isWhole: Bool) -> String {
+    guard !isWhole else { return String(decoding: bytes, as: UTF8.self) }
+    let end = bytes.lastIndex { $0 & 0xC0 != 0x80 } ?? 0
+    return String(decoding: bytes[..<end], as: UTF8.self) + "…"
 }

@@ -11,8 +11,8 @@ package final class EventTypeValidator: Sendable {
     package let name: String
     /// The definition's version.
     package let version: Int32
-    /// A bit for each ``EventColumn`` that an event must have, by its raw value.
-    private let requiredColumns: UInt64
+    /// What an event must have.
+    private let requiredColumns: [EventColumn]
     /// A bit for the raw value of each allowed decision and outcome; bit 0 is for none.
     private let decisions: UInt8
     private let outcomes: UInt8
@@ -21,7 +21,7 @@ package final class EventTypeValidator: Sendable {
     package init(_ definition: EventTypeDefinition) {
         self.name = definition.name
         self.version = definition.version
-        self.requiredColumns = definition.requiredFields.reduce(0) { $0 | 1 << UInt64($1.column.rawValue) }
+        self.requiredColumns = definition.requiredFields.map(\.column)
         self.decisions = definition.decisions?.reduce(1) { $0 | 1 << UInt8($1.rawValue) } ?? .max
         self.outcomes = definition.outcomes?.reduce(1) { $0 | 1 << UInt8($1.rawValue) } ?? .max
         self.schema = SchemaCompiler.compile(definition.attributes)
@@ -30,19 +30,16 @@ package final class EventTypeValidator: Sendable {
     /// What the validator takes in memory, nearly, in bytes.
     package var sizeBytes: Int {
         // The header of the object, and of the name's characters where they don't fit into the string itself.
-        16 + MemoryLayout<String>.size + (self.name.utf8.count > 15 ? 32 + self.name.utf8.count : 0) + 24
-            + self.schema.sizeBytes
+        16 + MemoryLayout<String>.size + (self.name.utf8.count > 15 ? 32 + self.name.utf8.count : 0) + 16
+            + (self.requiredColumns.isEmpty ? 0 : 32 + self.requiredColumns.count) + self.schema.sizeBytes
     }
 
     /// Decides on an event: the fields that it must have, then its attributes.
     ///
     /// - Returns: the first fault; `nil` when the event is in order.
     package func check(_ event: borrowing EventView) -> EventRefusal? {
-        var missing = self.requiredColumns
-        while missing != 0 {
-            let rawValue = missing.trailingZeroBitCount
-            if let column = EventColumn(rawValue: rawValue), !event.has(column) { return self.missing(column) }
-            missing &= missing - 1
+        for index in self.requiredColumns.indices where !event.has(self.requiredColumns[index]) {
+            return self.missing(self.requiredColumns[index])
         }
         if let decision = event.decision, self.decisions & 1 << UInt8(truncatingIfNeeded: decision.rawValue) == 0 {
             return self.notAllowed("decision", decision.name, Decision.allCases.filter(self.allows).map(\.name))

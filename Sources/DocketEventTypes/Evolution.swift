@@ -35,14 +35,16 @@ package enum Evolution: Sendable, Equatable {
             throw EventTypeError(
                 code: .versionTaken,
                 message: "\(definition.name) is registered in version \(registered.version), and this is version "
-                    + "\(definition.version); take the definition from there, or make it version \(registered.version + 1)")
+                    + "\(definition.version); take the definition from there, or make it version \(registered.version + 1)"
+            )
         }
         guard definition.meaning == registered.meaning else {
             let breaking = compatibility(from: registered, to: definition)
             let why = breaking.isEmpty ? "" : " (it breaks \(breaking.map(\.path).prefix(5).joined(separator: ", ")))"
             throw EventTypeError(
                 code: .versionTaken,
-                message: "\(definition.name) is registered in version \(registered.version) with another content\(why); "
+                message:
+                    "\(definition.name) is registered in version \(registered.version) with another content\(why); "
                     + "make this version \(registered.version + 1)")
         }
         self = .unchanged
@@ -58,7 +60,8 @@ package func compatibility(from old: EventTypeDefinition, to new: EventTypeDefin
     for field in new.requiredFields where !old.requiredFields.contains(field) {
         changes.append(BreakingChange(path: "required_fields", change: "\(field.name) is required now"))
     }
-    func narrowed<Case: Equatable>(_ path: String, _ old: [Case]?, _ new: [Case]?, all: [Case], name: (Case) -> String) {
+    func narrowed<Case: Equatable>(_ path: String, _ old: [Case]?, _ new: [Case]?, all: [Case], name: (Case) -> String)
+    {
         let (before, after) = (old ?? all, new ?? all)
         for value in before where !after.contains(value) {
             changes.append(BreakingChange(path: path, change: "\(name(value)) is no longer allowed"))
@@ -127,15 +130,21 @@ private struct SchemaComparison {
     private mutating func compareBounds(_ old: AttributeSchema, _ new: AttributeSchema, at path: String) {
         if let after = new.lower {
             let isTighter =
-                old.lower.map { after.value > $0.value || after.value == $0.value && after.isExclusive && !$0.isExclusive }
+                old.lower.map {
+                    after.value > $0.value || after.value == $0.value && after.isExclusive && !$0.isExclusive
+                }
                 ?? true
             if isTighter { self.add(path, "the least value is \(Self.text(after)) instead of \(Self.text(old.lower))") }
         }
         if let after = new.upper {
             let isTighter =
-                old.upper.map { after.value < $0.value || after.value == $0.value && after.isExclusive && !$0.isExclusive }
+                old.upper.map {
+                    after.value < $0.value || after.value == $0.value && after.isExclusive && !$0.isExclusive
+                }
                 ?? true
-            if isTighter { self.add(path, "the greatest value is \(Self.text(after)) instead of \(Self.text(old.upper))") }
+            if isTighter {
+                self.add(path, "the greatest value is \(Self.text(after)) instead of \(Self.text(old.upper))")
+            }
         }
     }
 

@@ -94,7 +94,8 @@ extension SchemaReader {
         return (low, high)
     }
 
-    private static func count(_ keyword: String, _ object: JSONObject, at path: String) throws(EventTypeError) -> Int32? {
+    private static func count(_ keyword: String, _ object: JSONObject, at path: String) throws(EventTypeError) -> Int32?
+    {
         guard let value = object[keyword] else { return nil }
         guard let number = value.integer, (0...DefinitionLimits.maxCount).contains(number) else {
             throw invalid(
@@ -105,17 +106,23 @@ extension SchemaReader {
     }
 
     /// The four keywords that bound numbers, as one range: of two bounds on one side the tighter counts.
-    static func readBounds(_ object: JSONObject, at path: String, into schema: inout AttributeSchema) throws(EventTypeError) {
+    static func readBounds(_ object: JSONObject, at path: String, into schema: inout AttributeSchema)
+        throws(EventTypeError)
+    {
         func bound(_ keyword: String, isExclusive: Bool) throws(EventTypeError) -> NumberBound? {
             guard let value = object[keyword] else { return nil }
             return NumberBound(try Self.number(value, at: "\(path)/\(keyword)"), isExclusive: isExclusive)
         }
         schema.lower = try bound("minimum", isExclusive: false)
-        if let other = try bound("exclusiveMinimum", isExclusive: true), schema.lower.map({ $0.value <= other.value }) ?? true {
+        if let other = try bound("exclusiveMinimum", isExclusive: true),
+            schema.lower.map({ $0.value <= other.value }) ?? true
+        {
             schema.lower = other
         }
         schema.upper = try bound("maximum", isExclusive: false)
-        if let other = try bound("exclusiveMaximum", isExclusive: true), schema.upper.map({ $0.value >= other.value }) ?? true {
+        if let other = try bound("exclusiveMaximum", isExclusive: true),
+            schema.upper.map({ $0.value >= other.value }) ?? true
+        {
             schema.upper = other
         }
         guard let lower = schema.lower, let upper = schema.upper else { return }

@@ -2,7 +2,9 @@ import DocketModel
 
 /// Reads schemas, one inside the other, and counts what bounds them.
 struct SchemaReader {
-    private static let annotations = ["title", "description", "$comment", "format", "default", "examples", "deprecated"]
+    private static let annotations = [
+        "title", "description", "$comment", "format", "default", "examples", "deprecated",
+    ]
     private static let keywords = [
         "type", "properties", "required", "additionalProperties", "enum", "const", "minLength", "maxLength", "minimum",
         "maximum", "exclusiveMinimum", "exclusiveMaximum", "items", "minItems", "maxItems",
@@ -30,7 +32,8 @@ struct SchemaReader {
         return schema
     }
 
-    private mutating func schema(_ value: JSONValue, at path: String, depth: Int) throws(EventTypeError) -> AttributeSchema
+    private mutating func schema(_ value: JSONValue, at path: String, depth: Int) throws(EventTypeError)
+        -> AttributeSchema
     {
         if value.bool == true { return .any }
         guard depth <= DefinitionLimits.maxDepth else {
@@ -77,7 +80,8 @@ struct SchemaReader {
         guard self.propertyCount <= DefinitionLimits.maxProperties else {
             throw EventTypeError(
                 code: .tooLarge,
-                message: "\(path)/properties: the definition has more than \(DefinitionLimits.maxProperties) properties; "
+                message:
+                    "\(path)/properties: the definition has more than \(DefinitionLimits.maxProperties) properties; "
                     + "split the type")
         }
         var properties: [AttributeProperty] = []
@@ -110,7 +114,8 @@ struct SchemaReader {
             guard self.valueCount <= DefinitionLimits.maxEnumValues else {
                 throw EventTypeError(
                     code: .tooLarge,
-                    message: "\(path)/enum: the definition enumerates more than \(DefinitionLimits.maxEnumValues) values; "
+                    message:
+                        "\(path)/enum: the definition enumerates more than \(DefinitionLimits.maxEnumValues) values; "
                         + "leave the enumeration out")
             }
             var (values, seen): ([AttributeScalar], Set<AttributeScalar>) = ([], [])
@@ -123,7 +128,8 @@ struct SchemaReader {
         if let constant = object["const"] {
             let value = try Self.scalar(constant, at: "\(path)/const")
             guard allowed?.contains(value) ?? true else {
-                throw invalid("\(path)/const", "is \(excerpt(value.text)), which enum doesn't list; no value could pass")
+                throw invalid(
+                    "\(path)/const", "is \(excerpt(value.text)), which enum doesn't list; no value could pass")
             }
             allowed = [value]
         }
@@ -136,7 +142,8 @@ struct SchemaReader {
         for name in schema.required where schema.property(name) == nil {
             throw invalid(
                 "\(path)/required",
-                "names \"\(excerpt(name.text))\", which properties lacks and which would be refused as unknown; describe it")
+                "names \"\(excerpt(name.text))\", which properties lacks and which would be refused as unknown; describe it"
+            )
         }
     }
 }

@@ -107,14 +107,18 @@ struct DefinitionTests {
         Case(attribute(#"{"properties":[]}"#), .invalidValue, "attributes/properties/a/properties"),
         Case(attribute(#"{"properties":{"x/y":{"items":{"color":1}}}}"#), .unknownKeyword, "a/properties/x~1y/items"),
         Case(#""attributes":{},"attributes":{}"#, .malformed, "attributes"),
-        Case(attribute(String(repeating: #"{"items":"#, count: 16) + "{}" + String(repeating: "}", count: 16)), .tooLarge, "17"),
+        Case(
+            attribute(String(repeating: #"{"items":"#, count: 16) + "{}" + String(repeating: "}", count: 16)),
+            .tooLarge, "17"),
         Case(attribute("[" + String(repeating: "[", count: 60)), .malformed),
         Case(#""attributes":{"properties":{"\#(String(repeating: "n", count: 256))":{}}}"#, .tooLarge, "256", "255"),
         Case(attribute(#"{"enum":[\#((0..<1025).map(String.init).joined(separator: ","))]}"#), .tooLarge, "1024"),
         Case(
-            attribute(#"{"required":[\#((0..<65).map { "\"\($0)\"" }.joined(separator: ","))]}"#), .tooLarge, "65", "64"),
+            attribute(#"{"required":[\#((0..<65).map { "\"\($0)\"" }.joined(separator: ","))]}"#), .tooLarge, "65", "64"
+        ),
         Case(
-            #""attributes":{"properties":{\#((0..<513).map { "\"\($0)\":{}" }.joined(separator: ","))}}"#, .tooLarge, "512"),
+            #""attributes":{"properties":{\#((0..<513).map { "\"\($0)\":{}" }.joined(separator: ","))}}"#, .tooLarge,
+            "512"),
     ]
 
     @Test("at fault is refused, with the place, the value and the remedy", arguments: faults)
@@ -157,7 +161,8 @@ struct DefinitionTests {
             #expect(validator.check(#"{"a":{\#(fewer.joined(separator: ","))}}"#)?.field == "attributes/a/\(index)")
         }
         let many = try definition(
-            #""attributes":{"properties":{\#((0..<512).map { "\"p\($0)\":{\"type\":\"integer\"}" }.joined(separator: ","))}}"#)
+            #""attributes":{"properties":{\#((0..<512).map { "\"p\($0)\":{\"type\":\"integer\"}" }.joined(separator: ","))}}"#
+        )
         let wide = EventTypeValidator(many)
         for index in 0..<512 {
             #expect(wide.check(#"{"p\#(index)":"x"}"#)?.field == "attributes/p\(index)")
@@ -167,7 +172,8 @@ struct DefinitionTests {
     @Test("is equal to another one that says the same in other words")
     func equality() throws {
         let one = try definition(#""attributes":{"properties":{"a":{"minimum":1.0,"title":"A"},"b":{"maxLength":5}}}"#)
-        let other = try definition(#""attributes":{"type":"object","properties":{"b":{"maxLength":5},"a":{"minimum":10e-1}}}"#)
+        let other = try definition(
+            #""attributes":{"type":"object","properties":{"b":{"maxLength":5},"a":{"minimum":10e-1}}}"#)
         #expect(one == other)
         #expect(try one != definition(#""attributes":{"properties":{"a":{"exclusiveMinimum":1},"b":{"maxLength":5}}}"#))
     }

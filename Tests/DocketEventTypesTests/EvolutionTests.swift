@@ -20,32 +20,42 @@ struct EvolutionTests {
         Case("{}", "{}"),
         // Types.
         Case("{}", #"{"type":"string"}"#, "attributes/a"), Case(#"{"type":"string"}"#, "{}"),
-        Case(#"{"type":"integer"}"#, #"{"type":"number"}"#), Case(#"{"type":"number"}"#, #"{"type":"integer"}"#, "attributes/a"),
+        Case(#"{"type":"integer"}"#, #"{"type":"number"}"#),
+        Case(#"{"type":"number"}"#, #"{"type":"integer"}"#, "attributes/a"),
         Case(#"{"type":"string"}"#, #"{"type":["string","null"]}"#),
         Case(#"{"type":["string","null"]}"#, #"{"type":"string"}"#, "attributes/a"),
         Case(#"{"type":"string"}"#, #"{"type":"integer"}"#, "attributes/a"),
-        Case(#"{"enum":[1,2]}"#, #"{"type":"integer"}"#), Case(#"{"enum":[1,2.5]}"#, #"{"type":"integer"}"#, "attributes/a"),
+        Case(#"{"enum":[1,2]}"#, #"{"type":"integer"}"#),
+        Case(#"{"enum":[1,2.5]}"#, #"{"type":"integer"}"#, "attributes/a"),
         Case(#"{"type":"string","enum":["a",1]}"#, #"{"type":"string"}"#),
         // Enumerations.
-        Case(#"{"enum":["a"]}"#, #"{"enum":["a","b"]}"#), Case(#"{"enum":["a","b"]}"#, #"{"enum":["b"]}"#, "attributes/a"),
+        Case(#"{"enum":["a"]}"#, #"{"enum":["a","b"]}"#),
+        Case(#"{"enum":["a","b"]}"#, #"{"enum":["b"]}"#, "attributes/a"),
         Case(#"{"enum":["a"]}"#, "{}"), Case(#"{"type":"string"}"#, #"{"type":"string","enum":["a"]}"#, "attributes/a"),
         Case(#"{"enum":[1.0]}"#, #"{"const":1}"#), Case(#"{"const":"a"}"#, #"{"const":"b"}"#, "attributes/a"),
-        Case(#"{"type":"boolean"}"#, #"{"enum":[true,false]}"#), Case(#"{"type":"boolean"}"#, #"{"enum":[true]}"#, "attributes/a"),
+        Case(#"{"type":"boolean"}"#, #"{"enum":[true,false]}"#),
+        Case(#"{"type":"boolean"}"#, #"{"enum":[true]}"#, "attributes/a"),
         Case(#"{"type":"null"}"#, #"{"const":null}"#),
         Case(#"{"type":"string","enum":["a",1]}"#, #"{"enum":["a"]}"#),
         // Lengths and bounds; they matter for what could be there only.
         Case(#"{"maxLength":5}"#, #"{"maxLength":6}"#), Case(#"{"maxLength":5}"#, #"{"maxLength":4}"#, "attributes/a"),
-        Case("{}", #"{"maxLength":4}"#, "attributes/a"), Case(#"{"type":"integer"}"#, #"{"type":"integer","maxLength":4}"#),
+        Case("{}", #"{"maxLength":4}"#, "attributes/a"),
+        Case(#"{"type":"integer"}"#, #"{"type":"integer","maxLength":4}"#),
         Case(#"{"minLength":1}"#, "{}"), Case("{}", #"{"minLength":1}"#, "attributes/a"),
-        Case(#"{"enum":["abc"]}"#, #"{"maxLength":3}"#), Case(#"{"enum":["abc","abcd"]}"#, #"{"maxLength":3}"#, "attributes/a"),
+        Case(#"{"enum":["abc"]}"#, #"{"maxLength":3}"#),
+        Case(#"{"enum":["abc","abcd"]}"#, #"{"maxLength":3}"#, "attributes/a"),
         Case(#"{"minimum":1}"#, #"{"minimum":0.5}"#), Case(#"{"minimum":1}"#, #"{"minimum":1.5}"#, "attributes/a"),
-        Case(#"{"minimum":1}"#, #"{"minimum":1.0}"#), Case(#"{"minimum":1}"#, #"{"exclusiveMinimum":1}"#, "attributes/a"),
+        Case(#"{"minimum":1}"#, #"{"minimum":1.0}"#),
+        Case(#"{"minimum":1}"#, #"{"exclusiveMinimum":1}"#, "attributes/a"),
         Case(#"{"exclusiveMinimum":1}"#, #"{"minimum":1}"#), Case("{}", #"{"maximum":9}"#, "attributes/a"),
-        Case(#"{"maximum":9}"#, #"{"exclusiveMaximum":9}"#, "attributes/a"), Case(#"{"maximum":9}"#, #"{"maximum":9.1}"#),
-        Case(#"{"type":"string"}"#, #"{"type":"string","minimum":3}"#), Case(#"{"enum":[1,5]}"#, #"{"minimum":1,"maximum":5}"#),
+        Case(#"{"maximum":9}"#, #"{"exclusiveMaximum":9}"#, "attributes/a"),
+        Case(#"{"maximum":9}"#, #"{"maximum":9.1}"#),
+        Case(#"{"type":"string"}"#, #"{"type":"string","minimum":3}"#),
+        Case(#"{"enum":[1,5]}"#, #"{"minimum":1,"maximum":5}"#),
         Case(#"{"enum":[1,5]}"#, #"{"exclusiveMinimum":1}"#, "attributes/a"),
         // Arrays.
-        Case(#"{"maxItems":3}"#, #"{"maxItems":2}"#, "attributes/a"), Case(#"{"minItems":1}"#, #"{"minItems":2}"#, "attributes/a"),
+        Case(#"{"maxItems":3}"#, #"{"maxItems":2}"#, "attributes/a"),
+        Case(#"{"minItems":1}"#, #"{"minItems":2}"#, "attributes/a"),
         Case(#"{"minItems":2}"#, #"{"minItems":1}"#), Case("{}", #"{"minItems":1}"#, "attributes/a"),
         Case(#"{"items":{"type":"string"}}"#, #"{"items":{"type":"integer"}}"#, "attributes/a/[]"),
         Case(#"{"type":"string"}"#, #"{"type":"string","items":{"type":"integer"}}"#),
@@ -133,7 +143,9 @@ struct EvolutionTests {
                 let attributes = #"{"a":\#(random.value(depth: 2))}"#
                 guard before.check(attributes) == nil else { continue }
                 let refusal = after.check(attributes)
-                if isCompatible { #expect(refusal == nil, "\(attributes) \(random.texts) \(String(describing: refusal))") }
+                if isCompatible {
+                    #expect(refusal == nil, "\(attributes) \(random.texts) \(String(describing: refusal))")
+                }
                 if refusal == nil { kept += 1 } else { broken += 1 }
             }
         }
@@ -149,12 +161,20 @@ private struct RandomSchemas {
     private(set) var texts: [String] = []
 
     private static let choices: [[String]] = [
-        ["", #""type":"integer""#, #""type":"string""#, #""type":["string","number","object"]"#, #""type":["array","object"]"#],
-        ["", #""enum":["a","bb",1,null]"#, #""enum":["a","bb",1,null,2.5,true]"#], ["", #""minLength":1"#, #""minLength":2"#],
+        [
+            "", #""type":"integer""#, #""type":"string""#, #""type":["string","number","object"]"#,
+            #""type":["array","object"]"#,
+        ],
+        ["", #""enum":["a","bb",1,null]"#, #""enum":["a","bb",1,null,2.5,true]"#],
+        ["", #""minLength":1"#, #""minLength":2"#],
         ["", #""maxLength":2"#, #""maxLength":3"#], ["", #""minimum":1"#, #""exclusiveMinimum":1"#, #""minimum":-2"#],
-        ["", #""maximum":2.5"#, #""exclusiveMaximum":2.5"#], ["", #""minItems":1"#], ["", #""maxItems":1"#, #""maxItems":2"#],
+        ["", #""maximum":2.5"#, #""exclusiveMaximum":2.5"#], ["", #""minItems":1"#],
+        ["", #""maxItems":1"#, #""maxItems":2"#],
         ["", #""items":{"type":"integer"}"#, #""items":{"type":"number"}"#, #""items":{"maxLength":1}"#],
-        [#""properties":{"p":{"type":"integer"},"q":{}}"#, #""properties":{"p":{"type":["integer","null"]},"q":{"maxLength":1}}"#],
+        [
+            #""properties":{"p":{"type":"integer"},"q":{}}"#,
+            #""properties":{"p":{"type":["integer","null"]},"q":{"maxLength":1}}"#,
+        ],
         ["", #""required":["p"]"#, #""required":["p","q"]"#], ["", #""additionalProperties":false"#],
     ]
 
@@ -162,7 +182,8 @@ private struct RandomSchemas {
 
     mutating func schema(depth: Int) -> String {
         self.keywords = Self.choices.map { choices in
-            Int.random(in: 0...2, using: &self.generator) == 0 ? choices.randomElement(using: &self.generator) ?? "" : choices[0]
+            Int.random(in: 0...2, using: &self.generator) == 0
+                ? choices.randomElement(using: &self.generator) ?? "" : choices[0]
         }
         self.texts = [self.text]
         return self.text
@@ -181,7 +202,9 @@ private struct RandomSchemas {
     private var text: String { "{\(self.keywords.filter { !$0.isEmpty }.joined(separator: ","))}" }
 
     mutating func value(depth: Int) -> String {
-        let scalars = ["null", "true", "1", "1.0", "2.5", "2", "-2", "0", "\"\"", "\"a\"", "\"bb\"", "\"ccc\"", "\"dddd\""]
+        let scalars = [
+            "null", "true", "1", "1.0", "2.5", "2", "-2", "0", "\"\"", "\"a\"", "\"bb\"", "\"ccc\"", "\"dddd\"",
+        ]
         switch Int.random(in: 0...(depth > 0 ? 9 : 5), using: &self.generator) {
         case 0...5: return scalars.randomElement(using: &self.generator) ?? "null"
         case 6, 7:

@@ -10,7 +10,8 @@ import Testing
 struct StarterPackTests {
     private static func validators() throws -> [String: EventTypeValidator] {
         Dictionary(
-            try starterPack().definitions.map { ($0.name, EventTypeValidator($0)) }, uniquingKeysWith: { first, _ in first })
+            try starterPack().definitions.map { ($0.name, EventTypeValidator($0)) },
+            uniquingKeysWith: { first, _ in first })
     }
 
     private static func imported(_ bytes: [UInt8], _ format: ImportFormat) -> [Event] {
@@ -25,10 +26,7 @@ struct StarterPackTests {
     /// The first refusal of events, each by the definition of its own type.
     private static func refusals(of events: [Event]) throws -> [String] {
         let validators = try Self.validators()
-        return try events.compactMap { event in
-            let validator = try #require(validators[event.type], "\(event.type)")
-            return try validator.refusal(of: event).map { "\($0.field): \($0.reason)" }
-        }
+        return try rejections(of: events) { validators[$0] }.map { "\($0.index) \($0.field): \($0.reason)" }
     }
 
     @Test("have a definition for each system, in a file of its name, in version 1, with a description")
@@ -49,11 +47,27 @@ struct StarterPackTests {
     @Test(
         "take every event that an import makes of the samples",
         arguments: [
-            ("kubernetes-audit-sample.csv", ImportFormat.kubernetesAuditCSV, 305), ("cloudtrail-sample.jsonl", .cloudTrail, 12),
+            ("kubernetes-audit-sample.csv", ImportFormat.kubernetesAuditCSV, 305),
+            ("cloudtrail-sample.jsonl", .cloudTrail, 12),
         ])
     func samples(_ name: String, _ format: ImportFormat, _ count: Int) throws {
         let bytes = Array(try Data(contentsOf: repository.appending(path: "Tests/Samples/\(name)")))
         let events = Self.imported(bytes, format)
+        #expect(events.count == count)
+        #expect(try Self.refusals(of: events) == [])
+    }
+
+    /// The whole data sets, which developers may have next to the repository.
+    private static let dataSets = repository.deletingLastPathComponent().appending(path: "shared/data")
+
+    @Test(
+        "take every event of the whole data sets",
+        .enabled(if: FileManager.default.fileExists(atPath: dataSets.path())),
+        arguments: [
+            ("kubernetes-audit.csv", ImportFormat.kubernetesAuditCSV, 16_563), ("cloudtrail.jsonl", .cloudTrail, 103),
+        ])
+    func wholeFiles(_ name: String, _ format: ImportFormat, _ count: Int) throws {
+        let events = Self.imported(Array(try Data(contentsOf: Self.dataSets.appending(path: name))), format)
         #expect(events.count == count)
         #expect(try Self.refusals(of: events) == [])
     }
@@ -75,7 +89,8 @@ struct StarterPackTests {
     @Test(
         "refuse an event that lacks what its system always has",
         arguments: [
-            ("authz.decision", "decision"), ("guard.action", "risk_score"), ("gate.check", "policy"), ("tool.call", "duration_us"),
+            ("authz.decision", "decision"), ("guard.action", "risk_score"), ("gate.check", "policy"),
+            ("tool.call", "duration_us"),
             ("fact.write", "resource.id"),
         ])
     func lacking(_ type: String, _ field: String) throws {
@@ -102,7 +117,9 @@ struct PackTests {
 
     @Test("holds the definitions in the order of their names")
     func order() throws {
-        let pack = try EventTypePack(files: [Self.file("1.json", "b"), Self.file("2.json", "a.z"), Self.file("3.json", "a")])
+        let pack = try EventTypePack(files: [
+            Self.file("1.json", "b"), Self.file("2.json", "a.z"), Self.file("3.json", "a"),
+        ])
         #expect(pack.definitions.map(\.name) == ["a", "a.z", "b"])
     }
 

@@ -4,9 +4,9 @@ import DocketModel
 import Foundation
 import Testing
 
-/// The folder of the package.
-let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
+/// The repository's root, also where the folder of tests is reached through a link.
+let repository = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
 
 /// The definition of the type `t` with those members besides.
 func definition(_ members: String = "", version: Int = 1) throws(EventTypeError) -> EventTypeDefinition {
@@ -34,20 +34,30 @@ extension EventTypeValidator {
 
     /// What the collector says of an event of this type.
     func refusal(of event: Event) throws -> Rejection? {
-        var message = EventEncoder.publishRequestPrefix(
-            tenant: "acme", producerID: ProducerID(high: 1, low: 2), sequence: 3)
-        EventEncoder.append(event, to: &message)
-        let decoder = BatchDecoder(limits: Limits())
-        let request = try decoder.decode(message)
-        let batchID: Int64 = 1 << 60
-        let batch = try decoder.encode(
-            request, key: BatchKey(tenantID: 1, producerID: request.producerID, sequence: request.sequence),
-            batchID: batchID, receivedAt: BatchID.receivedAt(of: batchID)
-        ) { event in
-            if let refusal = self.check(event) { .reject(refusal) } else { .accept(typeID: 1) }
-        }
-        return batch.rejections.first
+        try rejections(of: [event]) { [self] _ in self }.first
     }
+}
+
+/// What the collector says of a batch of events, each with the validator of its type.
+func rejections(of events: [Event], by validator: (String) -> EventTypeValidator?) throws -> [Rejection] {
+    var message = EventEncoder.publishRequestPrefix(
+        tenant: "acme", producerID: ProducerID(high: 1, low: 2), sequence: 3)
+    for event in events { EventEncoder.append(event, to: &message) }
+    var limits = Limits()
+    limits.maxBatchEvents = 100_000
+    limits.maxBatchBytes = 64 * 1024 * 1024
+    let decoder = BatchDecoder(limits: limits)
+    let request = try decoder.decode(message)
+    let batchID: Int64 = 1 << 60
+    return try decoder.encode(
+        request, key: BatchKey(tenantID: 1, producerID: request.producerID, sequence: request.sequence),
+        batchID: batchID, receivedAt: BatchID.receivedAt(of: batchID)
+    ) { event in
+        guard let validator = validator(event.typeName) else {
+            return .reject(EventRefusal(field: "type", code: .unknownEventType, reason: event.typeName))
+        }
+        return validator.check(event).map { .reject($0) } ?? .accept(typeID: 1)
+    }.rejections
 }
 
 /// The starter packs' definitions.

@@ -35,13 +35,17 @@ struct ValidatorTests {
         // A whole number is an integer however it is written.
         Case(
             #"{"type":"integer"}"#,
-            right: ["1.0", "-0", "-0.0", "0e5", "10e-1", "1.50e1", "1e300", "1E+2", "123456789012345678901234567890", "100.00"],
+            right: [
+                "1.0", "-0", "-0.0", "0e5", "10e-1", "1.50e1", "1e300", "1E+2", "123456789012345678901234567890",
+                "100.00",
+            ],
             wrong: ["1.1", "1e-1", "0.5", "15e-1", "123456789012345678901234567890.5", "1.000000000000000000000000001"]),
         // Lengths are code points, whether they are escaped or not.
         Case(
             #"{"minLength":2,"maxLength":3}"#,
             right: [
-                "\"ab\"", "\"abc\"", "\"🧨🧨\"", #""\u00e9\u00e9\u00e9""#, #""\ud83e\udde8\ud83e\udde8""#, "\"漢字é\"", #""\n\\""#,
+                "\"ab\"", "\"abc\"", "\"🧨🧨\"", #""\u00e9\u00e9\u00e9""#, #""\ud83e\udde8\ud83e\udde8""#, "\"漢字é\"",
+                #""\n\\""#,
                 "\"e\u{301}\"", "[]", "5", "null", "{}",
             ],
             wrong: [
@@ -51,10 +55,15 @@ struct ValidatorTests {
         Case(#"{"maxLength":0}"#, right: ["\"\""], wrong: ["\"a\"", #""\n""#]),
         Case(#"{"minLength":1}"#, right: ["\"a\"", #""\u0001""#, "\"é\""], wrong: ["\"\""]),
         Case(
-            #"{"minimum":-1.5,"maximum":10}"#, right: ["-1.5", "-15e-1", "0", "-0", "10", "10.000", "1e1", "\"99\"", "[99]"],
+            #"{"minimum":-1.5,"maximum":10}"#,
+            right: ["-1.5", "-15e-1", "0", "-0", "10", "10.000", "1e1", "\"99\"", "[99]"],
             wrong: ["-1.50001", "-2", "10.1", "1e2", "1e400", "-1e400", "11"]),
-        Case(#"{"exclusiveMinimum":0,"exclusiveMaximum":1}"#, right: ["1e-400", "0.999"], wrong: ["0", "-0.0", "1", "1.0", "-1e-400"]),
-        Case(#"{"minimum":9007199254740993}"#, right: ["9007199254740993"], wrong: ["9007199254740992", "9007199254740992.9"]),
+        Case(
+            #"{"exclusiveMinimum":0,"exclusiveMaximum":1}"#, right: ["1e-400", "0.999"],
+            wrong: ["0", "-0.0", "1", "1.0", "-1e-400"]),
+        Case(
+            #"{"minimum":9007199254740993}"#, right: ["9007199254740993"],
+            wrong: ["9007199254740992", "9007199254740992.9"]),
         Case(#"{"maximum":0.1}"#, right: ["0.1", "0.10", "1e-1"], wrong: ["0.10000000000000001"]),
         Case(
             #"{"enum":["a","é","",1,-2.50,true,null]}"#,
@@ -66,7 +75,8 @@ struct ValidatorTests {
         Case(#"{"const":1,"enum":[1,2]}"#, right: ["1"], wrong: ["2"]),
         Case(#"{"type":"string","enum":["a",1]}"#, right: ["\"a\""], wrong: ["1"]),
         Case(
-            #"{"minItems":1,"maxItems":2}"#, right: ["[1]", "[[],[1,2,3]]", "\"\"", "{}", "0"], wrong: ["[]", "[1,2,3]", "[ ]"]),
+            #"{"minItems":1,"maxItems":2}"#, right: ["[1]", "[[],[1,2,3]]", "\"\"", "{}", "0"],
+            wrong: ["[]", "[1,2,3]", "[ ]"]),
         Case(
             #"{"items":{"type":"integer","minimum":0}}"#, right: ["[]", "[ 1 , 2 ]", "{}", "[1.0]"],
             wrong: ["[-1]", "[1,\"2\"]", "[[1]]", "[0,0,0,null]"]),
@@ -82,7 +92,8 @@ struct ValidatorTests {
         Case(
             #"{"properties":{"x":{"type":"integer"},"y":{"properties":{"x":{"type":"integer"}}}}}"#,
             right: [
-                #"{"x":"1","x":1}"#, #"{"x":"1","\u0078":1}"#, #"{"y":{"x":"1"},"y":{}}"#, #"{"y":{"x":"1"},"x":1,"y":3}"#,
+                #"{"x":"1","x":1}"#, #"{"x":"1","\u0078":1}"#, #"{"y":{"x":"1"},"y":{}}"#,
+                #"{"y":{"x":"1"},"x":1,"y":3}"#,
                 #"{"x":"1","y":{"x":"1","x":1},"x":1}"#,
             ],
             wrong: [
@@ -207,13 +218,17 @@ struct ValidatorTests {
                 switch Int.random(in: 0...3, using: &random.generator) {
                 case 0: bytes.remove(at: place)
                 case 1: bytes.removeSubrange(place...)
-                case 2: bytes.insert(Array("{}[],:\"\\-.e0u1".utf8).randomElement(using: &random.generator) ?? 0, at: place)
+                case 2:
+                    bytes.insert(Array("{}[],:\"\\-.e0u1".utf8).randomElement(using: &random.generator) ?? 0, at: place)
                 default: bytes[place] = UInt8.random(in: 0...255, using: &random.generator)
                 }
             }
             _ = validator.check(attributes: bytes.span)
         }
-        for text in ["", " ", "{", "{\"", "{\"s", "{\"s\"", "{\"s\":", "{\"s\":\"", "{\"s\":\"\\", "{\"n\":-", "{\"n\":1e", "[", "\\", "}"] {
+        for text in [
+            "", " ", "{", "{\"", "{\"s", "{\"s\"", "{\"s\":", "{\"s\":\"", "{\"s\":\"\\", "{\"n\":-", "{\"n\":1e", "[",
+            "\\", "}",
+        ] {
             _ = validator.check(text)
         }
     }

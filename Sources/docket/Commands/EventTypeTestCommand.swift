@@ -6,7 +6,8 @@ import Foundation
 extension EventTypeCommand {
     struct Test: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Tries out definitions of event types, without a server: on events, as a collector would judge them.",
+            abstract:
+                "Tries out definitions of event types, without a server: on events, as a collector would judge them.",
             discussion: """
                 Examples:
                   docket event-type test EventTypes
@@ -22,7 +23,9 @@ extension EventTypeCommand {
         @Argument(help: "A definition, or a folder of them.", completion: .file(extensions: ["json"]))
         var definition: String
 
-        @Argument(help: "A file of events, '-' for standard input; without it only the definitions are read.", completion: .file())
+        @Argument(
+            help: "A file of events, '-' for standard input; without it only the definitions are read.",
+            completion: .file())
         var events: String?
 
         @Flag(help: "Print JSON: an object for each refused event, then one with the totals.")

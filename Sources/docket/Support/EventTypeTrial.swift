@@ -20,7 +20,9 @@ enum EventTypeFiles {
         } catch {
             throw CommandError(.noInput, "cannot list '\(path)'", cause: error)
         }
-        let paths = names.sorted().filter { $0.hasSuffix(".json") }.map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }
+        let paths = names.sorted().filter { $0.hasSuffix(".json") }.map {
+            path.hasSuffix("/") ? path + $0 : "\(path)/\($0)"
+        }
         guard !paths.isEmpty else {
             throw CommandError(.noInput, "'\(path)' holds no definition; each is a file that ends with .json")
         }
@@ -88,7 +90,8 @@ struct EventTypeTrial {
 
     /// What the collector's own way with a request makes of a batch of that event.
     private func rejection(of event: Event) throws(CodecError) -> Rejection? {
-        var message = EventEncoder.publishRequestPrefix(tenant: "", producerID: ProducerID(high: 0, low: 0), sequence: 0)
+        var message = EventEncoder.publishRequestPrefix(
+            tenant: "", producerID: ProducerID(high: 0, low: 0), sequence: 0)
         EventEncoder.append(event, to: &message)
         let request = try self.decoder.decode(message)
         let batch = try self.decoder.encode(
@@ -111,7 +114,8 @@ struct EventTypeTrial {
         var writer = JSONWriter()
         writer.beginObject()
         for (name, value) in [
-            ("definition_count", self.definitionCount), ("event_count", self.eventCount), ("refused_count", self.refusedCount),
+            ("definition_count", self.definitionCount), ("event_count", self.eventCount),
+            ("refused_count", self.refusedCount),
         ] {
             writer.key(name)
             writer.integer(value)
