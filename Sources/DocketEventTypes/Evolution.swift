@@ -84,14 +84,15 @@ private struct SchemaComparison {
 
     mutating func compare(_ old: AttributeSchema, _ new: AttributeSchema, at path: String) {
         // What the old one has no values of can't be taken away.
-        let types = old.allowed.map { $0.reduce(into: AttributeTypes()) { $0.formUnion($1.types) } } ?? .all
+        let values = old.allowed.map { _ in Self.values(of: old) }
+        let types = values.map { $0.reduce(into: AttributeTypes()) { $0.formUnion($1.types) } } ?? .all
         let before = old.types.intersection(types)
         if !new.types.isSuperset(of: before) {
             self.add(path, "\(before.subtracting(new.types).names) is no longer allowed; it must be \(new.types.names)")
         }
-        self.compareAllowed(old, new, before, at: path)
-        if let values = old.allowed {
-            self.compareListed(values.filter { !old.types.isDisjoint(with: $0.types) }, new, at: path)
+        self.compareAllowed(values, new, before, at: path)
+        if let values {
+            self.compareListed(values, new, at: path)
         } else {
             if before.contains(.string) { self.compareLengths(old, new, at: path) }
             if !before.isDisjoint(with: .number) { self.compareBounds(old, new, at: path) }
@@ -101,10 +102,10 @@ private struct SchemaComparison {
     }
 
     private mutating func compareAllowed(
-        _ old: AttributeSchema, _ new: AttributeSchema, _ before: AttributeTypes, at path: String
+        _ values: [AttributeScalar]?, _ new: AttributeSchema, _ before: AttributeTypes, at path: String
     ) {
         guard let after = new.allowed else { return }
-        guard let values = old.allowed else {
+        guard let values else {
             // The values of null and of boolean can be counted.
             var few: Set<AttributeScalar> = []
             if before.contains(.null) { few.insert(.null) }
@@ -114,7 +115,7 @@ private struct SchemaComparison {
             return
         }
         let kept = Set(after)
-        let gone = values.filter { !kept.contains($0) && !old.types.isDisjoint(with: $0.types) }
+        let gone = values.filter { !kept.contains($0) }
         if !gone.isEmpty {
             self.add(path, "no longer allowed: \(gone.prefix(8).map(\.text).joined(separator: ", "))")
         }
@@ -151,18 +152,23 @@ private struct SchemaComparison {
     /// Where the old schema lists its values, each of them is tried.
     private mutating func compareListed(_ values: [AttributeScalar], _ new: AttributeSchema, at path: String) {
         var limits = new
-        (limits.allowed, limits.types) = (nil, .all)
-        let compiled = SchemaCompiler.compile(limits)
-        for value in values {
+        (limits.allowed, limits.types) = (values, .all)
+        for value in Set(values).subtracting(Self.values(of: limits)).sorted(by: { $0.text < $1.text }) {
+            self.add(path, "\(value.text) is outside of the limits now")
+        }
+    }
+
+    /// The values that a schema lists and that meet its other keywords as well.
+    private static func values(of schema: AttributeSchema) -> [AttributeScalar] {
+        let compiled = SchemaCompiler.compile(schema)
+        return (schema.allowed ?? []).filter { value in
             var writer = JSONWriter()
             switch value {
             case .string(let text): writer.string(text.text)
             default: writer.raw(value.text)
             }
             var pass = AttributePass(isExact: false)
-            if pass.value(compiled.root, compiled, writer.bytes.span) != nil {
-                self.add(path, "\(value.text) is outside of the limits now")
-            }
+            return pass.value(compiled.root, compiled, writer.bytes.span) == nil
         }
     }
 

@@ -37,6 +37,8 @@ struct EvolutionTests {
         Case(#"{"type":"boolean"}"#, #"{"enum":[true]}"#, "attributes/a"),
         Case(#"{"type":"null"}"#, #"{"const":null}"#),
         Case(#"{"type":"string","enum":["a",1]}"#, #"{"enum":["a"]}"#),
+        Case(#"{"enum":["abc","a"],"maxLength":1}"#, #"{"enum":["abc","a"],"maxLength":1}"#),
+        Case(#"{"enum":["abc","a"],"maxLength":1}"#, #"{"enum":["a","b"]}"#),
         // Lengths and bounds; they matter for what could be there only.
         Case(#"{"maxLength":5}"#, #"{"maxLength":6}"#), Case(#"{"maxLength":5}"#, #"{"maxLength":4}"#, "attributes/a"),
         Case("{}", #"{"maxLength":4}"#, "attributes/a"),
