@@ -99,7 +99,9 @@ let package = Package(
         .target(name: "DocketRegistry", dependencies: [crypto], swiftSettings: houseSettings),
         .target(name: "DocketImport", dependencies: ["DocketModel", crypto], swiftSettings: houseSettings),
 
-        // Floor 3: I/O and the shape of a store.
+        // Floor 3: what the codec's events must keep; I/O and the shape of a store.
+        .target(
+            name: "DocketEventTypes", dependencies: ["DocketCodec", "DocketModel"], swiftSettings: houseSettings),
         .target(
             name: "DocketTransport",
             dependencies: [
@@ -168,9 +170,9 @@ let package = Package(
         .executableTarget(
             name: "docket",
             dependencies: [
-                "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketGRPC", "DocketHeaders",
-                "DocketImport", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC",
-                "DocketRegistry",
+                "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketEventTypes", "DocketGRPC",
+                "DocketHeaders", "DocketImport", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres",
+                "DocketRPC", "DocketRegistry",
                 "DocketRuntime", "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser,
                 histogram, logging, nioPosix, serviceLifecycle,
             ],
@@ -187,8 +189,8 @@ let package = Package(
         .target(
             name: "DocketFuzzing",
             dependencies: [
-                "CDocketProtos", "CProtobufC", "DocketCodec", "DocketCompression", "DocketGRPC", "DocketHTTP2",
-                "DocketHeaders", "DocketImport", "DocketMerkle", "DocketMessages", "DocketModel",
+                "CDocketProtos", "CProtobufC", "DocketCodec", "DocketCompression", "DocketEventTypes", "DocketGRPC",
+                "DocketHTTP2", "DocketHeaders", "DocketImport", "DocketMerkle", "DocketMessages", "DocketModel",
             ],
             path: "Tests/Fuzz/Harness", swiftSettings: bridgeSettings),
         .testTarget(
@@ -216,6 +218,12 @@ let package = Package(
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketCompressionTests", dependencies: ["DocketTestSupport", "DocketCompression"],
+            swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketEventTypesTests",
+            dependencies: [
+                "DocketTestSupport", "DocketCodec", "DocketEventTypes", "DocketImport", "DocketModel", "SyntheticLoad",
+            ],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketGRPCTests",
@@ -273,8 +281,8 @@ let package = Package(
         .testTarget(
             name: "DocketTests",
             dependencies: [
-                "DocketCodec", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRuntime",
-                "DocketTerminal", "docket", argumentParser, logging,
+                "DocketCodec", "DocketEventTypes", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres",
+                "DocketRuntime", "DocketTerminal", "docket", argumentParser, logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(
@@ -298,8 +306,9 @@ if Context.environment["DOCKET_BENCHMARKS"] == "1" {
         .executableTarget(
             name: "micro-benchmarks",
             dependencies: [
-                "CAllocationCounter", "DocketClient", "DocketCodec", "DocketGRPC", "DocketHTTP2", "DocketHeaders",
-                "DocketMerkle", "DocketModel", "DocketTerminal", "SyntheticLoad", argumentParser, histogram, logging,
+                "CAllocationCounter", "DocketClient", "DocketCodec", "DocketEventTypes", "DocketGRPC", "DocketHTTP2",
+                "DocketHeaders", "DocketMerkle", "DocketModel", "DocketTerminal", "SyntheticLoad", argumentParser,
+                histogram, logging,
             ],
             path: "Benchmarks/Micro/Sources", swiftSettings: bridgeSettings),
     ]

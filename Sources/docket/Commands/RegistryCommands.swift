@@ -29,7 +29,8 @@ struct MaintainerOptions: ParsableArguments {
 
 struct EventTypeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "event-type", abstract: "Registers event types.", subcommands: [Add.self])
+        commandName: "event-type", abstract: "Registers event types, and tries out their definitions.",
+        subcommands: [Add.self, Test.self])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
