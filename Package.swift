@@ -122,7 +122,9 @@ let package = Package(
         .target(
             name: "DocketPostgres",
             dependencies: [
-                "CLibpq", "DocketCodec", "DocketModel", "DocketRegistry", "DocketStore", coreMetrics, crypto, logging,
+                "CLibpq", "DocketCodec", "DocketEventTypes", "DocketModel", "DocketRegistry", "DocketStore",
+                coreMetrics,
+                crypto, logging,
             ],
             resources: [.embedInCode("Migrations")],
             swiftSettings: bridgeSettings),
@@ -131,9 +133,8 @@ let package = Package(
         .target(
             name: "DocketCollector",
             dependencies: [
-                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel", "DocketRPC",
-                "DocketRegistry",
-                "DocketStore", "DocketTransport", logging, metrics, serviceLifecycle,
+                "DocketCodec", "DocketEventTypes", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel",
+                "DocketRPC", "DocketRegistry", "DocketStore", "DocketTransport", logging, metrics, serviceLifecycle,
             ],
             swiftSettings: houseSettings),
         .target(

@@ -1,4 +1,5 @@
 package import DocketCodec
+internal import DocketEventTypes
 package import DocketGRPC
 package import DocketModel
 package import DocketRegistry
@@ -89,7 +90,7 @@ package struct PublishPipeline: Sendable {
     private func encode(
         _ message: [UInt8], token: AccessToken, decoder: BatchDecoder
     ) throws(PublishRefusal) -> EncodedBatch {
-        let snapshot = self.registry.snapshot
+        let (snapshot, validators) = self.registry.rules
         guard let principal = snapshot.authenticate(token, at: .now) else { throw .unknownToken }
         do {
             let request = try decoder.decode(message)
@@ -97,16 +98,25 @@ package struct PublishPipeline: Sendable {
             guard let batchID = self.batchIDs.next(now: .now) else { throw PublishRefusal.leaseLost }
             let types = snapshot.eventTypes(ofTenant: tenant.id)
             var lastTypeID: Int32?
+            var validator: EventTypeValidator?
+            var brokenCount = 0
+            defer { self.metrics.brokeDefinition(brokenCount) }
             return try decoder.encode(
                 request,
                 key: BatchKey(tenantID: tenant.id, producerID: request.producerID, sequence: request.sequence),
                 batchID: batchID,
                 receivedAt: BatchID.receivedAt(of: batchID)
             ) { event in
-                if event.hasTypeOfEventBefore, let lastTypeID { return .accept(typeID: lastTypeID) }
-                lastTypeID = event.withTypeBytes { types.id(ofTypeNamed: $0) }
-                if let lastTypeID { return .accept(typeID: lastTypeID) }
-                return .reject(Self.unknownType(event.typeName))
+                if !event.hasTypeOfEventBefore || lastTypeID == nil {
+                    lastTypeID = event.withTypeBytes { types.id(ofTypeNamed: $0) }
+                    validator =
+                        tenant.eventTypeMode == .open ? nil : lastTypeID.flatMap { validators.validator(ofType: $0) }
+                }
+                guard let lastTypeID else { return .reject(Self.unknownType(event.typeName)) }
+                guard let validator, let refusal = validator.check(event) else { return .accept(typeID: lastTypeID) }
+                if tenant.eventTypeMode == .enforce { return .reject(refusal) }
+                brokenCount += 1
+                return .accept(typeID: lastTypeID)
             }
         } catch let error as CodecError {
             throw PublishRefusal(error)

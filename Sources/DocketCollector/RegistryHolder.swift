@@ -9,6 +9,7 @@ internal import Synchronization
 package final class RegistryHolder: Sendable {
     private struct State {
         var snapshot = RegistrySnapshot.empty
+        var validators = EventTypeValidators.none
         var fault: String? = "the registry has not been loaded yet"
         /// The uses of snapshots that are gone, and that nobody has been told of yet.
         var formerUses: [CredentialUse] = []
@@ -20,6 +21,11 @@ package final class RegistryHolder: Sendable {
 
     /// The newest snapshot that could be loaded.
     package var snapshot: RegistrySnapshot { self.state.withLock { $0.snapshot } }
+
+    /// The newest snapshot, and what judges events by it: of one moment.
+    package var rules: (snapshot: RegistrySnapshot, validators: EventTypeValidators) {
+        self.state.withLock { ($0.snapshot, $0.validators) }
+    }
 
     /// Why the newest attempt to look at the registry failed; `nil` when it didn't. The last good snapshot stays in use.
     package var fault: String? { self.state.withLock { $0.fault } }
@@ -44,10 +50,13 @@ package final class RegistryHolder: Sendable {
                 self.state.withLock { $0.fault = nil }
                 return false
             }
-            let loaded = RegistrySnapshot(try await source.loadRegistry())
+            let contents = try await source.loadRegistry()
+            let loaded = RegistrySnapshot(contents)
+            let validators = EventTypeValidators(contents, earlier: self.rules.validators)
             self.state.withLock { state in
                 state.formerUses += state.snapshot.uses()
                 state.snapshot = loaded
+                state.validators = validators
                 state.fault = nil
             }
             return true

@@ -20,7 +20,8 @@ package final class PostgresRegistry: RegistrySource {
             try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             let contents = RegistryContents(
                 version: try Self.version(connection), tenants: try Self.tenants(connection),
-                credentials: try Self.credentials(connection), eventTypes: try Self.eventTypes(connection))
+                credentials: try Self.credentials(connection), eventTypes: try Self.eventTypes(connection),
+                definitions: try Self.definitions(connection))
             try connection.execute("COMMIT")
             return contents
         }
@@ -77,16 +78,21 @@ package final class PostgresRegistry: RegistrySource {
     }
 
     private static func tenants(_ connection: PostgresConnection) throws(PostgresError) -> [RegistryContents.Tenant] {
-        let rows = try connection.query("SELECT tenant_id, slug, state FROM docket.tenants ORDER BY tenant_id")
+        let rows = try connection.query(
+            "SELECT tenant_id, slug, state, event_type_mode FROM docket.tenants ORDER BY tenant_id")
         var tenants: [RegistryContents.Tenant] = []
         tenants.reserveCapacity(rows.count)
         for row in 0..<rows.count {
-            let state = try rows.text(row, 2)
-            guard let known = TenantState(rawValue: state) else {
+            let (state, mode) = (try rows.text(row, 2), try rows.text(row, 3))
+            guard let knownState = TenantState(rawValue: state), let knownMode = EventTypeMode(rawValue: mode) else {
                 throw PostgresError(
-                    code: .unexpectedAnswer, message: "a tenant's state is '\(state)', which is unknown")
+                    code: .unexpectedAnswer,
+                    message: "a tenant's state is '\(state)' and its mode '\(mode)', one of which is unknown")
             }
-            tenants.append(.init(id: try rows.integer(row, 0), slug: try rows.text(row, 1), state: known))
+            tenants.append(
+                .init(
+                    id: try rows.integer(row, 0), slug: try rows.text(row, 1), state: knownState,
+                    eventTypeMode: knownMode))
         }
         return tenants
     }
@@ -119,14 +125,29 @@ package final class PostgresRegistry: RegistrySource {
     {
         let rows = try connection.query(
             """
-            SELECT type_id, coalesce(tenant_id, 0), tenant_id IS NULL, name FROM docket.event_types
+            SELECT type_id, coalesce(tenant_id, 0), tenant_id IS NULL, name, definition_id FROM docket.event_types
             WHERE NOT is_reserved ORDER BY type_id
             """)
         var types: [RegistryContents.EventType] = []
         for row in 0..<rows.count {
             let tenantID: Int32? = try rows.bool(row, 2) ? nil : rows.integer(row, 1)
-            types.append(.init(id: try rows.integer(row, 0), tenantID: tenantID, name: try rows.text(row, 3)))
+            types.append(
+                .init(
+                    id: try rows.integer(row, 0), tenantID: tenantID, name: try rows.text(row, 3),
+                    definitionID: try rows.optionalInteger(row, 4)))
         }
         return types
+    }
+
+    /// Those that are in force: earlier versions aren't judged by.
+    private static func definitions(_ connection: PostgresConnection) throws(PostgresError) -> [Int32: String] {
+        let rows = try connection.query(
+            """
+            SELECT d.definition_id, d.body FROM docket.event_type_definitions AS d
+            WHERE EXISTS (SELECT FROM docket.event_types AS y WHERE y.definition_id = d.definition_id)
+            """)
+        var definitions: [Int32: String] = [:]
+        for row in 0..<rows.count { definitions[try rows.integer(row, 0)] = try rows.text(row, 1) }
+        return definitions
     }
 }

@@ -7,12 +7,18 @@ package struct RegistryContents: Sendable, Equatable {
     package var tenants: [Tenant]
     package var credentials: [Credential]
     package var eventTypes: [EventType]
+    /// The definitions that event types name, by their keys: JSON, as docs/event-types.md describes it.
+    package var definitions: [Int32: String]
 
-    package init(version: Int64, tenants: [Tenant], credentials: [Credential], eventTypes: [EventType]) {
+    package init(
+        version: Int64, tenants: [Tenant], credentials: [Credential], eventTypes: [EventType],
+        definitions: [Int32: String] = [:]
+    ) {
         self.version = version
         self.tenants = tenants
         self.credentials = credentials
         self.eventTypes = eventTypes
+        self.definitions = definitions
     }
 
     /// An isolated log.
@@ -23,11 +29,16 @@ package struct RegistryContents: Sendable, Equatable {
         package var slug: String
         /// What is done with its log now.
         package var state: TenantState
+        /// How strict it is about its event types.
+        package var eventTypeMode: EventTypeMode
 
-        package init(id: Int32, slug: String, state: TenantState = .active) {
+        package init(
+            id: Int32, slug: String, state: TenantState = .active, eventTypeMode: EventTypeMode = .enforce
+        ) {
             self.id = id
             self.slug = slug
             self.state = state
+            self.eventTypeMode = eventTypeMode
         }
     }
 
@@ -61,11 +72,14 @@ package struct RegistryContents: Sendable, Equatable {
         /// The tenant that it belongs to; `nil` for a type that every tenant may use.
         package var tenantID: Int32?
         package var name: String
+        /// The definition that its events are judged by; `nil` for none.
+        package var definitionID: Int32?
 
-        package init(id: Int32, tenantID: Int32?, name: String) {
+        package init(id: Int32, tenantID: Int32?, name: String, definitionID: Int32? = nil) {
             self.id = id
             self.tenantID = tenantID
             self.name = name
+            self.definitionID = definitionID
         }
     }
 }
@@ -78,6 +92,16 @@ package enum TenantState: String, Sendable, CaseIterable {
     case suspended
     /// Nothing is written any more; what is there can be read and exported.
     case closing
+}
+
+/// How strict a tenant is about event types.
+package enum EventTypeMode: String, Sendable, CaseIterable {
+    /// Events of unknown types, and events that break their definition, are rejected.
+    case enforce
+    /// Events that break their definition are stored, and counted. Unknown types are rejected.
+    case observe
+    /// Definitions are not looked at. Unknown types are rejected.
+    case open
 }
 
 /// What a credential may do.

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import grpc
 import pytest
@@ -13,7 +14,7 @@ from docket.v1.collector_pb2 import PublishRequest, PublishResponse
 
 from client import Client, failure
 from cluster import Cluster
-from events import event, request, unique
+from events import KNOWN_TYPE, event, request, unique
 from test_semantics import details
 
 NAMES = ("a", "b", "c")
@@ -200,6 +201,27 @@ def test_a_credential_for_all_tenants_covers_one_that_is_made_later(cluster: Clu
     cluster.docket("tenant", "add", slug)
     with streams(cluster, token, slug) as opened:
         assert all(stream.publish().verdict.accepted_count == 1 for stream in opened)
+
+
+def test_a_definition_counts_within_a_second_and_what_breaks_it_goes_into_quarantine(
+    cluster: Cluster, tenant: str, tmp_path: Path
+) -> None:
+    token, _ = add_token(cluster, "--tenant", tenant, "--scope", "publish")
+    definition = tmp_path / "decision.json"
+    definition.write_text(json.dumps({"name": KNOWN_TYPE, "version": 1, "required_fields": ["session_id"]}))
+    with streams(cluster, token, tenant) as opened:
+        cluster.docket("event-type", "apply", str(definition), "--tenant", tenant)
+        took = seconds_until(
+            [lambda one=one: one.publish().verdict.rejections != [] for one in opened], time.monotonic()
+        )
+        assert took < SECONDS
+        [rejection] = opened[0].publish().verdict.rejections
+        assert (rejection.field, "version 1 requires it" in rejection.reason) == ("session_id", True)
+    [row] = cluster.sql(
+        "SELECT count(*) > 0, min(field) FROM docket.quarantine AS q JOIN docket.tenants AS t USING (tenant_id)"
+        f" WHERE t.slug = '{tenant}'"
+    )
+    assert row == ["t", "session_id"]
 
 
 def test_the_last_use_of_a_token_is_noted(cluster: Cluster, tenant: str) -> None:

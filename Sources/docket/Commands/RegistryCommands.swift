@@ -30,7 +30,7 @@ struct MaintainerOptions: ParsableArguments {
 struct EventTypeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "event-type", abstract: "Registers event types, and tries out their definitions.",
-        subcommands: [Add.self, Test.self])
+        subcommands: [Add.self, Apply.self, List.self, Show.self, Test.self])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

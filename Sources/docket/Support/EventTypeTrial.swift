@@ -2,6 +2,7 @@ import DocketCodec
 import DocketEventTypes
 import DocketImport
 import DocketModel
+import DocketPostgres
 import Foundation
 
 /// Definitions of event types in files.
@@ -9,10 +10,23 @@ enum EventTypeFiles {
     /// Reads one definition, or all `*.json` of a folder.
     ///
     /// - Throws: ``CommandError`` when something can't be read, ``EventTypeError`` with the file's name for a fault in it.
-    static func read(_ path: String) throws -> EventTypePack {
+    static func read(_ path: String) throws -> EventTypePack { try EventTypePack(files: Self.files(path)) }
+
+    /// The same, each with the text that it was read from.
+    static func readTexts(_ path: String) throws -> [Administration.DefinitionFile] {
+        let files = try Self.files(path)
+        let texts = Dictionary(
+            try files.map { (try EventTypeDefinition(json: $0.bytes).name, String(decoding: $0.bytes, as: UTF8.self)) },
+            uniquingKeysWith: { first, _ in first })
+        return try EventTypePack(files: files).definitions.map {
+            Administration.DefinitionFile(definition: $0, body: texts[$0.name] ?? "")
+        }
+    }
+
+    private static func files(_ path: String) throws -> [(name: String, bytes: [UInt8])] {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-            return try EventTypePack(files: [(name: path, bytes: try Self.bytes(path))])
+            return [(name: path, bytes: try Self.bytes(path))]
         }
         let names: [String]
         do {
@@ -26,7 +40,7 @@ enum EventTypeFiles {
         guard !paths.isEmpty else {
             throw CommandError(.noInput, "'\(path)' holds no definition; each is a file that ends with .json")
         }
-        return try EventTypePack(files: try paths.map { (name: $0, bytes: try Self.bytes($0)) })
+        return try paths.map { (name: $0, bytes: try Self.bytes($0)) }
     }
 
     /// The bytes of a file, and one more than a definition may have where it has more.
