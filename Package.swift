@@ -99,7 +99,9 @@ let package = Package(
         .target(name: "DocketRegistry", dependencies: [crypto], swiftSettings: houseSettings),
         .target(name: "DocketImport", dependencies: ["DocketModel", crypto], swiftSettings: houseSettings),
 
-        // Floor 3: I/O and the shape of a store.
+        // Floor 3: what the codec's events must keep; I/O and the shape of a store.
+        .target(
+            name: "DocketEventTypes", dependencies: ["DocketCodec", "DocketModel"], swiftSettings: houseSettings),
         .target(
             name: "DocketTransport",
             dependencies: [
@@ -120,7 +122,9 @@ let package = Package(
         .target(
             name: "DocketPostgres",
             dependencies: [
-                "CLibpq", "DocketCodec", "DocketModel", "DocketRegistry", "DocketStore", coreMetrics, crypto, logging,
+                "CLibpq", "DocketCodec", "DocketEventTypes", "DocketModel", "DocketRegistry", "DocketStore",
+                coreMetrics,
+                crypto, logging,
             ],
             resources: [.embedInCode("Migrations")],
             swiftSettings: bridgeSettings),
@@ -129,9 +133,8 @@ let package = Package(
         .target(
             name: "DocketCollector",
             dependencies: [
-                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel", "DocketRPC",
-                "DocketRegistry",
-                "DocketStore", "DocketTransport", logging, metrics, serviceLifecycle,
+                "DocketCodec", "DocketEventTypes", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel",
+                "DocketRPC", "DocketRegistry", "DocketStore", "DocketTransport", logging, metrics, serviceLifecycle,
             ],
             swiftSettings: houseSettings),
         .target(
@@ -168,9 +171,9 @@ let package = Package(
         .executableTarget(
             name: "docket",
             dependencies: [
-                "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketGRPC", "DocketHeaders",
-                "DocketImport", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRPC",
-                "DocketRegistry",
+                "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketEventTypes", "DocketGRPC",
+                "DocketHeaders", "DocketImport", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres",
+                "DocketRPC", "DocketRegistry",
                 "DocketRuntime", "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser,
                 histogram, logging, nioPosix, serviceLifecycle,
             ],
@@ -187,8 +190,8 @@ let package = Package(
         .target(
             name: "DocketFuzzing",
             dependencies: [
-                "CDocketProtos", "CProtobufC", "DocketCodec", "DocketCompression", "DocketGRPC", "DocketHTTP2",
-                "DocketHeaders", "DocketImport", "DocketMerkle", "DocketMessages", "DocketModel",
+                "CDocketProtos", "CProtobufC", "DocketCodec", "DocketCompression", "DocketEventTypes", "DocketGRPC",
+                "DocketHTTP2", "DocketHeaders", "DocketImport", "DocketMerkle", "DocketMessages", "DocketModel",
             ],
             path: "Tests/Fuzz/Harness", swiftSettings: bridgeSettings),
         .testTarget(
@@ -216,6 +219,12 @@ let package = Package(
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketCompressionTests", dependencies: ["DocketTestSupport", "DocketCompression"],
+            swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketEventTypesTests",
+            dependencies: [
+                "DocketTestSupport", "DocketCodec", "DocketEventTypes", "DocketImport", "DocketModel", "SyntheticLoad",
+            ],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketGRPCTests",
@@ -273,8 +282,8 @@ let package = Package(
         .testTarget(
             name: "DocketTests",
             dependencies: [
-                "DocketCodec", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres", "DocketRuntime",
-                "DocketTerminal", "docket", argumentParser, logging,
+                "DocketCodec", "DocketEventTypes", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres",
+                "DocketRuntime", "DocketTerminal", "docket", argumentParser, logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(
@@ -298,8 +307,9 @@ if Context.environment["DOCKET_BENCHMARKS"] == "1" {
         .executableTarget(
             name: "micro-benchmarks",
             dependencies: [
-                "CAllocationCounter", "DocketClient", "DocketCodec", "DocketGRPC", "DocketHTTP2", "DocketHeaders",
-                "DocketMerkle", "DocketModel", "DocketTerminal", "SyntheticLoad", argumentParser, histogram, logging,
+                "CAllocationCounter", "DocketClient", "DocketCodec", "DocketEventTypes", "DocketGRPC", "DocketHTTP2",
+                "DocketHeaders", "DocketMerkle", "DocketModel", "DocketTerminal", "SyntheticLoad", argumentParser,
+                histogram, logging,
             ],
             path: "Benchmarks/Micro/Sources", swiftSettings: bridgeSettings),
     ]

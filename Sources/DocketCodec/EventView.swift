@@ -1,5 +1,6 @@
 import CDocketProtos
 import CProtobufC
+package import DocketModel
 
 /// An event in the arena that has passed the codec's checks, for the registry to decide on. It can't be copied, and so
 /// can't outlive the arena's content.
@@ -30,7 +31,17 @@ import CProtobufC
         return unsafe body(self.event.pointee.attributes.buffer.span)
     }
 
-    /// Whether the event has the field of that column: what an event type may require.
+    /// How the event was decided; `nil` when it doesn't say.
+    package var decision: Decision? {
+        Decision(rawValue: Int16(truncatingIfNeeded: unsafe self.event.pointee.decision.rawValue))
+    }
+
+    /// How the event ended; `nil` when it doesn't say.
+    package var outcome: Outcome? {
+        Outcome(rawValue: Int16(truncatingIfNeeded: unsafe self.event.pointee.outcome.rawValue))
+    }
+
+    /// Whether the event has the field of that column, and not as an empty text: what an event type may require.
     package func has(_ column: EventColumn) -> Bool {
         switch column {
         case .batchID, .occurredAt, .eventID, .tenantID, .typeID, .position: true
@@ -40,21 +51,21 @@ import CProtobufC
         case .riskScore: unsafe self.event.pointee.has_risk_score != 0
         case .payloadInSizeBytes: unsafe (self.event.pointee.payload?.pointee.has_in_size_bytes ?? 0) != 0
         case .payloadOutSizeBytes: unsafe (self.event.pointee.payload?.pointee.has_out_size_bytes ?? 0) != 0
-        case .scope: unsafe self.event.pointee.has_scope != 0
-        case .actorKind: unsafe (self.event.pointee.actor?.pointee.has_kind ?? 0) != 0
-        case .actorID: unsafe (self.event.pointee.actor?.pointee.has_id ?? 0) != 0
-        case .actorUserID: unsafe (self.event.pointee.actor?.pointee.has_user_id ?? 0) != 0
-        case .action: unsafe self.event.pointee.has_action != 0
-        case .resourceType: unsafe (self.event.pointee.resource?.pointee.has_type ?? 0) != 0
-        case .resourceID: unsafe (self.event.pointee.resource?.pointee.has_id ?? 0) != 0
-        case .reason: unsafe self.event.pointee.has_reason != 0
-        case .policy: unsafe self.event.pointee.has_policy != 0
-        case .sessionID: unsafe self.event.pointee.has_session_id != 0
-        case .requestID: unsafe self.event.pointee.has_request_id != 0
-        case .agentID: unsafe self.event.pointee.has_agent_id != 0
-        case .source: unsafe self.event.pointee.has_source != 0
-        case .sourceEventID: unsafe self.event.pointee.has_source_event_id != 0
-        case .payloadHash: unsafe (self.event.pointee.payload?.pointee.has_hash ?? 0) != 0
+        case .scope: unsafe self.event.pointee.scope.len > 0
+        case .actorKind: unsafe (self.event.pointee.actor?.pointee.kind.len ?? 0) > 0
+        case .actorID: unsafe (self.event.pointee.actor?.pointee.id.len ?? 0) > 0
+        case .actorUserID: unsafe (self.event.pointee.actor?.pointee.user_id.len ?? 0) > 0
+        case .action: unsafe self.event.pointee.action.len > 0
+        case .resourceType: unsafe (self.event.pointee.resource?.pointee.type.len ?? 0) > 0
+        case .resourceID: unsafe (self.event.pointee.resource?.pointee.id.len ?? 0) > 0
+        case .reason: unsafe self.event.pointee.reason.len > 0
+        case .policy: unsafe self.event.pointee.policy.len > 0
+        case .sessionID: unsafe self.event.pointee.session_id.len > 0
+        case .requestID: unsafe self.event.pointee.request_id.len > 0
+        case .agentID: unsafe self.event.pointee.agent_id.len > 0
+        case .source: unsafe self.event.pointee.source.len > 0
+        case .sourceEventID: unsafe self.event.pointee.source_event_id.len > 0
+        case .payloadHash: unsafe (self.event.pointee.payload?.pointee.hash.len ?? 0) > 0
         case .traceID: unsafe self.event.pointee.has_trace_id != 0
         case .spanID: unsafe self.event.pointee.has_span_id != 0
         case .delegation: unsafe self.event.pointee.n_delegation > 0

@@ -8,6 +8,7 @@ struct CollectorMetrics: Sendable {
     private let batchesRefused = Counter(label: "docket_batches_total", dimensions: [("result", "refused")])
     private let eventsAccepted = Counter(label: "docket_events_total", dimensions: [("result", "accepted")])
     private let eventsRejected = Counter(label: "docket_events_total", dimensions: [("result", "rejected")])
+    private let definitionsBroken = Counter(label: "docket_definition_violations_total")
     private let bytesReceived = Counter(label: "docket_received_bytes_total")
     private let rejections: [RejectionCode: Counter]
 
@@ -26,6 +27,11 @@ struct CollectorMetrics: Sendable {
         guard !verdict.rejections.isEmpty else { return }
         self.eventsRejected.increment(by: verdict.rejections.count)
         for rejection in verdict.rejections { self.rejections[rejection.code]?.increment() }
+    }
+
+    /// Events have been stored that break the definition of their type, in tenants that only observe.
+    func brokeDefinition(_ count: Int) {
+        if count > 0 { self.definitionsBroken.increment(by: count) }
     }
 
     func replayed() { self.batchesReplayed.increment() }

@@ -1,4 +1,5 @@
 package import DocketCodec
+internal import DocketEventTypes
 package import DocketGRPC
 package import DocketModel
 package import DocketRegistry
@@ -34,7 +35,9 @@ package struct PublishPipeline: Sendable {
     /// Refuses a caller whose token is unknown, before any message of its call is read: nobody without a credential may
     /// hold memory.
     package func admit(_ token: AccessToken) throws(GRPCStatus) {
-        guard self.registry.snapshot.authenticate(token) != nil else { throw PublishRefusal.unknownToken.status }
+        guard self.registry.snapshot.authenticate(token, at: .now) != nil else {
+            throw PublishRefusal.unknownToken.status
+        }
     }
 
     /// Takes one request.
@@ -87,24 +90,33 @@ package struct PublishPipeline: Sendable {
     private func encode(
         _ message: [UInt8], token: AccessToken, decoder: BatchDecoder
     ) throws(PublishRefusal) -> EncodedBatch {
-        let snapshot = self.registry.snapshot
-        guard let principal = snapshot.authenticate(token) else { throw .unknownToken }
+        let (snapshot, validators) = self.registry.rules
+        guard let principal = snapshot.authenticate(token, at: .now) else { throw .unknownToken }
         do {
             let request = try decoder.decode(message)
             let tenant = try snapshot.tenant(named: request.tenant, for: principal, scope: .publish)
             guard let batchID = self.batchIDs.next(now: .now) else { throw PublishRefusal.leaseLost }
             let types = snapshot.eventTypes(ofTenant: tenant.id)
             var lastTypeID: Int32?
+            var validator: EventTypeValidator?
+            var brokenCount = 0
+            defer { self.metrics.brokeDefinition(brokenCount) }
             return try decoder.encode(
                 request,
                 key: BatchKey(tenantID: tenant.id, producerID: request.producerID, sequence: request.sequence),
                 batchID: batchID,
                 receivedAt: BatchID.receivedAt(of: batchID)
             ) { event in
-                if event.hasTypeOfEventBefore, let lastTypeID { return .accept(typeID: lastTypeID) }
-                lastTypeID = event.withTypeBytes { types.id(ofTypeNamed: $0) }
-                if let lastTypeID { return .accept(typeID: lastTypeID) }
-                return .reject(Self.unknownType(event.typeName))
+                if !event.hasTypeOfEventBefore || lastTypeID == nil {
+                    lastTypeID = event.withTypeBytes { types.id(ofTypeNamed: $0) }
+                    validator =
+                        tenant.eventTypeMode == .open ? nil : lastTypeID.flatMap { validators.validator(ofType: $0) }
+                }
+                guard let lastTypeID else { return .reject(Self.unknownType(event.typeName)) }
+                guard let validator, let refusal = validator.check(event) else { return .accept(typeID: lastTypeID) }
+                if tenant.eventTypeMode == .enforce { return .reject(refusal) }
+                brokenCount += 1
+                return .accept(typeID: lastTypeID)
             }
         } catch let error as CodecError {
             throw PublishRefusal(error)

@@ -60,6 +60,8 @@ extension PublishRefusal {
         case scopeMissing = "SCOPE_MISSING"
         case tenantAmbiguous = "TENANT_AMBIGUOUS"
         case tenantNotCovered = "TENANT_NOT_COVERED"
+        case tenantSuspended = "TENANT_SUSPENDED"
+        case tenantClosing = "TENANT_CLOSING"
         case messageMalformed = "MESSAGE_MALFORMED"
         case fieldInvalid = "FIELD_INVALID"
         case batchTooLarge = "BATCH_TOO_LARGE"
@@ -123,6 +125,8 @@ extension PublishRefusal {
         switch error.code {
         case .scopeMissing: self.init(.permissionDenied, .scopeMissing, error.message)
         case .tenantNotCovered: self.init(.permissionDenied, .tenantNotCovered, error.message)
+        case .tenantSuspended: self.init(.permissionDenied, .tenantSuspended, error.message)
+        case .tenantClosing: self.init(.permissionDenied, .tenantClosing, error.message)
         case .tenantAmbiguous: self.init(.invalidArgument, .tenantAmbiguous, error.message, field: "tenant")
         case .malformedToken: self.init(.unauthenticated, .tokenMalformed, error.message)
         }

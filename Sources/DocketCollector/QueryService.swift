@@ -20,13 +20,15 @@ struct QueryService: Sendable {
     /// Refuses a caller whose token is unknown, before its message is read.
     func authorize(_ call: ServerCallContext) throws(GRPCStatus) {
         let token = try call.token()
-        guard self.registry.snapshot.authenticate(token) != nil else { throw PublishRefusal.unknownToken.status }
+        guard self.registry.snapshot.authenticate(token, at: .now) != nil else {
+            throw PublishRefusal.unknownToken.status
+        }
     }
 
     func query(_ message: [UInt8], headers: HeaderList) async throws(GRPCStatus) -> [UInt8] {
         do {
             let snapshot = self.registry.snapshot
-            guard let principal = snapshot.authenticate(try ConnectionToken().token(of: headers)) else {
+            guard let principal = snapshot.authenticate(try ConnectionToken().token(of: headers), at: .now) else {
                 throw PublishRefusal.unknownToken
             }
             let request = try QueryRequestMessage(serialized: message)

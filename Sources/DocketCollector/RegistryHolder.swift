@@ -9,7 +9,10 @@ internal import Synchronization
 package final class RegistryHolder: Sendable {
     private struct State {
         var snapshot = RegistrySnapshot.empty
+        var validators = EventTypeValidators.none
         var fault: String? = "the registry has not been loaded yet"
+        /// The uses of snapshots that are gone, and that nobody has been told of yet.
+        var formerUses: [CredentialUse] = []
     }
 
     private let state = Mutex(State())
@@ -19,8 +22,23 @@ package final class RegistryHolder: Sendable {
     /// The newest snapshot that could be loaded.
     package var snapshot: RegistrySnapshot { self.state.withLock { $0.snapshot } }
 
+    /// The newest snapshot, and what judges events by it: of one moment.
+    package var rules: (snapshot: RegistrySnapshot, validators: EventTypeValidators) {
+        self.state.withLock { ($0.snapshot, $0.validators) }
+    }
+
     /// Why the newest attempt to look at the registry failed; `nil` when it didn't. The last good snapshot stays in use.
     package var fault: String? { self.state.withLock { $0.fault } }
+
+    /// Which credentials have been used since this was last asked, and when last.
+    package func takeUses() -> [CredentialUse] {
+        let uses = self.state.withLock { state in
+            defer { state.formerUses = [] }
+            return state.formerUses + state.snapshot.uses()
+        }
+        return Dictionary(uses.map { ($0.credentialID, $0) }, uniquingKeysWith: { $0.at > $1.at ? $0 : $1 })
+            .values.sorted { $0.credentialID < $1.credentialID }
+    }
 
     /// Loads the registry when it has changed.
     ///
@@ -32,9 +50,13 @@ package final class RegistryHolder: Sendable {
                 self.state.withLock { $0.fault = nil }
                 return false
             }
-            let loaded = RegistrySnapshot(try await source.loadRegistry())
+            let contents = try await source.loadRegistry()
+            let loaded = RegistrySnapshot(contents)
+            let validators = EventTypeValidators(contents, earlier: self.rules.validators)
             self.state.withLock { state in
+                state.formerUses += state.snapshot.uses()
                 state.snapshot = loaded
+                state.validators = validators
                 state.fault = nil
             }
             return true
@@ -49,16 +71,11 @@ package final class RegistryHolder: Sendable {
 package struct RegistryRefresher: Service {
     private let holder: RegistryHolder
     private let source: any RegistrySource
-    private let interval: Duration
     private let logger: Logger
 
-    /// - Parameter interval: the pause between two looks at the registry's version.
-    package init(
-        holder: RegistryHolder, source: any RegistrySource, interval: Duration = .milliseconds(500), logger: Logger
-    ) {
+    package init(holder: RegistryHolder, source: any RegistrySource, logger: Logger) {
         self.holder = holder
         self.source = source
-        self.interval = interval
         self.logger = logger
     }
 
@@ -67,10 +84,34 @@ package struct RegistryRefresher: Service {
         let gauge = Gauge(label: "docket_registry_version")
         gauge.record(self.holder.snapshot.version)
         await cancelWhenGracefulShutdown {
+            var usesNotedAt = ContinuousClock.now
             while !Task.isCancelled {
                 await self.look(gauge)
-                do { try await Task.sleep(for: self.interval) } catch { return }
+                if usesNotedAt.duration(to: .now) > Self.usesInterval {
+                    usesNotedAt = .now
+                    await self.noteUses()
+                }
+                do throws(StoreError) {
+                    try await self.source.registryChanges()
+                } catch {
+                    // The next look says what is wrong.
+                    do { try await Task.sleep(for: .milliseconds(250)) } catch { return }
+                }
             }
+        }
+        await self.noteUses()
+    }
+
+    /// How often it is noted which credentials have been used.
+    private static let usesInterval = Duration.seconds(30)
+
+    private func noteUses() async {
+        let uses = self.holder.takeUses()
+        guard !uses.isEmpty else { return }
+        do throws(StoreError) {
+            try await self.source.noteUses(uses)
+        } catch {
+            self.logger.debug("the uses of credentials can't be noted", metadata: ["error": "\(error)"])
         }
     }
 
@@ -94,5 +135,12 @@ package struct RegistryRefresher: Service {
             self.logger.warning(
                 "the registry can't be read; the last good one stays in use", metadata: ["error": "\(error)"])
         }
+    }
+}
+
+extension RegistrySnapshot {
+    /// Which credentials have been used since this was last asked.
+    fileprivate func uses() -> [CredentialUse] {
+        self.takeUses().map { CredentialUse(credentialID: $0.credentialID, at: $0.at) }
     }
 }

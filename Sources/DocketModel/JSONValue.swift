@@ -139,14 +139,14 @@ package struct JSONValue: Sendable, Equatable {
 package struct JSONObject: Sendable, Equatable {
     /// The names, in order.
     package private(set) var names: [String] = []
-    private var values: [String: JSONValue] = [:]
+    private var values: [ExactText: JSONValue] = [:]
 
     /// The value of that name; `nil` when the object has none.
-    package subscript(_ name: String) -> JSONValue? { self.values[name] }
+    package subscript(_ name: String) -> JSONValue? { self.values[ExactText(name)] }
 
     /// False, and nothing added, when the name is there already.
     fileprivate mutating func append(_ name: String, _ value: JSONValue) -> Bool {
-        guard self.values.updateValue(value, forKey: name) == nil else { return false }
+        guard self.values.updateValue(value, forKey: ExactText(name)) == nil else { return false }
         self.names.append(name)
         return true
     }

@@ -21,7 +21,8 @@ public struct Verdict: Sendable, Equatable {
 public struct Rejection: Sendable, Hashable {
     /// The event's index in its batch, from 0.
     public var index: Int
-    /// The field at fault, by its name in `event.proto`, such as `actor.id`.
+    /// The field at fault, by its name in `event.proto`, such as `actor.id`; within the attributes their JSON pointer
+    /// behind the field's name, such as `attributes/items/0/amount`.
     public var field: String
     /// The sort of fault.
     public var code: RejectionCode
@@ -50,6 +51,8 @@ public enum RejectionCode: Int32, Sendable, CaseIterable {
     case unknownEventType = 9
     case refusedByStore = 10
     case tooMany = 11
+    case invalidAttribute = 12
+    case unknownAttribute = 13
 
     /// The name in logs, metrics, SQL and on the command line.
     public var name: String {
@@ -66,6 +69,8 @@ public enum RejectionCode: Int32, Sendable, CaseIterable {
         case .unknownEventType: "unknown_event_type"
         case .refusedByStore: "refused_by_store"
         case .tooMany: "too_many"
+        case .invalidAttribute: "invalid_attribute"
+        case .unknownAttribute: "unknown_attribute"
         }
     }
 }

@@ -71,7 +71,7 @@ extension Administration {
     }
 
     /// Does something that needs numbers for batches.
-    private func numberingBatches<Result: Sendable>(
+    func numberingBatches<Result: Sendable>(
         _ body: (LeasedBatchIDs) async throws(PostgresError) -> Result
     ) async throws(PostgresError) -> Result {
         let ids = try await LeasedBatchIDs(settings: self.pool.settings, description: "docket-admin")

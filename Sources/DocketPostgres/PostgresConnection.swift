@@ -5,7 +5,7 @@ import CLibpq
 /// It belongs to one thread, which blocks in it; nothing here is safe to call from two. An error of a statement leaves
 /// the connection usable; when it doesn't, ``isAlive`` is false and only a new connection helps.
 @safe package final class PostgresConnection {
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
     /// Whether libpq itself has failed: it may learn of a broken connection some calls before its status says so.
     private var isBroken = false
     /// Where it goes, without any password.
@@ -154,7 +154,7 @@ import CLibpq
     }
 
     /// The connection is of no use any more. What the server said last, if anything, says why.
-    private func lost(_ failure: PostgresError? = nil) -> PostgresError {
+    func lost(_ failure: PostgresError? = nil) -> PostgresError {
         self.isBroken = true
         if let failure, failure.code == .connectionLost { return failure }
         return PostgresError(

@@ -1,3 +1,4 @@
+import DocketModel
 package import DocketRegistry
 package import DocketStore
 
@@ -7,7 +8,10 @@ package final class PostgresRegistry: RegistrySource {
 
     /// Starts a thread; connects when something is to be read.
     package init(settings: ConnectionSettings) throws(PostgresError) {
-        self.pool = try ConnectionPool(settings: settings, size: 1, name: "registry")
+        self.pool = try ConnectionPool(settings: settings, size: 1, name: "registry") { connection in
+            // A standby can't, and a pooler may not pass it on: then a change is found by looking.
+            try? connection.execute("LISTEN docket_registry")
+        }
     }
 
     package func loadRegistry() async throws(StoreError) -> RegistryContents {
@@ -16,7 +20,8 @@ package final class PostgresRegistry: RegistrySource {
             try connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             let contents = RegistryContents(
                 version: try Self.version(connection), tenants: try Self.tenants(connection),
-                credentials: try Self.credentials(connection), eventTypes: try Self.eventTypes(connection))
+                credentials: try Self.credentials(connection), eventTypes: try Self.eventTypes(connection),
+                definitions: try Self.definitions(connection))
             try connection.execute("COMMIT")
             return contents
         }
@@ -25,6 +30,23 @@ package final class PostgresRegistry: RegistrySource {
     package func registryVersion() async throws(StoreError) -> Int64 {
         try await self.run { connection throws(PostgresError) in try Self.version(connection) }
     }
+
+    package func registryChanges() async throws(StoreError) {
+        try await self.run { connection throws(PostgresError) in
+            _ = try connection.waitForNotification(milliseconds: Self.waitMilliseconds)
+        }
+    }
+
+    package func noteUses(_ uses: [CredentialUse]) async throws(StoreError) {
+        try await self.run { connection throws(PostgresError) in
+            _ = try connection.query(
+                "SELECT docket.note_credential_uses($1, $2)",
+                [.int4Array(uses.map(\.credentialID)), .int8Array(uses.map(\.at.microsecondsSinceEpoch))])
+        }
+    }
+
+    /// How long one wait for a change lasts: what isn't heard of is found that late, and a shutdown waits for it.
+    private static let waitMilliseconds: Int32 = 250
 
     /// Closes the connection.
     package func close() { self.pool.close() }
@@ -56,10 +78,21 @@ package final class PostgresRegistry: RegistrySource {
     }
 
     private static func tenants(_ connection: PostgresConnection) throws(PostgresError) -> [RegistryContents.Tenant] {
-        let rows = try connection.query("SELECT tenant_id, slug FROM docket.tenants ORDER BY tenant_id")
+        let rows = try connection.query(
+            "SELECT tenant_id, slug, state, event_type_mode FROM docket.tenants ORDER BY tenant_id")
         var tenants: [RegistryContents.Tenant] = []
+        tenants.reserveCapacity(rows.count)
         for row in 0..<rows.count {
-            tenants.append(.init(id: try rows.integer(row, 0), slug: try rows.text(row, 1)))
+            let (state, mode) = (try rows.text(row, 2), try rows.text(row, 3))
+            guard let knownState = TenantState(rawValue: state), let knownMode = EventTypeMode(rawValue: mode) else {
+                throw PostgresError(
+                    code: .unexpectedAnswer,
+                    message: "a tenant's state is '\(state)' and its mode '\(mode)', one of which is unknown")
+            }
+            tenants.append(
+                .init(
+                    id: try rows.integer(row, 0), slug: try rows.text(row, 1), state: knownState,
+                    eventTypeMode: knownMode))
         }
         return tenants
     }
@@ -69,18 +102,20 @@ package final class PostgresRegistry: RegistrySource {
     ) throws(PostgresError) -> [RegistryContents.Credential] {
         let rows = try connection.query(
             """
-            SELECT c.credential_id, c.token_hash, c.scopes, ARRAY(
+            SELECT c.credential_id, c.token_hash, c.scopes, c.covers_all_tenants, c.expires_at, ARRAY(
                 SELECT t.tenant_id FROM docket.credential_tenants AS t
                 WHERE t.credential_id = c.credential_id ORDER BY t.tenant_id)
-            FROM docket.credentials AS c ORDER BY c.credential_id
+            FROM docket.credentials AS c
+            WHERE c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > now()) ORDER BY c.credential_id
             """)
         var credentials: [RegistryContents.Credential] = []
         for row in 0..<rows.count {
             credentials.append(
                 .init(
                     id: try rows.integer(row, 0), tokenHash: try rows.bytes(row, 1),
-                    tenantIDs: try rows.int4Array(row, 3),
-                    scopes: CredentialScopes(rawValue: try rows.integer(row, 2))))
+                    tenantIDs: try rows.bool(row, 3) ? nil : rows.int4Array(row, 5),
+                    scopes: CredentialScopes(rawValue: try rows.integer(row, 2)),
+                    expiresAt: try rows.optionalTimestamp(row, 4)))
         }
         return credentials
     }
@@ -90,14 +125,29 @@ package final class PostgresRegistry: RegistrySource {
     {
         let rows = try connection.query(
             """
-            SELECT type_id, coalesce(tenant_id, 0), tenant_id IS NULL, name FROM docket.event_types
+            SELECT type_id, coalesce(tenant_id, 0), tenant_id IS NULL, name, definition_id FROM docket.event_types
             WHERE NOT is_reserved ORDER BY type_id
             """)
         var types: [RegistryContents.EventType] = []
         for row in 0..<rows.count {
             let tenantID: Int32? = try rows.bool(row, 2) ? nil : rows.integer(row, 1)
-            types.append(.init(id: try rows.integer(row, 0), tenantID: tenantID, name: try rows.text(row, 3)))
+            types.append(
+                .init(
+                    id: try rows.integer(row, 0), tenantID: tenantID, name: try rows.text(row, 3),
+                    definitionID: try rows.optionalInteger(row, 4)))
         }
         return types
+    }
+
+    /// Those that are in force: earlier versions aren't judged by.
+    private static func definitions(_ connection: PostgresConnection) throws(PostgresError) -> [Int32: String] {
+        let rows = try connection.query(
+            """
+            SELECT d.definition_id, d.body FROM docket.event_type_definitions AS d
+            WHERE EXISTS (SELECT FROM docket.event_types AS y WHERE y.definition_id = d.definition_id)
+            """)
+        var definitions: [Int32: String] = [:]
+        for row in 0..<rows.count { definitions[try rows.integer(row, 0)] = try rows.text(row, 1) }
+        return definitions
     }
 }

@@ -16,7 +16,7 @@ package final class SystemLog: Sendable {
         package var action: String
         /// What it was done to.
         package var resource: Resource
-        /// Why, in words: at most 8 KiB.
+        /// Why, in words: at most 8 KiB; may be empty.
         package var reason: String
         /// Who did it.
         package var actor: Actor
@@ -41,6 +41,9 @@ package final class SystemLog: Sendable {
     package enum EventType: String, Sendable, CaseIterable {
         case retentionRemoved = "docket.retention.removed"
         case quarantineRemoved = "docket.quarantine.removed"
+        case tenantChanged = "docket.tenant.changed"
+        case credentialChanged = "docket.credential.changed"
+        case eventTypeChanged = "docket.event_type.changed"
     }
 
     /// The actor of what a collector does by itself.
@@ -77,7 +80,7 @@ package final class SystemLog: Sendable {
         var event = Event(
             eventID: .new(), type: entry.type.rawValue, occurredAt: .now, actor: entry.actor, action: entry.action,
             resource: entry.resource, outcome: .success, attributes: entry.attributes)
-        event.reason = entry.reason
+        event.reason = entry.reason.isEmpty ? nil : entry.reason
         event.source = "docket"
         var request = EventEncoder.publishRequestPrefix(
             tenant: "", producerID: self.producerID, sequence: sequence)

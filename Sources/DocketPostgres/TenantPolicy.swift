@@ -12,7 +12,10 @@ package struct TenantPolicy: Sendable, Equatable {
         package var retention: StorePolicy.Retention?
         package var hasLegalHold: Bool?
 
-        package init() {}
+        package init(retention: StorePolicy.Retention? = nil, hasLegalHold: Bool? = nil) {
+            self.retention = retention
+            self.hasLegalHold = hasLegalHold
+        }
     }
 
     /// The tenant's key.
@@ -64,11 +67,11 @@ package struct TenantPolicy: Sendable, Equatable {
             hasLegalHold: try rows.bool(row, 2))
     }
 
-    private static func unknown(_ slug: String) -> PostgresError {
+    static func unknown(_ slug: String) -> PostgresError {
         PostgresError(
             code: .refused,
             message:
-                "there is no tenant '\(slug.prefix(64))'; docket policy show lists them, and docket token add makes one"
+                "there is no tenant '\(slug.prefix(64))'; docket tenant list shows all, and docket tenant add makes one"
         )
     }
 }

@@ -1,3 +1,5 @@
+package import DocketModel
+
 /// What the registry tables hold, as the store reads them.
 package struct RegistryContents: Sendable, Equatable {
     /// A number that grows with each change of the registry.
@@ -5,12 +7,18 @@ package struct RegistryContents: Sendable, Equatable {
     package var tenants: [Tenant]
     package var credentials: [Credential]
     package var eventTypes: [EventType]
+    /// The definitions that event types name, by their keys: JSON, as docs/event-types.md describes it.
+    package var definitions: [Int32: String]
 
-    package init(version: Int64, tenants: [Tenant], credentials: [Credential], eventTypes: [EventType]) {
+    package init(
+        version: Int64, tenants: [Tenant], credentials: [Credential], eventTypes: [EventType],
+        definitions: [Int32: String] = [:]
+    ) {
         self.version = version
         self.tenants = tenants
         self.credentials = credentials
         self.eventTypes = eventTypes
+        self.definitions = definitions
     }
 
     /// An isolated log.
@@ -19,10 +27,18 @@ package struct RegistryContents: Sendable, Equatable {
         package var id: Int32
         /// The name in credentials, requests and on the command line.
         package var slug: String
+        /// What is done with its log now.
+        package var state: TenantState
+        /// How strict it is about its event types.
+        package var eventTypeMode: EventTypeMode
 
-        package init(id: Int32, slug: String) {
+        package init(
+            id: Int32, slug: String, state: TenantState = .active, eventTypeMode: EventTypeMode = .enforce
+        ) {
             self.id = id
             self.slug = slug
+            self.state = state
+            self.eventTypeMode = eventTypeMode
         }
     }
 
@@ -31,16 +47,21 @@ package struct RegistryContents: Sendable, Equatable {
         package var id: Int32
         /// SHA-256 of the token: 32 bytes. The token itself is never kept.
         package var tokenHash: [UInt8]
-        /// The tenants that it covers.
-        package var tenantIDs: [Int32]
+        /// The tenants that it covers; `nil` for all there are.
+        package var tenantIDs: [Int32]?
         /// What it may do.
         package var scopes: CredentialScopes
+        /// From when on it is no longer good; `nil`: never by itself.
+        package var expiresAt: Timestamp?
 
-        package init(id: Int32, tokenHash: [UInt8], tenantIDs: [Int32], scopes: CredentialScopes) {
+        package init(
+            id: Int32, tokenHash: [UInt8], tenantIDs: [Int32]?, scopes: CredentialScopes, expiresAt: Timestamp? = nil
+        ) {
             self.id = id
             self.tokenHash = tokenHash
             self.tenantIDs = tenantIDs
             self.scopes = scopes
+            self.expiresAt = expiresAt
         }
     }
 
@@ -51,13 +72,36 @@ package struct RegistryContents: Sendable, Equatable {
         /// The tenant that it belongs to; `nil` for a type that every tenant may use.
         package var tenantID: Int32?
         package var name: String
+        /// The definition that its events are judged by; `nil` for none.
+        package var definitionID: Int32?
 
-        package init(id: Int32, tenantID: Int32?, name: String) {
+        package init(id: Int32, tenantID: Int32?, name: String, definitionID: Int32? = nil) {
             self.id = id
             self.tenantID = tenantID
             self.name = name
+            self.definitionID = definitionID
         }
     }
+}
+
+/// What is done with a tenant's log.
+package enum TenantState: String, Sendable, CaseIterable {
+    /// It is written and read.
+    case active
+    /// Nothing is written or read, until it is resumed.
+    case suspended
+    /// Nothing is written any more; what is there can be read and exported.
+    case closing
+}
+
+/// How strict a tenant is about event types.
+package enum EventTypeMode: String, Sendable, CaseIterable {
+    /// Events of unknown types, and events that break their definition, are rejected.
+    case enforce
+    /// Events that break their definition are stored, and counted. Unknown types are rejected.
+    case observe
+    /// Definitions are not looked at. Unknown types are rejected.
+    case open
 }
 
 /// What a credential may do.
@@ -70,4 +114,6 @@ package struct CredentialScopes: OptionSet, Sendable, Hashable {
     package static let query = CredentialScopes(rawValue: 2)
     package static let export = CredentialScopes(rawValue: 4)
     package static let admin = CredentialScopes(rawValue: 8)
+    /// To publish events of any age, as imports of older logs have them.
+    package static let `import` = CredentialScopes(rawValue: 16)
 }

@@ -1,3 +1,5 @@
+package import DocketModel
+
 /// Everything that the collector knows about tenants, credentials and event types at one moment: immutable, and so
 /// shared by all event loops without a lock. A newer one replaces it as a whole.
 package final class RegistrySnapshot: Sendable {
@@ -18,8 +20,11 @@ package final class RegistrySnapshot: Sendable {
             contents.tenants.map { ($0.slug, $0) }, uniquingKeysWith: { first, _ in first })
         self.principals = Dictionary(
             contents.credentials.map { credential in
-                let covered = credential.tenantIDs.compactMap { tenantsByID[$0] }
-                return (credential.tokenHash, Principal(id: credential.id, tenants: covered, scopes: credential.scopes))
+                let known = credential.tenantIDs?.filter { tenantsByID[$0] != nil }
+                let principal = Principal(
+                    id: credential.id, coverage: known.map { .some($0) } ?? .all, scopes: credential.scopes,
+                    expiresAt: credential.expiresAt)
+                return (credential.tokenHash, principal)
             }, uniquingKeysWith: { first, _ in first })
 
         let global = contents.eventTypes.filter { $0.tenantID == nil }
@@ -35,9 +40,16 @@ package final class RegistrySnapshot: Sendable {
     package static let empty = RegistrySnapshot(
         RegistryContents(version: -1, tenants: [], credentials: [], eventTypes: []))
 
-    /// The principal that a token stands for; `nil` for a malformed or unknown one.
-    package func authenticate(_ token: AccessToken) -> Principal? {
-        self.principals[token.hash]
+    /// The principal that a token stands for; `nil` for one that is unknown, revoked or expired.
+    package func authenticate(_ token: AccessToken, at now: Timestamp) -> Principal? {
+        guard let principal = self.principals[token.hash], principal.isValid(at: now) else { return nil }
+        principal.lastUse.note(now)
+        return principal
+    }
+
+    /// Which credentials have been used since this was last asked, and when last.
+    package func takeUses() -> [(credentialID: Int32, at: Timestamp)] {
+        self.principals.values.compactMap { principal in principal.lastUse.take().map { (principal.id, $0) } }
     }
 
     /// The tenant that a request is for.
@@ -52,20 +64,45 @@ package final class RegistrySnapshot: Sendable {
             throw RegistryError(
                 code: .scopeMissing, message: "the credential lacks the scope '\(scope.names)'; use one that has it")
         }
-        if slug.isEmpty {
-            guard principal.tenants.count == 1, let only = principal.tenants.first else {
-                throw RegistryError(
-                    code: .tenantAmbiguous,
-                    message: "the credential covers \(principal.tenants.count) tenants; name one in the field 'tenant'")
-            }
-            return only
-        }
-        guard let tenant = self.tenantsBySlug[slug], principal.tenants.contains(tenant) else {
+        let tenant = slug.isEmpty ? try self.onlyTenant(of: principal) : self.tenantsBySlug[slug]
+        guard let tenant, principal.coverage.contains(tenant.id) else {
             throw RegistryError(
                 code: .tenantNotCovered,
                 message: "the credential does not cover the tenant '\(slug.prefix(64))'; use one that does")
         }
+        try Self.check(tenant, scope)
         return tenant
+    }
+
+    private func onlyTenant(of principal: Principal) throws(RegistryError) -> RegistryContents.Tenant? {
+        let count: Int
+        switch principal.coverage {
+        case .all: count = self.tenantsByID.count
+        case .some(let ids):
+            if ids.count == 1 { return self.tenantsByID[ids[0]] }
+            count = ids.count
+        }
+        throw RegistryError(
+            code: .tenantAmbiguous,
+            message: "the credential covers \(count) tenants; name one in the field 'tenant'")
+    }
+
+    /// Whether that may be done to the tenant's log now.
+    private static func check(
+        _ tenant: RegistryContents.Tenant, _ scope: CredentialScopes
+    ) throws(RegistryError) {
+        switch tenant.state {
+        case .active: return
+        case .closing where scope.isDisjoint(with: [.publish, .import]): return
+        case .closing:
+            throw RegistryError(
+                code: .tenantClosing,
+                message: "the tenant '\(tenant.slug)' is being closed and takes no more events; its log can be read")
+        case .suspended:
+            throw RegistryError(
+                code: .tenantSuspended,
+                message: "the tenant '\(tenant.slug)' is suspended; ask the operator to resume it")
+        }
     }
 
     /// The event types that a tenant may use.
@@ -77,58 +114,5 @@ package final class RegistrySnapshot: Sendable {
     package var summary: (tenants: Int, credentials: Int, eventTypes: Int) {
         let own = self.typesByTenant.values.reduce(0) { $0 + $1.count - self.globalTypes.count }
         return (self.tenantsByID.count, self.principals.count, self.globalTypes.count + own)
-    }
-}
-
-/// Who is calling, and what they may do.
-package struct Principal: Sendable, Equatable {
-    /// The credential's key in the store.
-    package let id: Int32
-    /// The tenants that it covers.
-    package let tenants: [RegistryContents.Tenant]
-    /// What it may do.
-    package let scopes: CredentialScopes
-}
-
-/// Why a caller may not do something.
-package struct RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
-    package enum Code: Sendable, Equatable {
-        /// The credential lacks a scope.
-        case scopeMissing
-        /// The credential covers several tenants (or none), and the request names none.
-        case tenantAmbiguous
-        /// The tenant is unknown, or the credential doesn't cover it.
-        case tenantNotCovered
-        /// A token isn't of the form that ``AccessToken`` documents.
-        case malformedToken
-    }
-
-    package let code: Code
-    /// Names the value and the remedy.
-    package let message: String
-
-    package init(code: Code, message: String) {
-        self.code = code
-        self.message = message
-    }
-
-    package var description: String { self.message }
-}
-
-extension CredentialScopes {
-    /// The names of all scopes, in the order in which they are listed.
-    private static let named: [(CredentialScopes, String)] = [
-        (.publish, "publish"), (.query, "query"), (.export, "export"), (.admin, "admin"),
-    ]
-
-    /// The scope of that name; `nil` when there is none.
-    package init?(named name: String) {
-        guard let found = Self.named.first(where: { $0.1 == name }) else { return nil }
-        self = found.0
-    }
-
-    /// The scopes' names, separated by commas.
-    package var names: String {
-        Self.named.filter { self.contains($0.0) }.map(\.1).joined(separator: ",")
     }
 }

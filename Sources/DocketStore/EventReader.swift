@@ -55,4 +55,22 @@ package protocol RegistrySource: Sendable {
 
     /// The version of what is stored now: ``RegistryContents/version`` of a load that would see the same. Cheap.
     func registryVersion() async throws(StoreError) -> Int64
+
+    /// Returns when the registry has changed, as far as that is heard of, and at the latest after a fraction of a second.
+    func registryChanges() async throws(StoreError)
+
+    /// Notes when credentials were last used.
+    func noteUses(_ uses: [CredentialUse]) async throws(StoreError)
+}
+
+/// That a credential was used.
+package struct CredentialUse: Sendable, Equatable {
+    package var credentialID: Int32
+    /// The last time.
+    package var at: Timestamp
+
+    package init(credentialID: Int32, at: Timestamp) {
+        self.credentialID = credentialID
+        self.at = at
+    }
 }

@@ -130,6 +130,13 @@ struct JSONValueTests {
         #expect(throws: ModelError.self) { try self.parse("[1]").object() }
     }
 
+    @Test("names that look alike and differ in their bytes are two names")
+    func canonicalEquivalence() throws {
+        let object = try self.parse("{\"é\":1,\"e\u{301}\":2}").object()
+        #expect(object.names.count == 2)
+        #expect(object["\u{E9}"]?.integer == 1 && object["e\u{301}"]?.integer == 2)
+    }
+
     @Test("depth is bounded, and no nesting overflows the stack")
     func depth() throws {
         #expect(try self.parse("[[[1]]]", maxDepth: 3).kind == .array)

@@ -1,3 +1,4 @@
+import DocketModel
 import DocketRegistry
 import Testing
 
@@ -97,21 +98,21 @@ struct RegistrySnapshotTests {
 
     @Test("knows a principal by its token, and nobody by another")
     func authentication() throws {
-        let principal = try #require(self.snapshot.authenticate(self.token))
-        #expect(principal.tenants.map(\.slug) == ["default", "acme"])
+        let principal = try #require(self.snapshot.authenticate(self.token, at: .now))
+        #expect(principal.id == 10 && principal.coverage == .some([1, 2]))
         var generator = SystemRandomNumberGenerator()
-        #expect(self.snapshot.authenticate(AccessToken(using: &generator)) == nil)
+        #expect(self.snapshot.authenticate(AccessToken(using: &generator), at: .now) == nil)
     }
 
     @Test("takes the tenant that the request names, if the credential covers it")
     func namedTenant() throws {
-        let principal = try #require(self.snapshot.authenticate(self.token))
+        let principal = try #require(self.snapshot.authenticate(self.token, at: .now))
         #expect(try self.snapshot.tenant(named: "acme", for: principal, scope: .publish).id == 2)
     }
 
     @Test("asks for a name when the credential covers several tenants")
     func ambiguousTenant() throws {
-        let principal = try #require(self.snapshot.authenticate(self.token))
+        let principal = try #require(self.snapshot.authenticate(self.token, at: .now))
         let error = try #require(throws: RegistryError.self) {
             try self.snapshot.tenant(named: "", for: principal, scope: .publish)
         }
@@ -120,7 +121,7 @@ struct RegistrySnapshotTests {
 
     @Test("answers alike for a tenant that isn't covered and one that doesn't exist")
     func probing() throws {
-        let principal = try #require(self.snapshot.authenticate(self.token))
+        let principal = try #require(self.snapshot.authenticate(self.token, at: .now))
         for slug in ["other", "nowhere"] {
             let error = try #require(throws: RegistryError.self) {
                 try self.snapshot.tenant(named: slug, for: principal, scope: .publish)
@@ -132,12 +133,80 @@ struct RegistrySnapshotTests {
 
     @Test("refuses what the credential's scopes don't allow")
     func scopes() throws {
-        let principal = try #require(self.snapshot.authenticate(self.token))
+        let principal = try #require(self.snapshot.authenticate(self.token, at: .now))
         let error = try #require(throws: RegistryError.self) {
             try self.snapshot.tenant(named: "acme", for: principal, scope: .query)
         }
         #expect(error.code == .scopeMissing)
         #expect(error.message.contains("query"))
+    }
+
+    /// A registry with a tenant of each state, and credentials for all of them.
+    private func tenantStates(expiresAt: Timestamp? = nil) -> RegistrySnapshot {
+        RegistrySnapshot(
+            RegistryContents(
+                version: 1,
+                tenants: [
+                    .init(id: 1, slug: "active"), .init(id: 2, slug: "suspended", state: .suspended),
+                    .init(id: 3, slug: "closing", state: .closing),
+                ],
+                credentials: [
+                    .init(
+                        id: 10, tokenHash: self.token.hash, tenantIDs: nil, scopes: [.publish, .query],
+                        expiresAt: expiresAt)
+                ],
+                eventTypes: []))
+    }
+
+    @Test("a suspended tenant is neither written nor read, one that is being closed is read")
+    func states() throws {
+        let snapshot = self.tenantStates()
+        let principal = try #require(snapshot.authenticate(self.token, at: .now))
+        func refusal(_ slug: String, _ scope: CredentialScopes) -> RegistryError.Code? {
+            do throws(RegistryError) {
+                _ = try snapshot.tenant(named: slug, for: principal, scope: scope)
+                return nil
+            } catch {
+                return error.code
+            }
+        }
+        #expect(refusal("active", .publish) == nil && refusal("active", .query) == nil)
+        #expect(refusal("suspended", .publish) == .tenantSuspended && refusal("suspended", .query) == .tenantSuspended)
+        #expect(refusal("closing", .publish) == .tenantClosing && refusal("closing", .query) == nil)
+    }
+
+    @Test("a credential for all tenants covers each by name, those that come later as well, and none without a name")
+    func allTenants() throws {
+        let snapshot = self.tenantStates()
+        let principal = try #require(snapshot.authenticate(self.token, at: .now))
+        #expect(principal.coverage == .all)
+        #expect(try snapshot.tenant(named: "active", for: principal, scope: .query).id == 1)
+        for (slug, code) in [("", RegistryError.Code.tenantAmbiguous), ("nowhere", .tenantNotCovered)] {
+            let error = try #require(throws: RegistryError.self) {
+                try snapshot.tenant(named: slug, for: principal, scope: .query)
+            }
+            #expect(error.code == code)
+        }
+    }
+
+    @Test("a credential is good until it expires, whether or not the registry has been read since")
+    func expiry() {
+        let end = Timestamp(microsecondsSinceEpoch: 1_000_000)
+        let snapshot = self.tenantStates(expiresAt: end)
+        #expect(snapshot.authenticate(self.token, at: Timestamp(microsecondsSinceEpoch: 999_999)) != nil)
+        #expect(snapshot.authenticate(self.token, at: end) == nil)
+    }
+
+    @Test("says of each credential when it was last let in, once")
+    func uses() {
+        let snapshot = self.tenantStates()
+        #expect(snapshot.takeUses().isEmpty)
+        for second in [5, 7] as [Int64] {
+            _ = snapshot.authenticate(self.token, at: Timestamp(microsecondsSinceEpoch: second * 1_000_000))
+        }
+        let uses = snapshot.takeUses()
+        #expect(uses.map(\.credentialID) == [10] && uses.map(\.at.microsecondsSinceEpoch) == [7_000_000])
+        #expect(snapshot.takeUses().isEmpty)
     }
 
     @Test("prefers a tenant's own event type to a global one of the same name")

@@ -123,6 +123,7 @@ class Chaos:
         """The schema, the tenants, a token that may publish for all, and the CHECK that refuses poisoned events."""
         self.docket("migrate")
         self.docket("event-type", "add", "authz.decision")
+        self.docket("tenant", "add", *(tenant for tenant in TENANTS if tenant != "default"))
         tenants = [flag for tenant in TENANTS for flag in ("--tenant", tenant)]
         token = self.docket("token", "add", "--scope", "publish", "--label", "chaos", *tenants).strip()
         session = Session(self.postgres)

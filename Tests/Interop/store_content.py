@@ -35,11 +35,12 @@ def sent_in_file(source: Path, tenant: str) -> Fingerprints:
 
 
 def stored(conninfo: str) -> Iterator[tuple[str, bytes]]:
-    """The id and the fingerprint of each row of the log, as the maintainer sees it."""
+    """The id and the fingerprint of each row of the log that is not Docket's own, as the maintainer sees it."""
     columns = ", ".join(["tenant", *FIELDS.values()])
     with subprocess.Popen(
         ["psql", conninfo, "--no-psqlrc", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1", "--command",
-         f"COPY (SELECT row_to_json(r) FROM (SELECT {columns} FROM docket.audit_log) AS r) TO STDOUT"],
+         f"COPY (SELECT row_to_json(r) FROM (SELECT {columns} FROM docket.audit_log"
+         " WHERE type NOT LIKE 'docket.%') AS r) TO STDOUT"],
         stdout=subprocess.PIPE, text=True,
     ) as rows:  # fmt: skip
         for line in rows.stdout:

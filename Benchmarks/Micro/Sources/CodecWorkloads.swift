@@ -1,4 +1,5 @@
 import DocketCodec
+import DocketEventTypes
 import DocketModel
 
 /// From the emitter's event to bytes, and from a request's bytes to the batch that the store takes.
@@ -55,11 +56,16 @@ enum CodecWorkloads {
 
 /// Everything that the collector does with a request's bytes before the store gets them: frame, protobuf, checks, leaf
 /// hashes, tuples, roots.
-private final class EncodeWorkload: Workload {
+final class EncodeWorkload: Workload {
     private let requests: [[UInt8]]
+    /// What the events must keep besides; nothing without one.
+    private let validator: EventTypeValidator?
     private let decoder = BatchDecoder(limits: Limits())
 
-    init(requests: [[UInt8]]) { self.requests = requests }
+    init(requests: [[UInt8]], validator: EventTypeValidator? = nil) {
+        self.requests = requests
+        self.validator = validator
+    }
 
     func run() throws {
         for request in self.requests {
@@ -71,7 +77,8 @@ private final class EncodeWorkload: Workload {
                 batchID: batchID,
                 receivedAt: BatchID.receivedAt(of: batchID)
             ) { event in
-                event.withTypeBytes { $0.isEmpty } ? .accept(typeID: 0) : .accept(typeID: 1)
+                if let refusal = self.validator?.check(event) { return .reject(refusal) }
+                return event.withTypeBytes { $0.isEmpty } ? .accept(typeID: 0) : .accept(typeID: 1)
             }
             guard batch.rejections.isEmpty, batch.acceptedCount == view.eventCount else {
                 throw WorkloadFault("synthetic events were rejected: \(batch.rejections.prefix(1))")

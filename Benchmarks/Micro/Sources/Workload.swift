@@ -35,7 +35,7 @@ struct Benchmark: Sendable {
     /// All benchmarks, in the order of an event's way.
     static let all: [Benchmark] =
         ClientWorkloads.all + HTTP2Workloads.all + GRPCWorkloads.all + CodecWorkloads.all + CodecStepWorkloads.all
-        + MerkleWorkloads.all
+        + EventTypeWorkloads.all + MerkleWorkloads.all
 }
 
 /// A workload that is one closure.

@@ -73,8 +73,11 @@ class Server:
         self.token = run_to_end("docket token add", add, PREPARE_SECONDS, maintainer).strip()
         self.tenants_token = self.token
         if tenants:
-            names = [part for index in range(tenants) for part in ("--tenant", f"bench-{index}")]
-            self.tenants_token = run_to_end("docket token add", add + names, PREPARE_SECONDS, maintainer).strip()
+            names = [f"bench-{index}" for index in range(tenants)]
+            run_to_end("docket tenant add", [docket, "tenant", "add", *names], PREPARE_SECONDS, maintainer)
+            self.tenants_token = run_to_end(
+                "docket token add", [*add, "--all-tenants"], PREPARE_SECONDS, maintainer
+            ).strip()
         # No run but those that ask for it comes to a rotation: the others write into one table, too.
         self.set_segment_rows(NO_ROTATION)
         self._admin = Session(self._postgres, application="suite", database="postgres")

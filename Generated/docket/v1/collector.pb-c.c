@@ -617,7 +617,7 @@ const ProtobufCMessageDescriptor docket__v1__receipt__descriptor =
   (ProtobufCMessageInit) docket__v1__receipt__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue docket__v1__rejection_code__enum_values_by_number[12] =
+static const ProtobufCEnumValue docket__v1__rejection_code__enum_values_by_number[14] =
 {
   { "REJECTION_CODE_UNSPECIFIED", "DOCKET__V1__REJECTION_CODE__REJECTION_CODE_UNSPECIFIED", 0 },
   { "REJECTION_CODE_MISSING_FIELD", "DOCKET__V1__REJECTION_CODE__REJECTION_CODE_MISSING_FIELD", 1 },
@@ -631,12 +631,15 @@ static const ProtobufCEnumValue docket__v1__rejection_code__enum_values_by_numbe
   { "REJECTION_CODE_UNKNOWN_EVENT_TYPE", "DOCKET__V1__REJECTION_CODE__REJECTION_CODE_UNKNOWN_EVENT_TYPE", 9 },
   { "REJECTION_CODE_REFUSED_BY_STORE", "DOCKET__V1__REJECTION_CODE__REJECTION_CODE_REFUSED_BY_STORE", 10 },
   { "REJECTION_CODE_TOO_MANY", "DOCKET__V1__REJECTION_CODE__REJECTION_CODE_TOO_MANY", 11 },
+  { "REJECTION_CODE_INVALID_ATTRIBUTE", "DOCKET__V1__REJECTION_CODE__REJECTION_CODE_INVALID_ATTRIBUTE", 12 },
+  { "REJECTION_CODE_UNKNOWN_ATTRIBUTE", "DOCKET__V1__REJECTION_CODE__REJECTION_CODE_UNKNOWN_ATTRIBUTE", 13 },
 };
 static const ProtobufCIntRange docket__v1__rejection_code__value_ranges[] = {
-{0, 0},{0, 12}
+{0, 0},{0, 14}
 };
-static const ProtobufCEnumValueIndex docket__v1__rejection_code__enum_values_by_name[12] =
+static const ProtobufCEnumValueIndex docket__v1__rejection_code__enum_values_by_name[14] =
 {
+  { "REJECTION_CODE_INVALID_ATTRIBUTE", 12 },
   { "REJECTION_CODE_INVALID_JSON", 6 },
   { "REJECTION_CODE_INVALID_UTF8", 4 },
   { "REJECTION_CODE_MISSING_FIELD", 1 },
@@ -646,6 +649,7 @@ static const ProtobufCEnumValueIndex docket__v1__rejection_code__enum_values_by_
   { "REJECTION_CODE_TOO_DEEP", 7 },
   { "REJECTION_CODE_TOO_LONG", 2 },
   { "REJECTION_CODE_TOO_MANY", 11 },
+  { "REJECTION_CODE_UNKNOWN_ATTRIBUTE", 13 },
   { "REJECTION_CODE_UNKNOWN_EVENT_TYPE", 9 },
   { "REJECTION_CODE_UNSPECIFIED", 0 },
   { "REJECTION_CODE_WRONG_LENGTH", 3 },
@@ -657,9 +661,9 @@ const ProtobufCEnumDescriptor docket__v1__rejection_code__descriptor =
   "RejectionCode",
   "Docket__V1__RejectionCode",
   "docket.v1",
-  12,
+  14,
   docket__v1__rejection_code__enum_values_by_number,
-  12,
+  14,
   docket__v1__rejection_code__enum_values_by_name,
   1,
   docket__v1__rejection_code__value_ranges,

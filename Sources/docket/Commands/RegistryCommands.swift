@@ -27,56 +27,10 @@ struct MaintainerOptions: ParsableArguments {
     }
 }
 
-struct TokenCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "token", abstract: "Makes credentials.", subcommands: [Add.self])
-
-    struct Add: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Makes a token and prints it, once: only its hash is stored.",
-            discussion: """
-                Example:
-                  docket token add --tenant default --scope publish --label 'checkout service' > token
-                """)
-
-        @OptionGroup var maintainer: MaintainerOptions
-        @OptionGroup var verbose: VerboseOption
-
-        @Option(help: "A tenant that the token covers; may be given several times. One that doesn't exist is made.")
-        var tenant: [String] = ["default"]
-
-        @Option(help: "What it may do: publish, query, export or admin; may be given several times.")
-        var scope: [String] = ["publish"]
-
-        @Option(help: "Whom it is given to.")
-        var label = ""
-
-        func validate() throws {
-            for name in self.scope where CredentialScopes(named: name) == nil {
-                throw ValidationError("--scope is '\(name)'; it must be one of publish, query, export, admin")
-            }
-        }
-
-        func run() async throws {
-            let scopes = self.scope.compactMap { CredentialScopes(named: $0) }.reduce(into: CredentialScopes()) {
-                $0.formUnion($1)
-            }
-            var generator = SystemRandomNumberGenerator()
-            let token = AccessToken(using: &generator)
-            try await self.maintainer.administer { administration throws(PostgresError) in
-                var tenantIDs: [Int32] = []
-                for slug in self.tenant { tenantIDs.append(try await administration.ensureTenant(slug)) }
-                _ = try await administration.addCredential(
-                    tokenHash: token.hash, tenantIDs: tenantIDs, scopes: scopes, label: self.label)
-            }
-            try Console.line(token.secret)
-        }
-    }
-}
-
 struct EventTypeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "event-type", abstract: "Registers event types.", subcommands: [Add.self])
+        commandName: "event-type", abstract: "Registers event types, and tries out their definitions.",
+        subcommands: [Add.self, Apply.self, List.self, Show.self, Test.self])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

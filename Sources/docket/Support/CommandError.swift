@@ -1,5 +1,6 @@
 import DevCluster
 import DocketClient
+import DocketEventTypes
 import DocketOperations
 import DocketPostgres
 import DocketStore
@@ -63,6 +64,7 @@ extension CommandError {
     init?(thrown error: any Error) {
         switch error {
         case let error as CommandError: self = error
+        case let error as EventTypeError: self.init(.dataError, error.message, cause: error.cause)
         case let error as OperationsError: self.init(error)
         case let error as PostgresError: self.init(error)
         case let error as StoreError: self.init(.unavailable, error.message, cause: error.cause)

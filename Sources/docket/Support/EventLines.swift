@@ -11,6 +11,8 @@ struct EventLines: ~Copyable {
     private var lines = LineReader(maxRecordBytes: Self.maxLineBytes)
     private var readBytes = 0
     private var isFinished = false
+    /// The line of what ``next()`` gave last, from 1.
+    private(set) var line = 0
 
     init(_ source: consuming ByteSource) { self.source = source }
 
@@ -21,8 +23,12 @@ struct EventLines: ~Copyable {
     mutating func next() throws(CommandError) -> Result<Event, ImportError>? {
         while true {
             switch self.lines.next() {
-            case .failure(let error): return .failure(error)
-            case .success(let line): return Self.event(line)
+            case .failure(let error):
+                self.line = error.line
+                return .failure(error)
+            case .success(let line):
+                self.line = line.line
+                return Self.event(line)
             case nil:
                 guard !self.isFinished else { return nil }
                 let chunk = try self.source.read(maxBytes: Self.chunkBytes, at: self.readBytes)

@@ -22,12 +22,37 @@ struct TimeArgument: ExpressibleByArgument {
     }
 
     /// The microseconds of a number with a unit; at most a hundred years.
-    private static func spanMicroseconds(_ text: String) -> Int64? {
+    fileprivate static func spanMicroseconds(_ text: String) -> Int64? {
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800]
         guard let unit = text.last.flatMap({ units[$0] }), let count = Int64(text.dropLast()), count >= 0,
             count <= 3_153_600_000 / unit
         else { return nil }
         return count * unit * 1_000_000
+    }
+}
+
+/// A span of time on the command line, such as `90s`, `15m`, `24h`, `7d`, `2w`.
+struct SpanArgument: ExpressibleByArgument {
+    /// How long it is, in microseconds.
+    let microseconds: Int64
+
+    init(seconds: Int64) { self.microseconds = seconds * 1_000_000 }
+
+    init?(argument: String) {
+        guard let span = TimeArgument.spanMicroseconds(argument) else { return nil }
+        self.microseconds = span
+    }
+
+    /// The point in time that is so long from now.
+    var fromNow: Timestamp {
+        Timestamp(microsecondsSinceEpoch: Timestamp.now.microsecondsSinceEpoch + self.microseconds)
+    }
+
+    var defaultValueDescription: String {
+        let units: [(Int64, String)] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")]
+        let seconds = self.microseconds / 1_000_000
+        let unit = units.first { seconds % $0.0 == 0 && seconds > 0 } ?? (1, "s")
+        return "\(seconds / unit.0)\(unit.1)"
     }
 }
 

@@ -11,6 +11,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case events
     case messages
     case json
+    case definitions
     case imports
     case copy
 
@@ -25,6 +26,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .events: "publish requests and events, to COPY tuples, leaves and JSON and back"
         case .messages: "the other protobuf messages, page tokens and descriptors"
         case .json: "JSON text, in the checker of attributes and in the reader of the projection"
+        case .definitions: "definitions of event types, and attributes that they judge"
         case .imports: "files of audit records: CSV and JSON lines, cut anywhere"
         case .copy: "COPY tuples and delegation chains, as the database might return them"
         }
@@ -34,7 +36,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     package var maxInputBytes: Int {
         switch self {
         case .metadata, .messages: 2048
-        case .http2, .grpc, .gzip, .events, .json, .imports, .copy: 4096
+        case .http2, .grpc, .gzip, .events, .json, .definitions, .imports, .copy: 4096
         case .pipeline: 8192
         }
     }
@@ -52,6 +54,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .events: try EventsTarget.run(input)
         case .messages: try MessagesTarget.run(input)
         case .json: try JSONTarget.run(input)
+        case .definitions: try DefinitionsTarget.run(input)
         case .imports: try ImportsTarget.run(input)
         case .copy: try CopyTarget.run(input)
         }

@@ -156,10 +156,15 @@ def crowd_of(target: Target, until: Until, sources: tuple[str, ...], most: int) 
                 crowd.join(target, PREFACE + settings(), sources[index % len(sources)])
             except OSError:
                 refused += 1
-            if index % 50 == 0 or index + 1 == most:
-                refused += crowd.closed(0.01 if index + 1 < most else 0.5)
+            if index % 50 == 0:
+                refused += crowd.closed(0.01)
                 if refused >= 50:
                     break
+        # The collector may be behind with accepting.
+        for _ in range(20):
+            if refused:
+                break
+            refused += crowd.closed(0.5)
         yield from [CLOSED] * refused
         hold(crowd, until)
 

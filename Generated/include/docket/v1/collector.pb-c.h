@@ -32,7 +32,7 @@ typedef struct Docket__V1__Receipt Docket__V1__Receipt;
 typedef enum _Docket__V1__RejectionCode {
   DOCKET__V1__REJECTION_CODE__REJECTION_CODE_UNSPECIFIED = 0,
   /*
-   * A required field is absent or empty.
+   * A required field is absent or empty, or an attribute that the event's type requires is absent.
    */
   DOCKET__V1__REJECTION_CODE__REJECTION_CODE_MISSING_FIELD = 1,
   /*
@@ -74,7 +74,15 @@ typedef enum _Docket__V1__RejectionCode {
   /*
    * The list has too many entries.
    */
-  DOCKET__V1__REJECTION_CODE__REJECTION_CODE_TOO_MANY = 11
+  DOCKET__V1__REJECTION_CODE__REJECTION_CODE_TOO_MANY = 11,
+  /*
+   * An attribute breaks the definition of the event's type.
+   */
+  DOCKET__V1__REJECTION_CODE__REJECTION_CODE_INVALID_ATTRIBUTE = 12,
+  /*
+   * The definition of the event's type refuses attributes that it doesn't name.
+   */
+  DOCKET__V1__REJECTION_CODE__REJECTION_CODE_UNKNOWN_ATTRIBUTE = 13
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(DOCKET__V1__REJECTION_CODE)
 } Docket__V1__RejectionCode;
 /*
@@ -206,7 +214,8 @@ struct  Docket__V1__Rejection
   protobuf_c_boolean has_index;
   uint32_t index;
   /*
-   * The field at fault by its name in event.proto, such as "actor.id".
+   * The field at fault by its name in event.proto, such as "actor.id"; within the attributes their JSON pointer behind
+   * the field's name, such as "attributes/items/0/amount".
    */
   protobuf_c_boolean has_field;
   ProtobufCBinaryData field;

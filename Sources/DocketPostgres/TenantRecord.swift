@@ -1,0 +1,118 @@
+package import DocketModel
+package import DocketRegistry
+
+/// A tenant as its operator sees it.
+package struct TenantRecord: Sendable, Equatable {
+    /// The key in the large tables.
+    package var id: Int32
+    /// The name in credentials, requests and on the command line.
+    package var slug: String
+    /// What people call it; may be empty.
+    package var displayName: String
+    package var state: TenantState
+    package var createdAt: Timestamp
+    /// How long its events are kept, in days; `nil`: as the store's policy says.
+    package var retentionDays: Int32?
+    /// Whether nothing of its log may be removed.
+    package var hasLegalHold: Bool
+    /// How many credentials cover it by name and are good now.
+    package var credentialCount: Int64
+
+    /// What is to become of it; what is `nil` stays.
+    package struct Change: Sendable, Equatable {
+        package var displayName: String?
+        package var state: TenantState?
+        package var retention: StorePolicy.Retention?
+        package var hasLegalHold: Bool?
+
+        package init(
+            displayName: String? = nil, state: TenantState? = nil, retention: StorePolicy.Retention? = nil,
+            hasLegalHold: Bool? = nil
+        ) {
+            self.displayName = displayName
+            self.state = state
+            self.retention = retention
+            self.hasLegalHold = hasLegalHold
+        }
+
+        /// What is changed, for the tenant's log: the text of a JSON object.
+        var attributes: String {
+            var writer = JSONWriter()
+            writer.beginObject()
+            if let displayName = self.displayName {
+                writer.key("display_name")
+                writer.string(displayName)
+            }
+            if let state = self.state {
+                writer.key("state")
+                writer.string(state.rawValue)
+            }
+            if let retention = self.retention {
+                writer.key("retention_days")
+                if let days = retention.days { writer.integer(days) } else { writer.null() }
+            }
+            if let hasLegalHold = self.hasLegalHold {
+                writer.key("legal_hold")
+                writer.bool(hasLegalHold)
+            }
+            writer.endObject()
+            return writer.text
+        }
+    }
+
+    /// The longest display name, in bytes of UTF-8.
+    package static let maxDisplayNameBytes = 255
+
+    /// All tenants in the order of their slugs, or the one named.
+    ///
+    /// - Throws: `refused` when there is no tenant of that name.
+    static func read(_ slug: String?, _ connection: PostgresConnection) throws(PostgresError) -> [TenantRecord] {
+        let rows = try connection.query(
+            """
+            SELECT t.tenant_id, t.slug, t.display_name, t.state, t.created_at, t.retention_days, t.legal_hold, (
+                SELECT count(*) FROM docket.credential_tenants AS ct JOIN docket.credentials AS c USING (credential_id)
+                WHERE ct.tenant_id = t.tenant_id AND c.revoked_at IS NULL
+                    AND (c.expires_at IS NULL OR c.expires_at > now()))
+            FROM docket.tenants AS t WHERE t.slug = $1::text OR $1::text IS NULL ORDER BY t.slug
+            """, [slug.map { .text($0) } ?? .null])
+        if let slug, rows.count == 0 { throw TenantPolicy.unknown(slug) }
+        var records: [TenantRecord] = []
+        for row in 0..<rows.count { records.append(try self.record(rows, row)) }
+        return records
+    }
+
+    /// Changes a tenant in the caller's open transaction, and gives it back as it is then.
+    static func update(
+        _ slug: String, _ change: Change, _ connection: PostgresConnection
+    ) throws(PostgresError) -> TenantRecord {
+        if let name = change.displayName, name.utf8.count > Self.maxDisplayNameBytes {
+            throw PostgresError(
+                code: .refused,
+                message: "the display name has \(name.utf8.count) bytes; at most \(Self.maxDisplayNameBytes) are kept")
+        }
+        _ = try TenantPolicy.update(
+            slug, TenantPolicy.Change(retention: change.retention, hasLegalHold: change.hasLegalHold), connection)
+        _ = try connection.query(
+            """
+            UPDATE docket.tenants SET display_name = coalesce($2::text, display_name), state = coalesce($3::text, state)
+            WHERE slug = $1
+            """,
+            [
+                .text(slug), change.displayName.map { .text($0) } ?? .null,
+                change.state.map { .text($0.rawValue) } ?? .null,
+            ])
+        guard let record = try self.read(slug, connection).first else { throw TenantPolicy.unknown(slug) }
+        return record
+    }
+
+    private static func record(_ rows: PostgresRows, _ row: Int) throws(PostgresError) -> TenantRecord {
+        let state = try rows.text(row, 3)
+        guard let known = TenantState(rawValue: state) else {
+            throw PostgresError(code: .unexpectedAnswer, message: "a tenant's state is '\(state)', which is unknown")
+        }
+        return TenantRecord(
+            id: try rows.integer(row, 0), slug: try rows.text(row, 1), displayName: try rows.text(row, 2), state: known,
+            createdAt: try rows.timestamp(row, 4), retentionDays: try rows.optionalInteger(row, 5),
+            hasLegalHold: try rows.bool(row, 6), credentialCount: try rows.integer(row, 7))
+    }
+}

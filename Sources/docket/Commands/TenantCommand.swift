@@ -1,0 +1,203 @@
+import ArgumentParser
+import DocketModel
+import DocketPostgres
+import DocketRegistry
+
+/// Who does something, for the log.
+struct ActorOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("Who does it, for the log. Default: the name of the system's user.", valueName: "name"))
+    var actor: String?
+
+    var value: Actor { Actor(kind: "user", id: self.actor ?? Operator.name) }
+}
+
+struct TenantCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tenant",
+        abstract: "Makes, lists and changes tenants: isolated logs.",
+        discussion: "Each change is an event of type docket.tenant.changed in the tenant's own log.",
+        subcommands: [Add.self, List.self, Show.self, Set.self, Suspend.self, Resume.self, Close.self])
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Makes tenants.",
+            discussion: """
+                Examples:
+                  docket tenant add acme --display-name 'Acme Ltd' --retention-days 365
+                  docket tenant add team-a team-b team-c
+                """)
+
+        @OptionGroup var maintainer: MaintainerOptions
+        @OptionGroup var actor: ActorOption
+        @OptionGroup var verbose: VerboseOption
+
+        @Argument(
+            help: ArgumentHelp("The names: 1 to 63 of a-z 0-9 . _ -, a letter or digit first.", valueName: "slug"))
+        var slugs: [String]
+
+        @Option(help: "What people call it.")
+        var displayName: String?
+
+        @Option(help: "How long its events are kept: days, or 'inherit' for as the store's policy says.")
+        var retentionDays: RetentionArgument?
+
+        func validate() throws {
+            try TenantText.validate(self.retentionDays)
+            if let slug = self.slugs.first(where: { !TenantText.isWellFormed($0) }) {
+                throw ValidationError(
+                    "the tenant is '\(slug)'; it must be 1 to 63 of a-z 0-9 . _ -, with a letter or digit first")
+            }
+            guard self.displayName == nil || self.slugs.count == 1 else {
+                throw ValidationError("--display-name goes with one tenant, and there are \(self.slugs.count)")
+            }
+        }
+
+        func run() async throws {
+            let change = TenantRecord.Change(displayName: self.displayName, retention: self.retentionDays?.retention)
+            try await self.maintainer.administer { administration throws(PostgresError) in
+                try await administration.addTenants(self.slugs, change, actor: self.actor.value)
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists all tenants.")
+
+        @OptionGroup var maintainer: MaintainerOptions
+        @OptionGroup var verbose: VerboseOption
+
+        @Flag(help: "A JSON object a line instead of a table.")
+        var json = false
+
+        func run() async throws {
+            let tenants = try await self.maintainer.administer { administration throws(PostgresError) in
+                try await administration.tenants()
+            }
+            try TenantText.print(tenants, json: self.json)
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Shows a tenant.")
+
+        @OptionGroup var maintainer: MaintainerOptions
+        @OptionGroup var verbose: VerboseOption
+
+        @Argument(help: "Its name.")
+        var slug: String
+
+        @Flag(help: "A JSON object instead of text.")
+        var json = false
+
+        func run() async throws {
+            let tenants = try await self.maintainer.administer { administration throws(PostgresError) in
+                try await administration.tenants(self.slug)
+            }
+            guard let tenant = tenants.first else { return }
+            try Console.write(self.json ? TenantText.json(tenant) + "\n" : TenantText.text(tenant))
+        }
+    }
+
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Changes a tenant.",
+            discussion: """
+                Example:
+                  docket tenant set acme --retention-days 90 --legal-hold on
+
+                Collectors go by a change within a second.
+                """)
+
+        @OptionGroup var maintainer: MaintainerOptions
+        @OptionGroup var actor: ActorOption
+        @OptionGroup var verbose: VerboseOption
+
+        @Argument(help: "Its name.")
+        var slug: String
+
+        @Option(help: "What people call it.")
+        var displayName: String?
+
+        @Option(help: "How long its events are kept: days, or 'inherit' for as the store's policy says.")
+        var retentionDays: RetentionArgument?
+
+        @Option(help: "While 'on', nothing of its log is removed.")
+        var legalHold: SwitchArgument?
+
+        func validate() throws {
+            try TenantText.validate(self.retentionDays)
+            guard self.displayName != nil || self.retentionDays != nil || self.legalHold != nil else {
+                throw ValidationError("nothing to change is given: see docket tenant set --help")
+            }
+        }
+
+        func run() async throws {
+            try await self.maintainer.change(
+                self.slug,
+                TenantRecord.Change(
+                    displayName: self.displayName, retention: self.retentionDays?.retention,
+                    hasLegalHold: self.legalHold.map { $0 == .on }),
+                action: "set", self.actor)
+        }
+    }
+
+    struct Suspend: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Suspends a tenant: nothing of it is written or read, until it is resumed.")
+
+        @OptionGroup var maintainer: MaintainerOptions
+        @OptionGroup var actor: ActorOption
+        @OptionGroup var verbose: VerboseOption
+
+        @Argument(help: "Its name.")
+        var slug: String
+
+        func run() async throws {
+            try await self.maintainer.change(self.slug, .init(state: .suspended), action: "suspend", self.actor)
+        }
+    }
+
+    struct Resume: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Makes a tenant active that was suspended or being closed.")
+
+        @OptionGroup var maintainer: MaintainerOptions
+        @OptionGroup var actor: ActorOption
+        @OptionGroup var verbose: VerboseOption
+
+        @Argument(help: "Its name.")
+        var slug: String
+
+        func run() async throws {
+            try await self.maintainer.change(self.slug, .init(state: .active), action: "resume", self.actor)
+        }
+    }
+
+    struct Close: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Begins to close a tenant: nothing is written any more; what is there can be read and exported.")
+
+        @OptionGroup var maintainer: MaintainerOptions
+        @OptionGroup var actor: ActorOption
+        @OptionGroup var verbose: VerboseOption
+
+        @Argument(help: "Its name.")
+        var slug: String
+
+        func run() async throws {
+            try await self.maintainer.change(self.slug, .init(state: .closing), action: "close", self.actor)
+        }
+    }
+}
+
+extension MaintainerOptions {
+    /// Changes a tenant.
+    fileprivate func change(
+        _ slug: String, _ change: TenantRecord.Change, action: String, _ actor: ActorOption
+    ) async throws {
+        try await self.administer { administration throws(PostgresError) in
+            _ = try await administration.changeTenant(slug, change, action: action, actor: actor.value)
+        }
+    }
+}

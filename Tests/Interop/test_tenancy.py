@@ -1,0 +1,236 @@
+"""Tenants and credentials: what an administrator changes counts in every collector within a second, on open streams too."""
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from docket.v1.collector_pb2 import PublishRequest, PublishResponse
+
+from client import Client, failure
+from cluster import Cluster
+from events import KNOWN_TYPE, event, request, unique
+from test_semantics import details
+
+NAMES = ("a", "b", "c")
+# What counts within a second; more is a machine that is busy.
+SECONDS = 1.0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Three collectors on one PostgreSQL."""
+    running = Cluster(*NAMES)
+    yield running
+    running.delete()
+
+
+@pytest.fixture
+def tenant(cluster: Cluster) -> str:
+    """A tenant of the test's own."""
+    slug = f"t-{unique()}".lower()[:40]
+    cluster.docket("tenant", "add", slug)
+    return slug
+
+
+def add_token(cluster: Cluster, *flags: str) -> tuple[str, int]:
+    """A new token, and its number."""
+    token = cluster.docket("token", "add", *flags).strip()
+    return token, json.loads(cluster.docket("token", "list", "--json").splitlines()[-1])["id"]
+
+
+class Stream:
+    """A PublishStream that stays open, on which one batch after the other is published."""
+
+    def __init__(self, cluster: Cluster, name: str, token: str, tenant: str):
+        self._client = Client(cluster.collectors[name].address, token)
+        self._outbox: queue.SimpleQueue[PublishRequest | None] = queue.SimpleQueue()
+        self._tenant = tenant
+        self.answers = self._client.publish_stream(iter(self._outbox.get, None))
+
+    def publish(self) -> PublishResponse:
+        """What a batch is answered."""
+        self._outbox.put(request([event()], tenant=self._tenant))
+        return next(self.answers)
+
+    def close(self) -> None:
+        self._outbox.put(None)
+        self._client.channel.close()
+
+
+@contextmanager
+def streams(cluster: Cluster, token: str, tenant: str) -> Iterator[list[Stream]]:
+    """An open stream to each collector, once each has taken a batch: it may not know the credential yet."""
+    opened = []
+    try:
+        for name in NAMES:
+            deadline = time.monotonic() + 10
+            while True:
+                stream = Stream(cluster, name, token, tenant)
+                try:
+                    assert stream.publish().verdict.accepted_count == 1
+                    break
+                except grpc.RpcError as error:
+                    stream.close()
+                    assert error.code() == grpc.StatusCode.UNAUTHENTICATED and time.monotonic() < deadline
+            opened.append(stream)
+        yield opened
+    finally:
+        for stream in opened:
+            stream.close()
+
+
+def seconds_until(refuses: list, since: float) -> float:
+    """How long it takes until each of these says no, asked again and again at once."""
+    slowest = 0.0
+    lock = threading.Lock()
+
+    def ask(one) -> None:
+        nonlocal slowest
+        while not one():
+            assert time.monotonic() < since + 30
+        with lock:
+            slowest = max(slowest, time.monotonic() - since)
+
+    threads = [threading.Thread(target=ask, args=(one,)) for one in refuses]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return slowest
+
+
+def test_a_revoked_token_is_refused_within_a_second_on_streams_that_are_open(cluster: Cluster, tenant: str) -> None:
+    token, number = add_token(cluster, "--tenant", tenant, "--scope", "publish")
+    with streams(cluster, token, tenant) as opened:
+
+        def refuses(stream: Stream) -> bool:
+            try:
+                assert stream.publish().verdict.accepted_count == 1
+                return False
+            except grpc.RpcError as error:
+                assert error.code() == grpc.StatusCode.UNAUTHENTICATED
+                assert details(error)["ErrorInfo"].reason == "TOKEN_UNKNOWN"
+                return True
+
+        cluster.docket("token", "revoke", str(number))
+        took = seconds_until([lambda one=one: refuses(one) for one in opened], time.monotonic())
+    print(f"revoked everywhere after {took:.3f} s")
+    assert took < SECONDS
+    [row] = [json.loads(line) for line in cluster.docket("token", "show", str(number), "--json").splitlines()]
+    assert row["state"] == "revoked" and row["tenants"] == [tenant]
+
+
+def test_a_suspended_tenant_takes_nothing_within_a_second_and_goes_on_when_it_is_resumed(
+    cluster: Cluster, tenant: str
+) -> None:
+    token, _ = add_token(cluster, "--tenant", tenant, "--scope", "publish", "--scope", "query")
+    with streams(cluster, token, tenant) as opened:
+
+        def is_suspended(stream: Stream) -> bool:
+            answer = stream.publish()
+            if answer.WhichOneof("result") == "verdict":
+                return False
+            assert answer.status.code == grpc.StatusCode.PERMISSION_DENIED.value[0]
+            return True
+
+        cluster.docket("tenant", "suspend", tenant)
+        took = seconds_until([lambda one=one: is_suspended(one) for one in opened], time.monotonic())
+        assert took < SECONDS
+        with Client(cluster.collectors["a"].address, token) as client:
+            assert details(failure(client.query))["ErrorInfo"].reason == "TENANT_SUSPENDED"
+        cluster.docket("tenant", "resume", tenant)
+        took = seconds_until([lambda one=one: not is_suspended(one) for one in opened], time.monotonic())
+        assert took < SECONDS
+
+
+def test_a_tenant_that_is_being_closed_is_read_and_not_written(cluster: Cluster, tenant: str) -> None:
+    token, _ = add_token(cluster, "--tenant", tenant, "--scope", "publish", "--scope", "query")
+    with streams(cluster, token, tenant) as opened:
+        cluster.docket("tenant", "close", tenant)
+        seconds_until([lambda: opened[0].publish().WhichOneof("result") == "status"], time.monotonic())
+        with Client(cluster.collectors["a"].address, token) as client:
+            assert len(client.query_all(tenant=tenant, type="authz.decision")) >= 1
+
+
+def test_a_rotated_token_and_its_successor_are_both_good_until_the_overlap_is_over(cluster: Cluster, tenant: str) -> None:
+    token, number = add_token(cluster, "--tenant", tenant, "--scope", "publish")
+    with streams(cluster, token, tenant) as opened:
+        successor = cluster.docket("token", "rotate", str(number), "--overlap", "2s").strip()
+        with streams(cluster, successor, tenant) as further:
+            for stream in further:
+                assert stream.publish().verdict.accepted_count == 1
+
+            def refuses(stream: Stream) -> bool:
+                try:
+                    assert stream.publish().verdict.accepted_count == 1
+                    return False
+                except grpc.RpcError as error:
+                    return error.code() == grpc.StatusCode.UNAUTHENTICATED
+
+            seconds_until([lambda one=one: refuses(one) for one in opened], time.monotonic())
+            for stream in further:
+                assert stream.publish().verdict.accepted_count == 1
+
+
+def test_each_act_is_an_event_in_the_tenants_own_log(cluster: Cluster, tenant: str) -> None:
+    token, number = add_token(cluster, "--tenant", tenant, "--scope", "query", "--actor", "olga")
+    cluster.docket("tenant", "set", tenant, "--legal-hold", "on", "--actor", "olga")
+    with Client(cluster.collectors["b"].address, token) as client:
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                found = client.query_all(tenant=tenant)
+                break
+            except grpc.RpcError:
+                assert time.monotonic() < deadline
+    acts = [(one.event.type, one.event.action, one.event.resource.id, one.event.actor.id) for one in found]
+    assert ("docket.credential.changed", "create", str(number), "olga") in acts
+    assert ("docket.tenant.changed", "set", tenant, "olga") in acts
+    assert not any(token[4:68] in str(one) for one in found)
+
+
+def test_a_credential_for_all_tenants_covers_one_that_is_made_later(cluster: Cluster) -> None:
+    token, _ = add_token(cluster, "--all-tenants", "--scope", "publish")
+    slug = f"later-{unique()}".lower()[:40]
+    cluster.docket("tenant", "add", slug)
+    with streams(cluster, token, slug) as opened:
+        assert all(stream.publish().verdict.accepted_count == 1 for stream in opened)
+
+
+def test_a_definition_counts_within_a_second_and_what_breaks_it_goes_into_quarantine(
+    cluster: Cluster, tenant: str, tmp_path: Path
+) -> None:
+    token, _ = add_token(cluster, "--tenant", tenant, "--scope", "publish")
+    definition = tmp_path / "decision.json"
+    definition.write_text(json.dumps({"name": KNOWN_TYPE, "version": 1, "required_fields": ["session_id"]}))
+    with streams(cluster, token, tenant) as opened:
+        cluster.docket("event-type", "apply", str(definition), "--tenant", tenant)
+        took = seconds_until(
+            [lambda one=one: one.publish().verdict.rejections != [] for one in opened], time.monotonic()
+        )
+        assert took < SECONDS
+        [rejection] = opened[0].publish().verdict.rejections
+        assert (rejection.field, "version 1 requires it" in rejection.reason) == ("session_id", True)
+    [row] = cluster.sql(
+        "SELECT count(*) > 0, min(field) FROM docket.quarantine AS q JOIN docket.tenants AS t USING (tenant_id)"
+        f" WHERE t.slug = '{tenant}'"
+    )
+    assert row == ["t", "session_id"]
+
+
+def test_the_last_use_of_a_token_is_noted(cluster: Cluster, tenant: str) -> None:
+    token, number = add_token(cluster, "--tenant", tenant, "--scope", "publish")
+    with streams(cluster, token, tenant):
+        pass
+    # A collector that ends says what it has not said yet.
+    collector = cluster.collectors["c"]
+    assert collector.stop() == 0
+    cluster.start("c")
+    shown = json.loads(cluster.docket("token", "show", str(number), "--json"))
+    assert shown["last_used_at"] is not None
