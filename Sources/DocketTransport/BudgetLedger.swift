@@ -10,9 +10,10 @@ import NIOCore
 ///   past it. From then on it is due: nobody overtakes it, and it need only fit. So is a request of more than half of what is to
 ///   be shared, at once. Thus every request gets through in the end: what is granted can always finish without more.
 struct BudgetLedger<Owner: Hashable & Sendable> {
-    struct Request: Equatable, Sendable {
+    struct Request: Equatable, Identifiable, Sendable {
         let owner: Owner
-        let number: UInt64
+        /// Ascending.
+        let id: UInt64
         let bytes: Int
     }
 
@@ -25,9 +26,9 @@ struct BudgetLedger<Owner: Hashable & Sendable> {
     /// What is held without a reservation.
     var unreserved: UnreservedHoldings<Owner>
     private var reserved: [Owner: Int] = [:]
-    private var lastNumber: UInt64 = 0
+    private var lastID: UInt64 = 0
     /// The requests of each owner that waits, oldest first.
-    private var waiting: [Owner: CircularBuffer<Request>] = [:]
+    private var waiting: [Owner: CancellableQueue<Request>] = [:]
     /// The owners that wait, in the order of their turns.
     private var turns = CircularBuffer<Owner>()
     /// What has been granted past the request whose turn it is, in bytes.
@@ -58,8 +59,8 @@ struct BudgetLedger<Owner: Hashable & Sendable> {
     /// - Returns: the request when it has to wait; `nil` when the bytes are reserved.
     mutating func reserve(_ bytes: Int, owner: Owner) -> Request? {
         guard bytes > 0 else { return nil }
-        self.lastNumber += 1
-        let request = Request(owner: owner, number: self.lastNumber, bytes: bytes)
+        self.lastID += 1
+        let request = Request(owner: owner, id: self.lastID, bytes: bytes)
         if let first = self.first {
             if self.waiting[owner] == nil, !self.isDue(first), self.isFair(request) {
                 self.overtakenBytes += bytes
@@ -70,18 +71,16 @@ struct BudgetLedger<Owner: Hashable & Sendable> {
             self.grant(request)
             return nil
         }
-        if self.waiting[owner]?.append(request) == nil {
-            self.waiting[owner] = [request]
-            self.turns.append(owner)
-        }
+        self.waiting[owner, default: CancellableQueue()].append(request)
+        if self.waiting[owner]?.count == 1 { self.turns.append(owner) }
         return request
     }
 
     /// Gives a request up that waits; another is left alone.
     mutating func cancel(_ request: Request) {
-        guard let index = self.waiting[request.owner]?.firstIndex(of: request) else { return }
-        if request == self.first { self.overtakenBytes = 0 }
-        self.waiting[request.owner]?.remove(at: index)
+        let wasFirst = request == self.first
+        guard self.waiting[request.owner]?.cancel(request.id) == true else { return }
+        if wasFirst { self.overtakenBytes = 0 }
         if self.waiting[request.owner]?.isEmpty == true {
             self.waiting[request.owner] = nil
             self.turns.removeAll { $0 == request.owner }
@@ -101,11 +100,11 @@ struct BudgetLedger<Owner: Hashable & Sendable> {
         while let first = self.first {
             if self.mayTakeItsTurn(first) {
                 self.overtakenBytes = 0
-                granted.append(self.grantTurn(at: self.turns.startIndex))
+                if let request = self.grantTurn(at: self.turns.startIndex) { granted.append(request) }
             } else if !self.isDue(first),
-                let index = self.turns.indices.dropFirst().first(where: { self.isFair(at: $0) })
-            {
+                let index = self.turns.indices.dropFirst().first(where: { self.isFair(at: $0) }),
                 let request = self.grantTurn(at: index)
+            {
                 self.overtakenBytes += request.bytes
                 granted.append(request)
             } else {
@@ -146,12 +145,14 @@ struct BudgetLedger<Owner: Hashable & Sendable> {
     }
 
     /// Grants the first request of an owner, which goes to the end of the turns if it has more.
-    private mutating func grantTurn(at index: CircularBuffer<Owner>.Index) -> Request {
+    private mutating func grantTurn(at index: CircularBuffer<Owner>.Index) -> Request? {
         let owner = self.turns.remove(at: index)
-        var requests = self.waiting[owner] ?? []
-        let request = requests.removeFirst()
-        self.waiting[owner] = requests.isEmpty ? nil : requests
-        if !requests.isEmpty { self.turns.append(owner) }
+        guard let request = self.waiting[owner]?.popFirst() else { return nil }
+        if self.waiting[owner]?.isEmpty == true {
+            self.waiting[owner] = nil
+        } else {
+            self.turns.append(owner)
+        }
         self.grant(request)
         return request
     }

@@ -78,7 +78,7 @@ package final class MemoryBudget: Sendable {
         guard bytes <= self.limitBytes else { return .overLimit }
         let waiting = self.state.withLock { state in
             let request = state.ledger.reserve(bytes, owner: owner)
-            if let request { state.granted[request.number] = granted }
+            if let request { state.granted[request.id] = granted }
             return request
         }
         if let waiting { return .waiting(Ticket(request: waiting)) }
@@ -107,7 +107,7 @@ package final class MemoryBudget: Sendable {
     package func cancel(_ ticket: Ticket) {
         self.settle { state in
             state.ledger.cancel(ticket.request)
-            state.granted[ticket.request.number] = nil
+            state.granted[ticket.request.id] = nil
         }
     }
 
@@ -120,7 +120,7 @@ package final class MemoryBudget: Sendable {
     private func settle<Result: Sendable>(_ change: (inout State) -> Result) -> Result {
         let (result, due) = self.state.withLock { state in
             let result = change(&state)
-            return (result, state.ledger.grantDue().map { ($0, state.granted.removeValue(forKey: $0.number)) })
+            return (result, state.ledger.grantDue().map { ($0, state.granted.removeValue(forKey: $0.id)) })
         }
         for (request, granted) in due {
             let reservation = MessageReservation(bytes: request.bytes, owner: request.owner, budget: self)

@@ -69,7 +69,8 @@ extension ServerConnectionContext {
             let text = "a message did not arrive whole within \(limits.messageTimeout)"
             return self.abort(call, GRPCStatus(.deadlineExceeded, text))
         }
-        let received = wireBytes + MessageFraming.prefixBytes - call.window.missingBytes
+        // The prefix came with the announcement, and counts for nothing.
+        let received = wireBytes - call.window.missingBytes
         if received <= limits.dueBytes(after: now - since), self.environment.budget.isContended {
             self.environment.metrics.slowMessageEnded()
             return self.abort(
@@ -79,7 +80,7 @@ extension ServerConnectionContext {
                     "a message came too slowly while others waited for memory; send it again, whole",
                     retryPushbackMilliseconds: 1_000))
         }
-        self.armTimer(after: limits.slowMessageGrace, from: now)
+        self.armTimer(after: limits.slowMessageGrace / 4, from: now)
     }
 
     // MARK: What has no reservation

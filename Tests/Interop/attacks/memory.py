@@ -10,8 +10,8 @@ from .frames import ENDS, call_head, open_call
 from .headers import literal
 from .messages import CALLS, FILE_QUESTION, MEBIBYTE, data, publishing
 from .wire import (
-    CLOSED, DATA, END_HEADERS, HEADERS, HEALTH, NOTHING, PREFACE, REFLECTION, Peer, Target, Until, frame, framed,
-    settings, stream_ids,
+    CLOSED, DATA, END_HEADERS, HEADERS, HEALTH, NOTHING, PATIENCE_SECONDS, PREFACE, REFLECTION, Peer, Target, Until, frame,
+    framed, settings, stream_ids,
 )  # fmt: skip
 
 MESSAGE_TIMEOUTS = "docket_rpc_message_timeouts_total"
@@ -42,7 +42,7 @@ def announcements(target: Target) -> bytes:
 def announced_messages(target: Target, until: Until) -> Iterator[str]:
     with Peer(target) as peer:
         peer.send(announcements(target))
-        yield peer.answer(1, max(2, until.seconds_left))
+        yield peer.answer(1, max(PATIENCE_SECONDS, until.seconds_left))
 
 
 @attack(
