@@ -1,4 +1,5 @@
 package import DocketGRPC
+import DocketHTTP2
 package import DocketHeaders
 package import NIOCore
 
@@ -25,8 +26,6 @@ package final class ServerCallContext {
     private var metadataBytes: Int
     /// The announced message: its ticket while it waits, its reservation once it has one.
     var announced: AnnouncedMessage?
-    /// What has been handed to the session and not been reported as drained; an upper bound, in bytes.
-    var queuedBytes = 0
 
     init(
         head: GRPCRequestHead, connection: ServerConnectionContext, deadline: NIODeadline?, streamID: Int32,
@@ -57,8 +56,10 @@ package final class ServerCallContext {
     /// Accepts no messages longer than that, in bytes: for methods whose requests are small. To be called when the call is routed.
     package func limitMessages(toBytes bytes: Int) { self.machine.limitMessages(toBytes: bytes) }
 
-    /// What is queued for the client and hasn't been handed to the socket yet, at most, in bytes.
-    package var queuedOutboundBytes: Int { self.queuedBytes }
+    /// What is queued for the client and hasn't been handed to the socket yet, in bytes.
+    package var queuedOutboundBytes: Int {
+        self.connection.wire?.session.outboundQueuedBytes(streamID: self.streamID) ?? 0
+    }
 
     /// The way back to this call from any thread.
     package var reference: ServerCallReference {

@@ -10,10 +10,10 @@ extension ServerConnectionContext {
     /// How long what is taken between two looks at the clock should take, at most.
     private static let sliceTime = TimeAmount.microseconds(100)
 
-    /// Takes bytes until it is late, and something of them in any case.
-    func take(_ bytes: inout ByteBuffer, until deadline: NIODeadline) {
+    /// Takes bytes from now until it is late, and something of them in any case.
+    func take(_ bytes: inout ByteBuffer, from start: NIODeadline, until deadline: NIODeadline) {
         guard let wire = self.wire else { return }
-        var now = NIODeadline.now()
+        var now = start
         repeat {
             let began = now
             let count = min(bytes.readableBytes, self.sliceBytes)
@@ -50,7 +50,8 @@ extension ServerConnectionContext {
     func takeTurn() -> Bool {
         guard let wire = self.wire, !self.wantsBytes else { return false }
         var rest = self.untaken
-        self.take(&rest, until: .now() + LoopTurns.turn)
+        let now = NIODeadline.now()
+        self.take(&rest, from: now, until: now + LoopTurns.turn)
         // The connection may have ended meanwhile.
         guard self.wire != nil else { return false }
         self.turns.changed(byBytes: rest.readableBytes - self.untaken.readableBytes)
@@ -95,7 +96,6 @@ extension ServerConnectionContext {
             self.callsChanged()
         case .outboundDrained(let streamID):
             guard let call = self.calls[streamID] else { return }
-            call.queuedBytes = 0
             if let handler = call.handler { handler.outboundDrained(call: call) }
         case .settings:
             if self.phase == .handshaking { self.phase = .serving }

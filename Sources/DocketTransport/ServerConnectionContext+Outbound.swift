@@ -60,7 +60,6 @@ extension ServerConnectionContext {
     }
 
     private func sendData(_ frame: [UInt8], on call: ServerCallContext) {
-        call.queuedBytes += frame.count
         let queued = self.wire?.session.outboundQueuedBytes ?? 0
         guard queued + frame.count <= self.environment.limits.maxQueuedOutboundBytes else {
             return self.resetUnread(call)

@@ -175,7 +175,9 @@ extension ServerConnectionContext: ConnectionCore {
         let now = NIODeadline.now()
         self.life?.heard(at: now)
         var rest = buffer
-        if self.wantsBytes { self.take(&rest, until: self.turns.hasRoom ? now + LoopTurns.turn : .distantFuture) }
+        if self.wantsBytes {
+            self.take(&rest, from: now, until: self.turns.hasRoom ? now + LoopTurns.turn : .distantFuture)
+        }
         self.leave(rest)
     }
 
