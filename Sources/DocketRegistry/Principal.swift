@@ -7,8 +7,8 @@ package struct Principal: Sendable {
     package enum Coverage: Sendable, Equatable {
         /// Every tenant there is.
         case all
-        /// Those with these keys, in rising order.
-        case some([Int32])
+        /// Those with these keys.
+        case some(Set<Int32>)
 
         /// Whether the tenant of that key is covered.
         package func contains(_ id: Int32) -> Bool {

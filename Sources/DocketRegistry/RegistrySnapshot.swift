@@ -22,7 +22,7 @@ package final class RegistrySnapshot: Sendable {
             contents.credentials.map { credential in
                 let known = credential.tenantIDs?.filter { tenantsByID[$0] != nil }
                 let principal = Principal(
-                    id: credential.id, coverage: known.map { .some($0) } ?? .all, scopes: credential.scopes,
+                    id: credential.id, coverage: known.map { .some(Set($0)) } ?? .all, scopes: credential.scopes,
                     expiresAt: credential.expiresAt)
                 return (credential.tokenHash, principal)
             }, uniquingKeysWith: { first, _ in first })
@@ -79,7 +79,7 @@ package final class RegistrySnapshot: Sendable {
         switch principal.coverage {
         case .all: count = self.tenantsByID.count
         case .some(let ids):
-            if ids.count == 1 { return self.tenantsByID[ids[0]] }
+            if ids.count == 1, let only = ids.first { return self.tenantsByID[only] }
             count = ids.count
         }
         throw RegistryError(
