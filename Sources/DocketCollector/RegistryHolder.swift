@@ -129,6 +129,11 @@ package struct RegistryRefresher: Service {
                     "version": "\(snapshot.version)", "tenants": "\(summary.tenants)",
                     "credentials": "\(summary.credentials)", "event_types": "\(summary.eventTypes)",
                 ])
+            for (id, fault) in self.holder.rules.validators.faults {
+                self.logger.error(
+                    "a definition can't be read, so events of its types are not judged by it",
+                    metadata: ["definition_id": "\(id)", "fault": "\(fault)"])
+            }
         } catch {
             // Said once an episode; the readiness page goes on saying it.
             guard !wasFaulty else { return }
