@@ -27,12 +27,7 @@ extension Administration {
     package func applyEventTypes(
         _ files: [DefinitionFile], tenant: String?, isTrial: Bool = false, actor: Actor
     ) async throws(PostgresError) -> [EventTypeRecord.Outcome] {
-        if let file = files.first(where: { $0.definition.name.hasPrefix(SystemLog.reservedPrefix) }) {
-            throw PostgresError(
-                code: .refused,
-                message: "the event type is '\(file.definition.name.prefix(128))'; names that begin with "
-                    + "'\(SystemLog.reservedPrefix)' are Docket's own: choose another")
-        }
+        try SystemLog.refuseReserved(files.map(\.definition.name))
         do throws(PostgresError) {
             return try await self.recording { connection, log throws(PostgresError) in
                 var tenantID: Int32?

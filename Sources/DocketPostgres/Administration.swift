@@ -60,12 +60,7 @@ package final class Administration: Sendable {
     /// - Parameter tenant: The tenant that they belong to; `nil` for types that every tenant may use.
     /// - Throws: `refused` for a name that is Docket's own: an emitter could pass its events off as Docket's.
     package func ensureEventTypes(_ names: [String], tenant: Int32?) async throws(PostgresError) -> [String: Int32] {
-        if let name = names.first(where: { $0.hasPrefix(SystemLog.reservedPrefix) }) {
-            throw PostgresError(
-                code: .refused,
-                message: "the event type is '\(name.prefix(128))'; names that begin with "
-                    + "'\(SystemLog.reservedPrefix)' are Docket's own: choose another")
-        }
+        try SystemLog.refuseReserved(names)
         let tenantID = tenant.map { PostgresValue.int4($0) } ?? .null
         return try await self.pool.run { connection throws(PostgresError) in
             _ = try connection.query(

@@ -83,16 +83,10 @@ package final class PostgresRegistry: RegistrySource {
         var tenants: [RegistryContents.Tenant] = []
         tenants.reserveCapacity(rows.count)
         for row in 0..<rows.count {
-            let (state, mode) = (try rows.text(row, 2), try rows.text(row, 3))
-            guard let knownState = TenantState(rawValue: state), let knownMode = EventTypeMode(rawValue: mode) else {
-                throw PostgresError(
-                    code: .unexpectedAnswer,
-                    message: "a tenant's state is '\(state)' and its mode '\(mode)', one of which is unknown")
-            }
             tenants.append(
                 .init(
-                    id: try rows.integer(row, 0), slug: try rows.text(row, 1), state: knownState,
-                    eventTypeMode: knownMode))
+                    id: try rows.integer(row, 0), slug: try rows.text(row, 1), state: try rows.named(row, 2),
+                    eventTypeMode: try rows.named(row, 3)))
         }
         return tenants
     }

@@ -63,6 +63,16 @@ package import DocketModel
         return text
     }
 
+    /// Text that is one of a type's names.
+    package func named<Value: RawRepresentable>(
+        _ row: Int, _ column: Int, as _: Value.Type = Value.self
+    ) throws(PostgresError) -> Value where Value.RawValue == String {
+        guard let value = Value(rawValue: try self.text(row, column)) else {
+            throw self.unreadable(column, "a \(Value.self) that this version knows")
+        }
+        return value
+    }
+
     package func bytes(_ row: Int, _ column: Int) throws(PostgresError) -> [UInt8] {
         guard let bytes = unsafe self.field(row, column) else { throw self.unreadable(column, "bytes") }
         return unsafe Array(bytes)

@@ -1,4 +1,5 @@
 import DocketCodec
+import DocketEventTypes
 package import DocketModel
 import Synchronization
 
@@ -49,7 +50,17 @@ package final class SystemLog: Sendable {
     /// The actor of what a collector does by itself.
     package static let collector = Actor(kind: "service", id: "docket")
     /// What reserved event types begin with.
-    package static let reservedPrefix = "docket."
+    package static let reservedPrefix = EventTypeName.reservedPrefix
+
+    /// Throws `refused` when one of the names is Docket's own: an emitter could pass its events off as Docket's.
+    static func refuseReserved(_ names: some Sequence<String>) throws(PostgresError) {
+        for name in names where name.hasPrefix(self.reservedPrefix) {
+            throw PostgresError(
+                code: .refused,
+                message: "the event type is '\(name.prefix(128))'; names that begin with "
+                    + "'\(self.reservedPrefix)' are Docket's own: choose another")
+        }
+    }
 
     private let producerID: ProducerID
     private let sequence = Mutex<Int64>(0)

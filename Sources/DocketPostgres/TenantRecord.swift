@@ -106,13 +106,10 @@ package struct TenantRecord: Sendable, Equatable {
     }
 
     private static func record(_ rows: PostgresRows, _ row: Int) throws(PostgresError) -> TenantRecord {
-        let state = try rows.text(row, 3)
-        guard let known = TenantState(rawValue: state) else {
-            throw PostgresError(code: .unexpectedAnswer, message: "a tenant's state is '\(state)', which is unknown")
-        }
-        return TenantRecord(
-            id: try rows.integer(row, 0), slug: try rows.text(row, 1), displayName: try rows.text(row, 2), state: known,
-            createdAt: try rows.timestamp(row, 4), retentionDays: try rows.optionalInteger(row, 5),
+        TenantRecord(
+            id: try rows.integer(row, 0), slug: try rows.text(row, 1), displayName: try rows.text(row, 2),
+            state: try rows.named(row, 3), createdAt: try rows.timestamp(row, 4),
+            retentionDays: try rows.optionalInteger(row, 5),
             hasLegalHold: try rows.bool(row, 6), credentialCount: try rows.integer(row, 7))
     }
 }

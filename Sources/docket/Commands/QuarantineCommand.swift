@@ -194,18 +194,14 @@ struct QuarantineCommand: AsyncParsableCommand {
         @OptionGroup var verbose: VerboseOption
         @OptionGroup var selection: Selection
 
-        @Option(
-            help: ArgumentHelp(
-                "Who drops them, for the log. Default: the name of the system's user.", valueName: "name"))
-        var actor: String?
+        @OptionGroup var actor: ActorOption
 
         @Flag(help: "One JSON object instead of text.")
         var json = false
 
         func run() async throws {
-            let actor = Actor(kind: "user", id: self.actor ?? Operator.name)
             let report = try await self.maintainer.administer { administration throws(PostgresError) in
-                try await administration.dropQuarantine(self.selection.selection, actor: actor)
+                try await administration.dropQuarantine(self.selection.selection, actor: self.actor.value)
             }
             if self.json {
                 try Console.line(QuarantineText.json(report))

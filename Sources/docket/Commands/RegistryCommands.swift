@@ -1,4 +1,5 @@
 import ArgumentParser
+import DocketEventTypes
 import DocketPostgres
 import DocketRegistry
 
@@ -50,7 +51,8 @@ struct EventTypeCommand: AsyncParsableCommand {
         var names: [String]
 
         func validate() throws {
-            for name in self.names where !Self.isWellFormed(name) {
+            // The longest that collectors take unless they are configured otherwise.
+            for name in self.names where name.utf8.count > 128 || !EventTypeName.isWellFormed(name) {
                 throw ValidationError(
                     "the event type is '\(name)'; it must be lower case letters, digits and '_', in parts separated by dots"
                 )
@@ -67,18 +69,6 @@ struct EventTypeCommand: AsyncParsableCommand {
                 if let slug = self.tenant { tenantID = try await administration.ensureTenant(slug) }
                 _ = try await administration.ensureEventTypes(self.names, tenant: tenantID)
             }
-        }
-
-        static func isWellFormed(_ name: String) -> Bool {
-            let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-            return name.utf8.count <= 128
-                && parts.allSatisfy { part in
-                    !part.isEmpty
-                        && part.utf8.allSatisfy { byte in
-                            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
-                                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "_")
-                        }
-                }
         }
     }
 }

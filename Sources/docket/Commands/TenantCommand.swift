@@ -109,12 +109,7 @@ struct TenantCommand: AsyncParsableCommand {
                 Collectors go by a change within a second.
                 """)
 
-        @OptionGroup var maintainer: MaintainerOptions
-        @OptionGroup var actor: ActorOption
-        @OptionGroup var verbose: VerboseOption
-
-        @Argument(help: "Its name.")
-        var slug: String
+        @OptionGroup var target: Target
 
         @Option(help: "What people call it.")
         var displayName: String?
@@ -133,12 +128,11 @@ struct TenantCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            try await self.maintainer.change(
-                self.slug,
+            try await self.target.change(
                 TenantRecord.Change(
                     displayName: self.displayName, retention: self.retentionDays?.retention,
                     hasLegalHold: self.legalHold.map { $0 == .on }),
-                action: "set", self.actor)
+                action: "set")
         }
     }
 
@@ -146,38 +140,31 @@ struct TenantCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Suspends a tenant: nothing of it is written or read, until it is resumed.")
 
-        @OptionGroup var maintainer: MaintainerOptions
-        @OptionGroup var actor: ActorOption
-        @OptionGroup var verbose: VerboseOption
+        @OptionGroup var target: Target
 
-        @Argument(help: "Its name.")
-        var slug: String
-
-        func run() async throws {
-            try await self.maintainer.change(self.slug, .init(state: .suspended), action: "suspend", self.actor)
-        }
+        func run() async throws { try await self.target.change(.init(state: .suspended), action: "suspend") }
     }
 
     struct Resume: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Makes a tenant active that was suspended or being closed.")
 
-        @OptionGroup var maintainer: MaintainerOptions
-        @OptionGroup var actor: ActorOption
-        @OptionGroup var verbose: VerboseOption
+        @OptionGroup var target: Target
 
-        @Argument(help: "Its name.")
-        var slug: String
-
-        func run() async throws {
-            try await self.maintainer.change(self.slug, .init(state: .active), action: "resume", self.actor)
-        }
+        func run() async throws { try await self.target.change(.init(state: .active), action: "resume") }
     }
 
     struct Close: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Begins to close a tenant: nothing is written any more; what is there can be read and exported.")
 
+        @OptionGroup var target: Target
+
+        func run() async throws { try await self.target.change(.init(state: .closing), action: "close") }
+    }
+
+    /// The tenant that is changed, and by whom.
+    struct Target: ParsableArguments {
         @OptionGroup var maintainer: MaintainerOptions
         @OptionGroup var actor: ActorOption
         @OptionGroup var verbose: VerboseOption
@@ -185,19 +172,11 @@ struct TenantCommand: AsyncParsableCommand {
         @Argument(help: "Its name.")
         var slug: String
 
-        func run() async throws {
-            try await self.maintainer.change(self.slug, .init(state: .closing), action: "close", self.actor)
-        }
-    }
-}
-
-extension MaintainerOptions {
-    /// Changes a tenant.
-    fileprivate func change(
-        _ slug: String, _ change: TenantRecord.Change, action: String, _ actor: ActorOption
-    ) async throws {
-        try await self.administer { administration throws(PostgresError) in
-            _ = try await administration.changeTenant(slug, change, action: action, actor: actor.value)
+        func change(_ change: TenantRecord.Change, action: String) async throws {
+            try await self.maintainer.administer { administration throws(PostgresError) in
+                _ = try await administration.changeTenant(
+                    self.slug, change, action: action, actor: self.actor.value)
+            }
         }
     }
 }
