@@ -1,5 +1,11 @@
 import NIOCore
 
+/// What has more to do than an event loop should do at once. Confined to its event loop.
+protocol TurnTaking: AnyObject {
+    /// Does some of it, for ``LoopTurns/turn`` or little more; whether there is more.
+    func takeTurn() -> Bool
+}
+
 /// Shares an event loop among the connections that have sent more than a turn can take, so that nobody else has to wait until all
 /// of that is done. Confined to its event loop.
 final class LoopTurns {
@@ -7,14 +13,13 @@ final class LoopTurns {
     static let turn = TimeAmount.microseconds(250)
     /// How long all those that wait may take before the loop looks at its sockets again.
     private static let round = TimeAmount.milliseconds(1)
-    /// How long the loop then has for that. It runs whatever is due before it looks at any socket, so the next round has to be due
-    /// later than now.
+    /// How long the loop then has for that, twice.
     private static let pause = TimeAmount.microseconds(20)
     /// What may wait, in bytes. Beyond that connections take what they get at once: memory is dearer than patience.
     private static let maxWaitingBytes = 4 << 20
 
     private let eventLoop: any EventLoop
-    private var waiting = CircularBuffer<ServerConnectionContext>()
+    private var waiting = CircularBuffer<any TurnTaking>()
     private var isScheduled = false
     /// What waits, in bytes.
     private var waitingBytes = 0
@@ -30,7 +35,7 @@ final class LoopTurns {
     func changed(byBytes bytes: Int) { self.waitingBytes += bytes }
 
     /// Gives a connection its turns until it has taken all that waits for it.
-    func add(_ connection: ServerConnectionContext) {
+    func add(_ connection: any TurnTaking) {
         self.waiting.append(connection)
         self.schedule()
     }
@@ -38,7 +43,11 @@ final class LoopTurns {
     private func schedule() {
         guard !self.isScheduled else { return }
         self.isScheduled = true
-        self.eventLoop.assumeIsolated().scheduleTask(in: Self.pause) { self.runRound() }
+        // The loop runs whatever is due before it looks at any socket, so the next round has to be due later than now. Twice later:
+        // what a round has posted to the loop, answers above all, takes longer than one pause, and the round would be due again
+        // before the loop is through with that.
+        let loop = self.eventLoop.assumeIsolated()
+        loop.scheduleTask(in: Self.pause) { loop.scheduleTask(in: Self.pause) { self.runRound() } }
     }
 
     private func runRound() {

@@ -4,7 +4,7 @@ import DocketHeaders
 import NIOCore
 
 // What comes from the client.
-extension ServerConnectionContext {
+extension ServerConnectionContext: TurnTaking {
     // MARK: Bytes
 
     /// How long what is taken between two looks at the clock should take, at most.
