@@ -24,6 +24,8 @@ package struct PublishPipeline: Sendable {
     private let metrics = CollectorMetrics()
     /// What a batch and an event may hold.
     package let limits: Limits
+    /// How many fields a request that is refused may have beside its events, for its sequence to be found behind them.
+    private static let maxOtherFields = 16
 
     package init(registry: RegistryHolder, store: any EventStore, batchIDs: BatchIDSource, limits: Limits) {
         self.registry = registry
@@ -59,7 +61,8 @@ package struct PublishPipeline: Sendable {
             batch = try self.encode(message, token: token, decoder: decoder)
         } catch {
             self.metrics.refused()
-            let sequence = publishRequestSequence(in: message)
+            let sequence = publishRequestSequence(
+                in: message, maxFields: self.limits.maxBatchEvents + Self.maxOtherFields)
             answer(.refused(sequence: sequence, error))
             return
         }

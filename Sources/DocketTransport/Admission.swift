@@ -3,6 +3,9 @@ import Synchronization
 
 /// How many connections and calls a server has at once: of all peers, and of each. A peer is an IPv4 address, an IPv6 network of
 /// 64 bits (whoever has one address of it has them all), or everybody who comes by a Unix-domain socket.
+///
+/// The last tenth of what there may be of all peers is for those that have no more than a hundredth of it: so a few peers with much
+/// don't shut out the others.
 package struct AdmissionLimits: Sendable, Hashable {
     /// How many connections there are at once.
     package var maxConnections = 10_000
@@ -81,9 +84,11 @@ final class Admission: Sendable {
     /// Counts a connection, unless there are too many: then the bound that is reached. Who gets a peer ``leave(_:)``s once.
     func connect(_ key: PeerKey) -> Result<Peer, BoundReached> {
         self.state.withLock { state in
-            guard state.connections < self.limits.maxConnections else { return .failure(.init(bound: .server)) }
             let known = state.peers[key]
             let count = known?.connections ?? 0
+            guard Self.isRoom(for: count + 1, in: state.connections + 1, of: self.limits.maxConnections) else {
+                return .failure(.init(bound: .server))
+            }
             guard count < self.limits.maxConnectionsPerPeer else { return .failure(.init(bound: .peer)) }
             let peer = known?.peer ?? Peer(key: key)
             state.peers[key] = (peer, count + 1)
@@ -106,7 +111,12 @@ final class Admission: Sendable {
         let all = self.calls.wrappingAdd(1, ordering: .relaxed).newValue
         let own = peer.calls.wrappingAdd(1, ordering: .relaxed).newValue
         if own > self.limits.maxCallsPerPeer { return .peer }
-        return all > self.limits.maxCalls ? .server : nil
+        return Self.isRoom(for: own, in: all, of: self.limits.maxCalls) ? nil : .server
+    }
+
+    /// Whether a peer may have that many of what there would then be in all.
+    private static func isRoom(for own: Int, in all: Int, of limit: Int) -> Bool {
+        all <= (own <= limit / 100 ? limit : limit - limit / 10)
     }
 
     /// A call is gone.

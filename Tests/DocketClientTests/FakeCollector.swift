@@ -130,7 +130,7 @@ private final class StreamHandler: ServerCallHandler {
     }
 
     func receive(_ message: InboundMessage, call: ServerCallContext) {
-        guard let sequence = publishRequestSequence(in: message.bytes) else {
+        guard let sequence = publishRequestSequence(in: message.bytes, maxFields: .max) else {
             call.finish(GRPCStatus(.invalidArgument, "no sequence"))
             return
         }

@@ -42,6 +42,28 @@ struct AdmissionTests {
         #expect(admission.callCount == 3)
     }
 
+    @Test("the last tenth is for peers that have a hundredth at most")
+    func reserve() throws {
+        var limits = AdmissionLimits()
+        (limits.maxConnections, limits.maxConnectionsPerPeer) = (1_000, 500)
+        (limits.maxCalls, limits.maxCallsPerPeer) = (1_000, 1_000)
+        let admission = Admission(limits: limits)
+        let full = Admission.BoundReached(bound: .server)
+        let first = try admission.connect(.v4(1)).get()
+        for _ in 1..<500 { _ = try admission.connect(.v4(1)).get() }
+        for _ in 0..<400 { _ = try admission.connect(.v4(2)).get() }
+        #expect(throws: full) { try admission.connect(.v4(2)).get() }
+        let modest = try admission.connect(.v4(3)).get()
+        for _ in 1..<10 { _ = try admission.connect(.v4(3)).get() }
+        #expect(throws: full) { try admission.connect(.v4(3)).get() }
+
+        for _ in 0..<900 { #expect(admission.beginCall(of: first) == nil) }
+        #expect(admission.beginCall(of: first) == .server)
+        admission.endCall(of: first)
+        for _ in 0..<10 { #expect(admission.beginCall(of: modest) == nil) }
+        #expect(admission.beginCall(of: modest) == .server)
+    }
+
     @Test(
         "an IPv6 network is one peer, and an IPv4 address in IPv6 dress is itself",
         arguments: [

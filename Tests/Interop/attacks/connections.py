@@ -48,8 +48,8 @@ class Crowd:
         self._selector.register(one, selectors.EVENT_READ)
 
     def join_idle(self, target: Target, index: int) -> None:
-        """Connects one more that does what it has to, and nothing else. Every 1,990 come from another address."""
-        self.join(target, PREFACE + settings() + frame(SETTINGS, ACK, 0), f"127.0.0.{2 + index // 1990}")
+        """Connects one more that does what it has to, and nothing else. Every hundred come from another address."""
+        self.join(target, PREFACE + settings() + frame(SETTINGS, ACK, 0), f"127.0.0.{2 + index // 100}")
 
     def closed(self, seconds: float) -> int:
         """How many the collector has hung up on, after so long; what it says is read and forgotten."""
@@ -187,7 +187,7 @@ def connections_of_a_peer(target: Target, until: Until) -> Iterator[str]:
 
 @attack(
     title="Too many connections of many peers",
-    limit="10,000 connections (`grpc.max_connections`)",
+    limit="10,000 connections (`grpc.max_connections`), the last tenth for peers that have a hundredth at most",
     sees=CLOSED,
     counter=CONNECTION_REFUSALS.format("server"),
     environment={"DOCKET_GRPC_MAX_CONNECTIONS": "400"},
@@ -229,7 +229,7 @@ def calls_of_a_peer(target: Target, until: Until) -> Iterator[str]:
 
 @attack(
     title="Too many calls of many peers",
-    limit="100,000 calls (`grpc.max_calls`)",
+    limit="100,000 calls (`grpc.max_calls`), the last tenth for peers that have a hundredth at most",
     sees="RESOURCE_EXHAUSTED",
     counter=CALL_REFUSALS.format("server"),
     environment={"DOCKET_GRPC_MAX_CALLS": "2500"},
