@@ -16,17 +16,20 @@ final class CommitWriter {
     private static let maxAttempts = 6
 
     private let shared: WriterShared
+    private let takesHeavy: Bool
     private var link: WriterLink
     private var pace = WriterPace()
 
-    init(shared: WriterShared) {
+    /// - Parameter takesHeavy: whether it takes heavy batches as well as light ones.
+    init(shared: WriterShared, takesHeavy: Bool) {
         self.shared = shared
+        self.takesHeavy = takesHeavy
         self.link = WriterLink(shared: shared)
     }
 
     /// Commits until the queue is closed and empty.
     func run() {
-        while let group = self.shared.nextGroup() {
+        while let group = self.shared.nextGroup(takesHeavy: self.takesHeavy) {
             self.pace.wait(self.shared, &self.link)
             let began = ContinuousClock.now
             self.commit(group)

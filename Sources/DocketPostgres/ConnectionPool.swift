@@ -55,7 +55,7 @@ package final class ConnectionPool: Sendable {
                 }
             }
             var refusal: PostgresError?
-            self.monitor.withLockWakingOne { state in
+            self.monitor.withLockWaking { state in
                 if state.isClosed {
                     refusal = PostgresError(code: .closed, message: "the connections to PostgreSQL are closed")
                 } else if state.jobs.count >= self.maxWaiting {
@@ -66,7 +66,7 @@ package final class ConnectionPool: Sendable {
                 } else {
                     state.jobs.append(job)
                 }
-                return refusal == nil
+                return refusal == nil ? .one : .none
             }
             if let refusal { job(.failure(refusal)) }
         }

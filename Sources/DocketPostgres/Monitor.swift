@@ -6,6 +6,13 @@
     import Darwin
 #endif
 
+/// Which of the threads that wait on a ``Monitor`` to wake.
+enum MonitorWake {
+    case none
+    case one
+    case all
+}
+
 /// State behind a lock that threads can wait on: a mutex with a condition variable (the standard library has the one
 /// without the other). Threads that wait here are Docket's own; never call ``wait(for:_:)`` from a task.
 ///
@@ -47,9 +54,13 @@
         return body(&self.state)
     }
 
-    /// Runs `body` on the state, alone, and wakes one waiting thread when its answer is true.
-    func withLockWakingOne(_ body: (inout State) -> Bool) {
-        if self.withLock(body) { unsafe pthread_cond_signal(self.condition) }
+    /// Runs `body` on the state, alone, and wakes the waiting threads that its answer names.
+    func withLockWaking(_ body: (inout State) -> MonitorWake) {
+        switch self.withLock(body) {
+        case .none: return
+        case .one: unsafe pthread_cond_signal(self.condition)
+        case .all: unsafe pthread_cond_broadcast(self.condition)
+        }
     }
 
     /// Runs `body` on the state, alone, now and after every wake-up, until it gives a value; `nil` when `limit` has

@@ -6,7 +6,8 @@ package import Logging
 package final class PostgresStore: EventStore {
     /// What can be set. Each bound is at least 1, but `minConcurrentBytes`, which may be 0.
     package struct Configuration: Sendable, Equatable {
-        /// How many writers, each a thread and a connection. Two hide each other's fsync; where that is slow, 3 or 4.
+        /// How many writers, each a thread and a connection. Two hide each other's fsync; where that is slow, 3 or 4. Beside two or
+        /// more there is another one, for light batches only.
         package var writers = 2
         /// The most bytes of batches held, waiting and in flight. Above it a batch is refused as `overloaded`.
         package var maxQueueBytes = 64 * 1024 * 1024
@@ -19,6 +20,8 @@ package final class PostgresStore: EventStore {
         package var minConcurrentBytes = 256 * 1024
         /// How long batches wait for that: where an fsync is slow, two writers hide each other's all the same.
         package var maxHold: Duration = .milliseconds(5)
+        /// What a light batch has at most, in bytes: it shares no commit with heavier ones.
+        package var maxLightBytes = 64 * 1024
         /// How long an outage of PostgreSQL may last before batches are answered as `unavailable` at once.
         package var unavailableAfter: Duration = .seconds(15)
 
@@ -46,11 +49,11 @@ package final class PostgresStore: EventStore {
 
         let shared = WriterShared(settings: settings, configuration: configuration, logger: logger)
         let store = PostgresStore(shared)
-        for index in 0..<configuration.writers {
+        for index in 0..<configuration.writers + (configuration.writers > 1 ? 1 : 0) {
             shared.writerBegan()
             do {
                 try OwnedThread.start(name: "writer-\(index)") {
-                    CommitWriter(shared: shared).run()
+                    CommitWriter(shared: shared, takesHeavy: index < configuration.writers).run()
                     shared.writerEnded()
                 }
             } catch {

@@ -28,7 +28,8 @@ final class WriterShared: Sendable {
         self.logger = logger
         let queue = BatchQueue(
             maxBytes: configuration.maxQueueBytes, maxGroupBytes: configuration.maxGroupBytes,
-            maxGroupBatches: configuration.maxGroupBatches, minConcurrentBytes: configuration.minConcurrentBytes)
+            maxGroupBatches: configuration.maxGroupBatches, minConcurrentBytes: configuration.minConcurrentBytes,
+            maxLightBytes: configuration.maxLightBytes)
         self.state = Monitor(State(queue: queue))
     }
 
@@ -39,13 +40,20 @@ final class WriterShared: Sendable {
     ) -> BatchQueue.Offer {
         var offer = BatchQueue.Offer.closed
         var heldBytes = 0
-        self.state.withLockWakingOne { state in
+        self.state.withLockWaking { state in
             offer = state.queue.offer(batch, by: submitter, completion: completion)
             heldBytes = state.queue.heldBytes
-            return offer == .queued && (state.queue.isReady || state.queue.waitingCount == 1)
+            guard offer == .queued else { return .none }
+            return self.wake(state.queue, atLeastOne: state.queue.waitingCount == 1)
         }
         if offer == .queued { self.metrics.held(bytes: heldBytes) }
         return offer
+    }
+
+    /// Whom what waits is for: any writer takes light batches, but not heavy ones.
+    private func wake(_ queue: BatchQueue, atLeastOne: Bool = false) -> MonitorWake {
+        if queue.hasHeavy { return .all }
+        return queue.isReady || atLeastOne ? .one : .none
     }
 
     /// Takes out what waits on behalf of a submitter. Without waiting batches a closed queue is empty, which all writers must
@@ -59,37 +67,38 @@ final class WriterShared: Sendable {
     }
 
     /// Waits for the next group; `nil` when the queue is closed and empty.
-    func nextGroup() -> [BatchQueue.Entry]? {
+    ///
+    /// - Parameter takesHeavy: whether the writer takes heavy batches.
+    func nextGroup(takesHeavy: Bool) -> [BatchQueue.Entry]? {
         while true {
             let turn = self.state.wait { state in
-                let turn = state.queue.nextTurn()
+                let turn = state.queue.nextTurn(takesHeavy: takesHeavy)
                 if case .wait = turn { return BatchQueue.Turn?.none }
                 return turn
             }
             switch turn {
             case .commit(let group): return self.begin(group)
-            case .hold: if let group = self.nextGroupWhileHeld() { return self.begin(group) }
+            case .hold: if let group = self.nextGroupWhileHeld(takesHeavy) { return self.begin(group) }
             case .wait, .end, nil: return nil
             }
         }
     }
 
     /// Waits while small batches are held back for the end of the group in flight, but not long; `nil` when they are gone.
-    private func nextGroupWhileHeld() -> [BatchQueue.Entry]? {
+    private func nextGroupWhileHeld(_ takesHeavy: Bool) -> [BatchQueue.Entry]? {
         let turn = self.state.wait(for: self.configuration.maxHold) { state in
-            let turn = state.queue.nextTurn()
+            let turn = state.queue.nextTurn(takesHeavy: takesHeavy)
             if case .hold = turn { return BatchQueue.Turn?.none }
             return turn
         }
-        guard case .commit(let group) = turn ?? self.state.withLock({ $0.queue.nextTurn(isPatient: false) }) else {
-            return nil
-        }
+        let last = { (state: inout State) in state.queue.nextTurn(takesHeavy: takesHeavy, isPatient: false) }
+        guard case .commit(let group) = turn ?? self.state.withLock(last) else { return nil }
         return group
     }
 
     /// What a group's bounds left behind is for another writer.
     private func begin(_ group: [BatchQueue.Entry]) -> [BatchQueue.Entry] {
-        self.state.withLockWakingOne { $0.queue.isReady }
+        self.state.withLockWaking { self.wake($0.queue) }
         return group
     }
 

@@ -4,9 +4,11 @@ import DocketStore
 import Synchronization
 import Testing
 
-private func batch(_ sequence: Int64, bytes: Int = 0, rejected: [Int] = []) -> EncodedBatch {
+private func batch(
+    _ sequence: Int64, tenant: Int32 = 1, bytes: Int = 0, rejected: [Int] = []
+) -> EncodedBatch {
     EncodedBatch(
-        key: BatchKey(tenantID: 1, producerID: ProducerID(high: 0, low: 1), sequence: sequence), batchID: sequence,
+        key: BatchKey(tenantID: tenant, producerID: ProducerID(high: 0, low: 1), sequence: sequence), batchID: sequence,
         receivedAt: Timestamp(microsecondsSinceEpoch: 0), tuples: [UInt8](repeating: 0, count: bytes), eventCount: 1,
         acceptedCount: 1, rejections: [],
         quarantined: rejected.map { QuarantinedEvent(index: 0, event: [UInt8](repeating: 0, count: $0)) }, root: [],
@@ -54,7 +56,8 @@ struct BatchQueueTests {
 
     @Test("refuses what would exceed its bound, and counts a batch until its group is finished")
     func bound() throws {
-        var queue = Queue(maxBytes: 2 * self.flat, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
+        // A quarter is for tenants with little.
+        var queue = Queue(maxBytes: 8 * self.flat / 3, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
         #expect(queue.offer(batch(1), completion: { _ in }) == .queued)
         #expect(queue.offer(batch(2), completion: { _ in }) == .queued)
         #expect(queue.offer(batch(3), completion: { _ in }) == .full(heldBytes: 2 * self.flat))
@@ -63,6 +66,62 @@ struct BatchQueueTests {
         queue.finish(group)
         #expect(queue.heldBytes == 0)
         #expect(queue.offer(batch(3), completion: { _ in }) == .queued)
+    }
+
+    @Test("keeps the last quarter for tenants that hold a sixteenth at most")
+    func reserve() throws {
+        var queue = Queue(maxBytes: 64 * self.flat, maxGroupBytes: 1 << 20, maxGroupBatches: 100)
+        for sequence in 1...48 as ClosedRange<Int64> {
+            #expect(queue.offer(batch(sequence), completion: { _ in }) == .queued)
+        }
+        #expect(queue.offer(batch(49), completion: { _ in }) == .full(heldBytes: 48 * self.flat))
+        for sequence in 1...4 as ClosedRange<Int64> {
+            #expect(queue.offer(batch(sequence, tenant: 2), completion: { _ in }) == .queued)
+        }
+        #expect(queue.offer(batch(5, tenant: 2), completion: { _ in }) == .full(heldBytes: 52 * self.flat))
+        queue.finish(try #require(self.take(&queue)))
+        #expect(queue.offer(batch(5, tenant: 2), completion: { _ in }) == .queued)
+    }
+
+    @Test("gives tenants turns, so that nobody waits for all that another has queued")
+    func tenantTurns() {
+        var queue = Queue(maxBytes: 1 << 20, maxGroupBytes: 160 << 10, maxGroupBatches: 100)
+        for sequence in 1...6 as ClosedRange<Int64> {
+            _ = queue.offer(batch(sequence, bytes: 40 << 10), completion: { _ in })
+        }
+        _ = queue.offer(batch(7, tenant: 2), completion: { _ in })
+        #expect(self.sequences(self.take(&queue)) == [1, 2, 7, 3])
+        #expect(self.sequences(self.take(&queue)) == [4, 5, 6])
+    }
+
+    @Test("puts no light batch into a group of heavy ones, and leaves those to the writers that take them")
+    func lanes() throws {
+        var queue = Queue(
+            maxBytes: 1 << 20, maxGroupBytes: 1 << 20, maxGroupBatches: 100, minConcurrentBytes: 1 << 20)
+        _ = queue.offer(batch(1, bytes: 65 << 10), completion: { _ in })
+        #expect(queue.hasHeavy && !queue.isReady)
+        guard case .wait = queue.nextTurn(takesHeavy: false) else {
+            Issue.record("a writer of light batches has nothing to do")
+            return
+        }
+        _ = queue.offer(batch(2), completion: { _ in })
+        _ = queue.offer(batch(3, bytes: 65 << 10), completion: { _ in })
+        #expect(self.sequences(self.take(&queue)) == [1, 3])
+        #expect(queue.isReady, "light ones don't wait for heavy ones in flight")
+        guard case .commit(let group) = queue.nextTurn(takesHeavy: false) else {
+            Issue.record("a writer of light batches takes them")
+            return
+        }
+        #expect(self.sequences(group) == [2])
+        queue.finish(group)
+        for sequence in 4...5 as ClosedRange<Int64> {
+            _ = queue.offer(batch(sequence, bytes: 65 << 10), completion: { _ in })
+            _ = queue.offer(batch(-sequence), completion: { _ in })
+        }
+        #expect(self.sequences(self.take(&queue)) == [-4, -5], "where there is no such writer, both have their turns")
+        #expect(self.sequences(self.take(&queue)) == [4, 5])
+        queue.close()
+        #expect(self.isEnd(queue.nextTurn(takesHeavy: false)))
     }
 
     @Test("counts tuples and quarantined events")

@@ -123,7 +123,8 @@ struct EventOracle {
         try requireEqual(
             response, PublishResponseMessage(sequence: batch.key.sequence, result: .verdict(verdict)), "the answer")
         try requireEqual(
-            batch.request.flatMap { publishRequestSequence(in: $0.message, maxFields: .max) }, batch.key.sequence, "the sequence")
+            batch.request.flatMap { publishRequestSequence(in: $0.message, maxFields: .max) }, batch.key.sequence,
+            "the sequence")
         _ = BatchTuples.stream([batch], segment: 1)
     }
 
