@@ -95,6 +95,11 @@ package import DocketModel
                     unsafe batch.append(
                         event, encodedBytes: range.count, batchID: batchID, tenantID: key.tenantID, typeID: typeID,
                         position: index)
+                case .mark(let typeID, let faults):
+                    unsafe batch.append(
+                        event, encodedBytes: range.count, batchID: batchID, tenantID: key.tenantID, typeID: typeID,
+                        position: index)
+                    batch.mark(faults, at: index)
                 case .reject(let refusal):
                     batch.reject(refusal, at: index, bytes: request.eventBytes(at: index))
                 }
@@ -173,6 +178,8 @@ package import DocketModel
             acceptedCount: acceptedCount,
             rejections: batch.rejections,
             quarantined: batch.quarantined,
+            marks: batch.marks,
+            occurredAt: batch.occurredAt,
             root: (root ?? contentHash).bytes,
             contentHash: contentHash.bytes,
             request: request)
@@ -193,6 +200,17 @@ private struct BatchUnderway {
     private(set) var tuples: [UInt8] = []
     private(set) var rejections: [Rejection] = []
     private(set) var quarantined: [QuarantinedEvent] = []
+    private(set) var marks: [Rejection] = []
+    private var earliestMicroseconds = Int64.max
+    private var latestMicroseconds = Int64.min
+
+    /// From the earliest to the latest `occurred_at` of what has been appended.
+    var occurredAt: ClosedRange<Timestamp>? {
+        guard self.earliestMicroseconds <= self.latestMicroseconds else { return nil }
+        return Timestamp(
+            microsecondsSinceEpoch: self.earliestMicroseconds)...Timestamp(
+                microsecondsSinceEpoch: self.latestMicroseconds)
+    }
 
     init(_ request: PublishRequestView) {
         // A usual tuple is about 150 bytes larger than the event: 33 column lengths take the place of short tags. The last
@@ -204,6 +222,9 @@ private struct BatchUnderway {
     mutating func append(
         _ event: CEvent, encodedBytes: Int, batchID: Int64, tenantID: Int32, typeID: Int32, position: Int
     ) {
+        let occurredAt = unsafe event.pointee.occurred_at_us
+        self.earliestMicroseconds = min(self.earliestMicroseconds, occurredAt)
+        self.latestMicroseconds = max(self.latestMicroseconds, occurredAt)
         let needed = unsafe TupleWriter.maxBytes(of: event, encodedBytes: encodedBytes)
         self.tuples.append(addingCapacity: needed) { out in
             unsafe out.withUnsafeMutableBufferPointer { memory, initialized in
@@ -214,6 +235,10 @@ private struct BatchUnderway {
                     position: Int32(truncatingIfNeeded: position))
             }
         }
+    }
+
+    mutating func mark(_ faults: [EventRefusal], at index: Int) {
+        self.marks += faults.lazy.map { $0.rejection(at: index) }
     }
 
     mutating func reject(_ refusal: EventRefusal, at index: Int, bytes: ArraySlice<UInt8>) {

@@ -50,6 +50,7 @@ extension EncodedBatch {
             key: self.key, batchID: self.batchID, receivedAt: self.receivedAt, tuples: tuples,
             eventCount: self.eventCount, acceptedCount: hashes.count, rejections: rejections,
             quarantined: quarantined.sorted { $0.index < $1.index },
+            marks: self.marks.filter { refusals[$0.index] == nil }, occurredAt: self.occurredAt,
             root: MerkleTree.root(consuming: &hashes).bytes, contentHash: self.contentHash, request: request)
     }
 

@@ -34,6 +34,10 @@ package final class EncodedBatch: Sendable {
     package let rejections: [Rejection]
     /// The rejected events as they came; one for each of `rejections`, in the same order.
     package let quarantined: [QuarantinedEvent]
+    /// What is wrong with accepted events that are stored in spite of a rule, in rising order of the index.
+    package let marks: [Rejection]
+    /// From the earliest to the latest `occurred_at` of the accepted events; `nil` when there are none.
+    package let occurredAt: ClosedRange<Timestamp>?
     /// The Merkle root over the leaves of the accepted events: 32 bytes.
     package let root: [UInt8]
     /// The Merkle root over the leaves of all events as received: 32 bytes.
@@ -50,6 +54,8 @@ package final class EncodedBatch: Sendable {
         acceptedCount: Int,
         rejections: [Rejection],
         quarantined: [QuarantinedEvent],
+        marks: [Rejection] = [],
+        occurredAt: ClosedRange<Timestamp>? = nil,
         root: [UInt8],
         contentHash: [UInt8],
         request: PublishRequestView? = nil
@@ -62,6 +68,8 @@ package final class EncodedBatch: Sendable {
         self.acceptedCount = acceptedCount
         self.rejections = rejections
         self.quarantined = quarantined
+        self.marks = marks
+        self.occurredAt = occurredAt
         self.root = root
         self.contentHash = contentHash
         self.request = request
@@ -69,7 +77,8 @@ package final class EncodedBatch: Sendable {
 
     /// What the batch takes in memory, nearly: its tuples, its request, its quarantined events, and a flat part for the rest.
     package var sizeBytes: Int {
-        let bytes = self.tuples.count + (self.request?.message.count ?? 0) + 256 * self.rejections.count
+        let bytes =
+            self.tuples.count + (self.request?.message.count ?? 0) + 256 * (self.rejections.count + self.marks.count)
         return self.quarantined.reduce(1024 + bytes) { $0 + $1.event.count }
     }
 
@@ -90,6 +99,7 @@ extension EncodedBatch: Equatable {
             && left.eventCount == right.eventCount && left.acceptedCount == right.acceptedCount
             && left.root == right.root && left.contentHash == right.contentHash && left.tuples == right.tuples
             && left.rejections == right.rejections && left.quarantined == right.quarantined
+            && left.marks == right.marks && left.occurredAt == right.occurredAt
             && left.request == right.request
     }
 }
@@ -131,6 +141,8 @@ package struct EventRefusal: Sendable, Hashable {
 package enum Admission: Sendable, Equatable {
     /// The event is in order; `typeID` is its type's surrogate key.
     case accept(typeID: Int32)
+    /// The event is stored in spite of what is wrong with it.
+    case mark(typeID: Int32, [EventRefusal])
     case reject(EventRefusal)
 }
 

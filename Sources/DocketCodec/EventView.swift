@@ -31,6 +31,11 @@ package import DocketModel
         return unsafe body(self.event.pointee.attributes.buffer.span)
     }
 
+    /// When it happened, as the event says.
+    package var occurredAt: Timestamp {
+        Timestamp(microsecondsSinceEpoch: unsafe self.event.pointee.occurred_at_us)
+    }
+
     /// How the event was decided; `nil` when it doesn't say.
     package var decision: Decision? {
         Decision(rawValue: Int16(truncatingIfNeeded: unsafe self.event.pointee.decision.rawValue))

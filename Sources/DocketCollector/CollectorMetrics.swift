@@ -1,3 +1,4 @@
+internal import DocketCodec
 internal import DocketModel
 internal import Metrics
 
@@ -9,6 +10,9 @@ struct CollectorMetrics: Sendable {
     private let eventsAccepted = Counter(label: "docket_events_total", dimensions: [("result", "accepted")])
     private let eventsRejected = Counter(label: "docket_events_total", dimensions: [("result", "rejected")])
     private let definitionsBroken = Counter(label: "docket_definition_violations_total")
+    private let clockFaults = Counter(label: "docket_clock_violations_total")
+    private let secondsAhead = Timer(label: "docket_clock_skew_seconds", dimensions: [("direction", "ahead")])
+    private let secondsBehind = Timer(label: "docket_clock_skew_seconds", dimensions: [("direction", "behind")])
     private let bytesReceived = Counter(label: "docket_received_bytes_total")
     private let rejections: [RejectionCode: Counter]
 
@@ -29,9 +33,20 @@ struct CollectorMetrics: Sendable {
         for rejection in verdict.rejections { self.rejections[rejection.code]?.increment() }
     }
 
-    /// Events have been stored that break the definition of their type, in tenants that only observe.
-    func brokeDefinition(_ count: Int) {
-        if count > 0 { self.definitionsBroken.increment(by: count) }
+    /// Events are stored in spite of a rule, in tenants that only observe.
+    func judged(violations: Int, clockFaults: Int) {
+        if violations > 0 { self.definitionsBroken.increment(by: violations) }
+        if clockFaults > 0 { self.clockFaults.increment(by: clockFaults) }
+    }
+
+    /// A batch has come; how far the event is from the clock that happened last.
+    func received(_ batch: EncodedBatch) {
+        guard let times = batch.occurredAt else { return }
+        let (skew, overflow) = times.upperBound.microsecondsSinceEpoch.subtractingReportingOverflow(
+            batch.receivedAt.microsecondsSinceEpoch)
+        let (nanoseconds, isHuge) = skew.magnitude.multipliedReportingOverflow(by: 1_000)
+        let recorded = overflow || isHuge ? Int64.max : Int64(clamping: nanoseconds)
+        (skew > 0 ? self.secondsAhead : self.secondsBehind).recordNanoseconds(recorded)
     }
 
     func replayed() { self.batchesReplayed.increment() }

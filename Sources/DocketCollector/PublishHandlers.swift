@@ -62,6 +62,13 @@ extension ServerCallContext {
     }
 }
 
+extension ServerCallReference {
+    /// The way back to the call's event loop and its decoder. Not taken any more once the call is over.
+    func decoding(limits: Limits) -> @Sendable (@escaping @Sendable (BatchDecoder) -> Void) -> Void {
+        { body in self.execute { call in body(call.decoder(limits: limits)) } }
+    }
+}
+
 extension PublishPipeline.Answer {
     /// The `PublishResponse` that answers a `Publish`.
     ///
@@ -101,7 +108,7 @@ enum PublishHandler {
             let (reference, reservation) = (call.reference, message.reservation)
             pipeline.publish(
                 message.bytes, token: token, decoder: call.decoder(limits: pipeline.limits), by: submitter,
-                encoded: { reservation.resize(toBytes: $0) }
+                again: reference.decoding(limits: pipeline.limits), encoded: { reservation.resize(toBytes: $0) }
             ) { answer in
                 reservation.release()
                 do throws(GRPCStatus) {
@@ -148,7 +155,8 @@ final class PublishStreamHandler: ServerCallHandler {
         let handler = NIOLoopBound(self, eventLoop: call.connection.eventLoop)
         self.pipeline.publish(
             message.bytes, token: self.token, decoder: call.decoder(limits: self.pipeline.limits),
-            by: self.submitter, encoded: { reservation.resize(toBytes: $0) }
+            by: self.submitter, again: reference.decoding(limits: self.pipeline.limits),
+            encoded: { reservation.resize(toBytes: $0) }
         ) { answer in
             reservation.release()
             reference.execute { call in handler.value.answer(answer, call: call) }

@@ -1,5 +1,4 @@
 package import DocketCodec
-internal import DocketEventTypes
 package import DocketGRPC
 package import DocketModel
 package import DocketRegistry
@@ -49,26 +48,61 @@ package struct PublishPipeline: Sendable {
     ///   - token: what the caller has shown. It is looked up anew for each batch, so that a revoked one stops at once.
     ///   - decoder: the event loop's own.
     ///   - submitter: the call, for ``withdraw(_:)``.
+    ///   - again: runs what it is given on the event loop, with the loop's decoder, later and from any thread: for a batch that
+    ///     waits for event types to be noted. Without it such a batch is refused.
     ///   - encoded: called with the batch's size in memory, in bytes, before the store gets it; not when it is refused.
     ///   - answer: called exactly once, on any thread, perhaps before this returns.
     package func publish(
         _ message: [UInt8], token: AccessToken, decoder: BatchDecoder, by submitter: Submitter? = nil,
-        encoded: (_ sizeBytes: Int) -> Void = { _ in }, answer: @escaping @Sendable (Answer) -> Void
+        again: (@Sendable (@escaping @Sendable (BatchDecoder) -> Void) -> Void)? = nil,
+        encoded: @escaping @Sendable (_ sizeBytes: Int) -> Void = { _ in },
+        answer: @escaping @Sendable (Answer) -> Void
     ) {
         self.metrics.received(bytes: message.count)
-        let batch: EncodedBatch
-        do {
-            batch = try self.encode(message, token: token, decoder: decoder)
+        let submission = Submission(
+            message: message, token: token, submitter: submitter, encoded: encoded, answer: answer)
+        self.publish(submission, decoder: decoder, again: again)
+    }
+
+    /// A request on its way.
+    private struct Submission: Sendable {
+        let message: [UInt8]
+        let token: AccessToken
+        let submitter: Submitter?
+        let encoded: @Sendable (_ sizeBytes: Int) -> Void
+        let answer: @Sendable (Answer) -> Void
+    }
+
+    /// - Parameter again: how to try again when event types have been noted; that is done once.
+    private func publish(
+        _ submission: Submission, decoder: BatchDecoder,
+        again: (@Sendable (@escaping @Sendable (BatchDecoder) -> Void) -> Void)?
+    ) {
+        do throws(PublishRefusal) {
+            switch try self.encode(submission.message, token: submission.token, decoder: decoder) {
+            case .batch(let batch): self.submit(batch, submission)
+            case .unobserved(let types):
+                let resume = { @Sendable (decoder: BatchDecoder) in
+                    self.publish(submission, decoder: decoder, again: nil)
+                }
+                guard let again, self.registry.observe(types, resume: { again(resume) }) else {
+                    throw PublishRefusal.typesNotNoted
+                }
+            }
         } catch {
             self.metrics.refused()
             let sequence = publishRequestSequence(
-                in: message, maxFields: self.limits.maxBatchEvents + Self.maxOtherFields)
-            answer(.refused(sequence: sequence, error))
-            return
+                in: submission.message, maxFields: self.limits.maxBatchEvents + Self.maxOtherFields)
+            submission.answer(.refused(sequence: sequence, error))
         }
-        encoded(batch.sizeBytes)
-        let (metrics, sequence, hash) = (self.metrics, batch.key.sequence, batch.contentHash)
-        self.store.submit(batch, by: submitter) { result in
+    }
+
+    private func submit(_ batch: EncodedBatch, _ submission: Submission) {
+        submission.encoded(batch.sizeBytes)
+        let (metrics, sequence, hash, answer) = (
+            self.metrics, batch.key.sequence, batch.contentHash, submission.answer
+        )
+        self.store.submit(batch, by: submission.submitter) { result in
             switch result {
             case .success(.committed(let verdict)):
                 metrics.committed(verdict)
@@ -89,38 +123,39 @@ package struct PublishPipeline: Sendable {
     /// Takes back what a call has published and no commit has begun with: nobody waits for it any more.
     package func withdraw(_ submitter: Submitter) { self.store.withdraw(submitter) }
 
+    /// What has become of a request.
+    private enum Encoding {
+        case batch(EncodedBatch)
+        /// It has events of types that must be noted first.
+        case unobserved([ObservedEventType])
+    }
+
     /// Decodes, authorizes, checks and encodes a request.
     private func encode(
         _ message: [UInt8], token: AccessToken, decoder: BatchDecoder
-    ) throws(PublishRefusal) -> EncodedBatch {
+    ) throws(PublishRefusal) -> Encoding {
         let (snapshot, validators) = self.registry.rules
         guard let principal = snapshot.authenticate(token, at: .now) else { throw .unknownToken }
         do {
             let request = try decoder.decode(message)
             let tenant = try snapshot.tenant(named: request.tenant, for: principal, scope: .publish)
             guard let batchID = self.batchIDs.next(now: .now) else { throw PublishRefusal.leaseLost }
-            let types = snapshot.eventTypes(ofTenant: tenant.id)
-            var lastTypeID: Int32?
-            var validator: EventTypeValidator?
-            var brokenCount = 0
-            defer { self.metrics.brokeDefinition(brokenCount) }
-            return try decoder.encode(
+            let receivedAt = BatchID.receivedAt(of: batchID)
+            var judge = EventJudge(
+                tenant: tenant, snapshot: snapshot, validators: validators,
+                isExempt: principal.scopes.contains(.import), receivedAt: receivedAt)
+            let batch = try decoder.encode(
                 request,
                 key: BatchKey(tenantID: tenant.id, producerID: request.producerID, sequence: request.sequence),
-                batchID: batchID,
-                receivedAt: BatchID.receivedAt(of: batchID)
-            ) { event in
-                if !event.hasTypeOfEventBefore || lastTypeID == nil {
-                    lastTypeID = event.withTypeBytes { types.id(ofTypeNamed: $0) }
-                    validator =
-                        tenant.eventTypeMode == .open ? nil : lastTypeID.flatMap { validators.validator(ofType: $0) }
-                }
-                guard let lastTypeID else { return .reject(Self.unknownType(event.typeName)) }
-                guard let validator, let refusal = validator.check(event) else { return .accept(typeID: lastTypeID) }
-                if tenant.eventTypeMode == .enforce { return .reject(refusal) }
-                brokenCount += 1
-                return .accept(typeID: lastTypeID)
+                batchID: batchID, receivedAt: receivedAt
+            ) { judge.judge($0) }
+            guard judge.typesToObserve.isEmpty else {
+                return .unobserved(
+                    judge.typesToObserve.map { ObservedEventType(tenantID: tenant.id, name: $0) })
             }
+            self.metrics.judged(violations: judge.violationCount, clockFaults: judge.clockFaultCount)
+            self.metrics.received(batch)
+            return .batch(batch)
         } catch let error as CodecError {
             throw PublishRefusal(error)
         } catch let error as RegistryError {
@@ -130,13 +165,5 @@ package struct PublishPipeline: Sendable {
         } catch {
             throw PublishRefusal(.internal, .internalFault, "the batch could not be encoded: \(error)")
         }
-    }
-
-    private static func unknownType(_ name: String) -> EventRefusal {
-        EventRefusal(
-            field: "type", code: .unknownEventType,
-            reason:
-                "the event type '\(name.prefix(128))' is not registered for the tenant; register it, or correct the name"
-        )
     }
 }

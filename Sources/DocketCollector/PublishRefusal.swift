@@ -69,6 +69,7 @@ extension PublishRefusal {
         case storeOverloaded = "STORE_OVERLOADED"
         case storeUnavailable = "STORE_UNAVAILABLE"
         case storeRefused = "STORE_REFUSED"
+        case eventTypesNotNoted = "EVENT_TYPES_NOT_NOTED"
         case nodeLeaseLost = "NODE_LEASE_LOST"
         case shuttingDown = "SHUTTING_DOWN"
         case withdrawn = "WITHDRAWN"
@@ -86,6 +87,11 @@ extension PublishRefusal {
     static let leaseLost = PublishRefusal(
         .unavailable, .nodeLeaseLost,
         "the collector's node lease has run out, since PostgreSQL can't be reached; try again, or another collector",
+        retryAfterMilliseconds: 1000)
+
+    static let typesNotNoted = PublishRefusal(
+        .unavailable, .eventTypesNotNoted,
+        "the batch has event types that nobody has registered, and they can't be noted now; try again, or register them",
         retryAfterMilliseconds: 1000)
 
     static let draining = PublishRefusal(

@@ -13,7 +13,20 @@ package final class RegistryHolder: Sendable {
         var fault: String? = "the registry has not been loaded yet"
         /// The uses of snapshots that are gone, and that nobody has been told of yet.
         var formerUses: [CredentialUse] = []
+        /// Who waits for event types to be noted.
+        var observations: [Observation] = []
+        var takesObservations = true
     }
+
+    /// Event types that a batch waits for.
+    struct Observation: Sendable {
+        let types: [ObservedEventType]
+        /// Called once when the registry has been asked to note them, and been looked at again.
+        let resume: @Sendable () -> Void
+    }
+
+    /// How many batches may wait for their event types at once.
+    private static let maxObservations = 1_000
 
     private let state = Mutex(State())
 
@@ -38,6 +51,28 @@ package final class RegistryHolder: Sendable {
         }
         return Dictionary(uses.map { ($0.credentialID, $0) }, uniquingKeysWith: { $0.at > $1.at ? $0 : $1 })
             .values.sorted { $0.credentialID < $1.credentialID }
+    }
+
+    /// Asks for event types to be noted that a tenant uses without having registered them.
+    ///
+    /// - Returns: whether `resume` will be called; not when too many wait already, or nobody looks at the registry any more.
+    func observe(_ types: [ObservedEventType], resume: @escaping @Sendable () -> Void) -> Bool {
+        self.state.withLock { state in
+            guard state.takesObservations, state.observations.count < Self.maxObservations else { return false }
+            state.observations.append(Observation(types: types, resume: resume))
+            return true
+        }
+    }
+
+    /// What has been asked for since this was last called.
+    ///
+    /// - Parameter isLast: whether nothing more is to be asked for.
+    fileprivate func takeObservations(isLast: Bool = false) -> [Observation] {
+        self.state.withLock { state in
+            if isLast { state.takesObservations = false }
+            defer { state.observations = [] }
+            return state.observations
+        }
     }
 
     /// Loads the registry when it has changed.
@@ -97,8 +132,10 @@ package struct RegistryRefresher: Service {
                     // The next look says what is wrong.
                     do { try await Task.sleep(for: .milliseconds(250)) } catch { return }
                 }
+                await self.observe(self.holder.takeObservations(), gauge)
             }
         }
+        for observation in self.holder.takeObservations(isLast: true) { observation.resume() }
         await self.noteUses()
     }
 
@@ -113,6 +150,18 @@ package struct RegistryRefresher: Service {
         } catch {
             self.logger.debug("the uses of credentials can't be noted", metadata: ["error": "\(error)"])
         }
+    }
+
+    /// Has event types noted, and lets the batches go on that wait for them.
+    private func observe(_ observations: [RegistryHolder.Observation], _ gauge: Gauge) async {
+        guard !observations.isEmpty else { return }
+        do throws(StoreError) {
+            try await self.source.observeEventTypes(Array(Set(observations.flatMap(\.types))))
+            await self.look(gauge)
+        } catch {
+            self.logger.warning("event types can't be noted", metadata: ["error": "\(error)"])
+        }
+        for observation in observations { observation.resume() }
     }
 
     private func look(_ gauge: Gauge) async {

@@ -149,6 +149,13 @@ func invalid(_ place: String, _ what: String) -> EventTypeError {
 package enum EventTypeName {
     /// What the names of Docket's own types begin with.
     package static let reservedPrefix = "docket."
+    /// The longest name of a type that nobody has registered, in bytes.
+    private static let maxObservedBytes = 128
+
+    /// Whether a name may become a type by being used, where a tenant takes such types.
+    package static func mayBeObserved(_ name: String) -> Bool {
+        name.utf8.count <= self.maxObservedBytes && self.isWellFormed(name) && !name.hasPrefix(self.reservedPrefix)
+    }
 
     /// Whether a name is lower-case letters, digits and `_`, in parts separated by dots.
     package static func isWellFormed(_ name: String) -> Bool {

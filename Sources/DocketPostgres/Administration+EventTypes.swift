@@ -69,7 +69,7 @@ extension Administration {
         let type = try connection.query(
             """
             INSERT INTO docket.event_types AS y (tenant_id, name) VALUES ($1::int4, $2)
-            ON CONFLICT (tenant_id, name) DO UPDATE SET name = excluded.name RETURNING y.type_id
+            ON CONFLICT (tenant_id, name) DO UPDATE SET is_observed = false RETURNING y.type_id
             """, [tenant, .text(definition.name)])
         let typeID: Int32 = try type.integer(0, 0)
         let newest = try connection.query(

@@ -67,8 +67,8 @@ package final class Administration: Sendable {
                 """
                 INSERT INTO docket.event_types (tenant_id, name)
                 SELECT $1::int4, wanted.name FROM unnest($2) AS wanted (name)
-                EXCEPT SELECT tenant_id, name FROM docket.event_types
-                ON CONFLICT (tenant_id, name) DO NOTHING
+                EXCEPT SELECT tenant_id, name FROM docket.event_types WHERE NOT is_observed
+                ON CONFLICT (tenant_id, name) DO UPDATE SET is_observed = false
                 """, [tenantID, .textArray(names)])
             let rows = try connection.query(
                 """

@@ -7,6 +7,8 @@ package struct EventTypeRecord: Sendable, Equatable {
     /// The tenant that it belongs to; `nil` for a type that every tenant may use.
     package var tenant: String?
     package var name: String
+    /// Whether nobody has registered it: it has been seen in a tenant that takes such types.
+    package var isObserved: Bool
     /// The newest version that was applied; `nil` for a type without a definition.
     package var version: Int32?
     /// When that was.
@@ -30,7 +32,7 @@ package struct EventTypeRecord: Sendable, Equatable {
         if let tenant { _ = try TenantPolicy.tenantID(named: tenant, connection) }
         let rows = try connection.query(
             """
-            SELECT y.type_id, t.slug, y.name, v.version, v.applied_at, d.body
+            SELECT y.type_id, t.slug, y.name, v.version, v.applied_at, d.body, y.is_observed
             FROM docket.event_types AS y LEFT JOIN docket.tenants AS t USING (tenant_id)
             LEFT JOIN LATERAL (
                 SELECT version, applied_at FROM docket.event_type_versions AS v WHERE v.type_id = y.type_id
@@ -46,7 +48,8 @@ package struct EventTypeRecord: Sendable, Equatable {
             records.append(
                 EventTypeRecord(
                     id: try rows.integer(row, 0), tenant: try rows.optionalText(row, 1), name: try rows.text(row, 2),
-                    version: try rows.optionalInteger(row, 3), appliedAt: try rows.optionalTimestamp(row, 4),
+                    isObserved: try rows.bool(row, 6), version: try rows.optionalInteger(row, 3),
+                    appliedAt: try rows.optionalTimestamp(row, 4),
                     body: try rows.optionalText(row, 5)))
         }
         return records

@@ -36,6 +36,7 @@ package struct Migration: Sendable, Equatable {
         Migration(7, "floor_plan", PackageResources._007_floor_plan_sql),
         Migration(8, "tenancy", PackageResources._008_tenancy_sql),
         Migration(9, "event_types", PackageResources._009_event_types_sql),
+        Migration(10, "marks", PackageResources._010_marks_sql),
     ]
 
     private init(_ version: Int32, _ name: String, _ sql: [UInt8], extensions: [String] = []) {

@@ -37,6 +37,14 @@ package final class PostgresRegistry: RegistrySource {
         }
     }
 
+    package func observeEventTypes(_ types: [ObservedEventType]) async throws(StoreError) {
+        try await self.run { connection throws(PostgresError) in
+            _ = try connection.query(
+                "SELECT docket.observe_event_types($1, $2)",
+                [.int4Array(types.map(\.tenantID)), .textArray(types.map(\.name))])
+        }
+    }
+
     package func noteUses(_ uses: [CredentialUse]) async throws(StoreError) {
         try await self.run { connection throws(PostgresError) in
             _ = try connection.query(
@@ -79,14 +87,17 @@ package final class PostgresRegistry: RegistrySource {
 
     private static func tenants(_ connection: PostgresConnection) throws(PostgresError) -> [RegistryContents.Tenant] {
         let rows = try connection.query(
-            "SELECT tenant_id, slug, state, event_type_mode FROM docket.tenants ORDER BY tenant_id")
+            """
+            SELECT tenant_id, slug, state, event_type_mode, clock_mode, max_clock_ahead_seconds, max_clock_behind_seconds
+            FROM docket.tenants ORDER BY tenant_id
+            """)
         var tenants: [RegistryContents.Tenant] = []
         tenants.reserveCapacity(rows.count)
         for row in 0..<rows.count {
             tenants.append(
                 .init(
                     id: try rows.integer(row, 0), slug: try rows.text(row, 1), state: try rows.named(row, 2),
-                    eventTypeMode: try rows.named(row, 3)))
+                    eventTypeMode: try rows.named(row, 3), clock: try ClockPolicy(rows, row, from: 4)))
         }
         return tenants
     }
@@ -119,8 +130,9 @@ package final class PostgresRegistry: RegistrySource {
     {
         let rows = try connection.query(
             """
-            SELECT type_id, coalesce(tenant_id, 0), tenant_id IS NULL, name, definition_id FROM docket.event_types
-            WHERE NOT is_reserved ORDER BY type_id
+            SELECT y.type_id, coalesce(y.tenant_id, 0), y.tenant_id IS NULL, y.name, y.definition_id, y.is_observed
+            FROM docket.event_types AS y LEFT JOIN docket.tenants AS t USING (tenant_id)
+            WHERE NOT y.is_reserved AND (NOT y.is_observed OR t.event_type_mode <> 'enforce') ORDER BY y.type_id
             """)
         var types: [RegistryContents.EventType] = []
         for row in 0..<rows.count {
@@ -128,7 +140,7 @@ package final class PostgresRegistry: RegistrySource {
             types.append(
                 .init(
                     id: try rows.integer(row, 0), tenantID: tenantID, name: try rows.text(row, 3),
-                    definitionID: try rows.optionalInteger(row, 4)))
+                    definitionID: try rows.optionalInteger(row, 4), isObserved: try rows.bool(row, 5)))
         }
         return types
     }
@@ -143,5 +155,16 @@ package final class PostgresRegistry: RegistrySource {
         var definitions: [Int32: String] = [:]
         for row in 0..<rows.count { definitions[try rows.integer(row, 0)] = try rows.text(row, 1) }
         return definitions
+    }
+}
+
+extension ClockPolicy {
+    /// From a row with the columns `clock_mode`, `max_clock_ahead_seconds` and `max_clock_behind_seconds`, the first of which is
+    /// the one named.
+    init(_ rows: PostgresRows, _ row: Int, from column: Int) throws(PostgresError) {
+        self.init()
+        self.mode = try rows.named(row, column)
+        self.maxAheadSeconds = try rows.optionalInteger(row, column + 1)
+        self.maxBehindSeconds = try rows.optionalInteger(row, column + 2)
     }
 }

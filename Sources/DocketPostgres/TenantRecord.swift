@@ -15,6 +15,10 @@ package struct TenantRecord: Sendable, Equatable {
     package var retentionDays: Int32?
     /// Whether nothing of its log may be removed.
     package var hasLegalHold: Bool
+    /// How strict it is about its event types.
+    package var eventTypeMode: EventTypeMode
+    /// How far from the collector's clock its events may have happened.
+    package var clock: ClockPolicy
     /// How many credentials cover it by name and are good now.
     package var credentialCount: Int64
 
@@ -24,6 +28,23 @@ package struct TenantRecord: Sendable, Equatable {
         package var state: TenantState?
         package var retention: StorePolicy.Retention?
         package var hasLegalHold: Bool?
+        package var eventTypeMode: EventTypeMode?
+        package var clockMode: ClockPolicy.Mode?
+        /// In seconds.
+        package var maxClockAhead: Limit?
+        /// In seconds.
+        package var maxClockBehind: Limit?
+
+        /// A limit that may be set to none.
+        package enum Limit: Sendable, Equatable {
+            case none
+            case some(Int64)
+
+            var value: Int64? {
+                if case .some(let value) = self { return value }
+                return nil
+            }
+        }
 
         package init(
             displayName: String? = nil, state: TenantState? = nil, retention: StorePolicy.Retention? = nil,
@@ -55,6 +76,21 @@ package struct TenantRecord: Sendable, Equatable {
                 writer.key("legal_hold")
                 writer.bool(hasLegalHold)
             }
+            if let eventTypeMode = self.eventTypeMode {
+                writer.key("event_type_mode")
+                writer.string(eventTypeMode.rawValue)
+            }
+            if let clockMode = self.clockMode {
+                writer.key("clock_mode")
+                writer.string(clockMode.rawValue)
+            }
+            for (key, limit) in [
+                ("max_clock_ahead_seconds", self.maxClockAhead), ("max_clock_behind_seconds", self.maxClockBehind),
+            ] {
+                guard let limit else { continue }
+                writer.key(key)
+                if let value = limit.value { writer.integer(value) } else { writer.null() }
+            }
             writer.endObject()
             return writer.text
         }
@@ -69,7 +105,8 @@ package struct TenantRecord: Sendable, Equatable {
     static func read(_ slug: String?, _ connection: PostgresConnection) throws(PostgresError) -> [TenantRecord] {
         let rows = try connection.query(
             """
-            SELECT t.tenant_id, t.slug, t.display_name, t.state, t.created_at, t.retention_days, t.legal_hold, (
+            SELECT t.tenant_id, t.slug, t.display_name, t.state, t.created_at, t.retention_days, t.legal_hold,
+                t.event_type_mode, t.clock_mode, t.max_clock_ahead_seconds, t.max_clock_behind_seconds, (
                 SELECT count(*) FROM docket.credential_tenants AS ct JOIN docket.credentials AS c USING (credential_id)
                 WHERE ct.tenant_id = t.tenant_id AND c.revoked_at IS NULL
                     AND (c.expires_at IS NULL OR c.expires_at > now()))
@@ -85,6 +122,11 @@ package struct TenantRecord: Sendable, Equatable {
     static func update(
         _ slug: String, _ change: Change, _ connection: PostgresConnection
     ) throws(PostgresError) -> TenantRecord {
+        for (name, limit) in [
+            ("max_clock_ahead_seconds", change.maxClockAhead), ("max_clock_behind_seconds", change.maxClockBehind),
+        ] {
+            try StorePolicy.Bounds.check(name, limit?.value, ClockPolicy.seconds)
+        }
         if let name = change.displayName, name.utf8.count > Self.maxDisplayNameBytes {
             throw PostgresError(
                 code: .refused,
@@ -94,12 +136,20 @@ package struct TenantRecord: Sendable, Equatable {
             slug, TenantPolicy.Change(retention: change.retention, hasLegalHold: change.hasLegalHold), connection)
         _ = try connection.query(
             """
-            UPDATE docket.tenants SET display_name = coalesce($2::text, display_name), state = coalesce($3::text, state)
+            UPDATE docket.tenants SET
+                display_name = coalesce($2::text, display_name), state = coalesce($3::text, state),
+                event_type_mode = coalesce($4::text, event_type_mode), clock_mode = coalesce($5::text, clock_mode),
+                max_clock_ahead_seconds = CASE WHEN $6::bool THEN $7::int8 ELSE max_clock_ahead_seconds END,
+                max_clock_behind_seconds = CASE WHEN $8::bool THEN $9::int8 ELSE max_clock_behind_seconds END
             WHERE slug = $1
             """,
             [
                 .text(slug), change.displayName.map { .text($0) } ?? .null,
                 change.state.map { .text($0.rawValue) } ?? .null,
+                change.eventTypeMode.map { .text($0.rawValue) } ?? .null,
+                change.clockMode.map { .text($0.rawValue) } ?? .null,
+                .bool(change.maxClockAhead != nil), .optional(change.maxClockAhead?.value),
+                .bool(change.maxClockBehind != nil), .optional(change.maxClockBehind?.value),
             ])
         guard let record = try self.read(slug, connection).first else { throw TenantPolicy.unknown(slug) }
         return record
@@ -110,6 +160,7 @@ package struct TenantRecord: Sendable, Equatable {
             id: try rows.integer(row, 0), slug: try rows.text(row, 1), displayName: try rows.text(row, 2),
             state: try rows.named(row, 3), createdAt: try rows.timestamp(row, 4),
             retentionDays: try rows.optionalInteger(row, 5),
-            hasLegalHold: try rows.bool(row, 6), credentialCount: try rows.integer(row, 7))
+            hasLegalHold: try rows.bool(row, 6), eventTypeMode: try rows.named(row, 7),
+            clock: try ClockPolicy(rows, row, from: 8), credentialCount: try rows.integer(row, 11))
     }
 }

@@ -31,14 +31,18 @@ package struct RegistryContents: Sendable, Equatable {
         package var state: TenantState
         /// How strict it is about its event types.
         package var eventTypeMode: EventTypeMode
+        /// How far from the collector's clock its events may have happened.
+        package var clock: ClockPolicy
 
         package init(
-            id: Int32, slug: String, state: TenantState = .active, eventTypeMode: EventTypeMode = .enforce
+            id: Int32, slug: String, state: TenantState = .active, eventTypeMode: EventTypeMode = .enforce,
+            clock: ClockPolicy = ClockPolicy()
         ) {
             self.id = id
             self.slug = slug
             self.state = state
             self.eventTypeMode = eventTypeMode
+            self.clock = clock
         }
     }
 
@@ -74,12 +78,17 @@ package struct RegistryContents: Sendable, Equatable {
         package var name: String
         /// The definition that its events are judged by; `nil` for none.
         package var definitionID: Int32?
+        /// Whether nobody has registered it: it has been seen in a tenant that takes such types.
+        package var isObserved: Bool
 
-        package init(id: Int32, tenantID: Int32?, name: String, definitionID: Int32? = nil) {
+        package init(
+            id: Int32, tenantID: Int32?, name: String, definitionID: Int32? = nil, isObserved: Bool = false
+        ) {
             self.id = id
             self.tenantID = tenantID
             self.name = name
             self.definitionID = definitionID
+            self.isObserved = isObserved
         }
     }
 }
@@ -98,9 +107,9 @@ package enum TenantState: String, Sendable, CaseIterable {
 package enum EventTypeMode: String, Sendable, CaseIterable {
     /// Events of unknown types, and events that break their definition, are rejected.
     case enforce
-    /// Events that break their definition are stored, and counted. Unknown types are rejected.
+    /// Such events are stored, marked and counted.
     case observe
-    /// Definitions are not looked at. Unknown types are rejected.
+    /// Definitions are not looked at, and any type is taken.
     case open
 }
 

@@ -10,6 +10,7 @@ package final class RegistrySnapshot: Sendable {
     private let principals: [[UInt8]: Principal]
     private let typesByTenant: [Int32: EventTypeTable]
     private let globalTypes: EventTypeTable
+    private let observedTypes: Set<Int32>
 
     /// Builds the look-up tables. Credentials that name unknown tenants lose those tenants.
     package init(_ contents: RegistryContents) {
@@ -27,6 +28,7 @@ package final class RegistrySnapshot: Sendable {
                 return (credential.tokenHash, principal)
             }, uniquingKeysWith: { first, _ in first })
 
+        self.observedTypes = Set(contents.eventTypes.lazy.filter(\.isObserved).map(\.id))
         let global = contents.eventTypes.filter { $0.tenantID == nil }
         self.globalTypes = EventTypeTable(global.map { ($0.name, $0.id) })
         // A tenant's own definition comes first and so hides a global one of the same name.
@@ -109,6 +111,9 @@ package final class RegistrySnapshot: Sendable {
     package func eventTypes(ofTenant id: Int32) -> EventTypeTable {
         self.typesByTenant[id] ?? self.globalTypes
     }
+
+    /// Whether nobody has registered the type of that key.
+    package func isObserved(_ typeID: Int32) -> Bool { self.observedTypes.contains(typeID) }
 
     /// How many tenants and credentials there are, for the log.
     package var summary: (tenants: Int, credentials: Int, eventTypes: Int) {

@@ -59,8 +59,22 @@ package protocol RegistrySource: Sendable {
     /// Returns when the registry has changed, as far as that is heard of, and at the latest after a fraction of a second.
     func registryChanges() async throws(StoreError)
 
+    /// Notes event types that tenants use without having registered them, where they may. The registry has them then.
+    func observeEventTypes(_ types: [ObservedEventType]) async throws(StoreError)
+
     /// Notes when credentials were last used.
     func noteUses(_ uses: [CredentialUse]) async throws(StoreError)
+}
+
+/// An event type that a tenant uses without having registered it.
+package struct ObservedEventType: Sendable, Hashable {
+    package var tenantID: Int32
+    package var name: String
+
+    package init(tenantID: Int32, name: String) {
+        self.tenantID = tenantID
+        self.name = name
+    }
 }
 
 /// That a credential was used.

@@ -12,7 +12,7 @@ struct MigratorTests {
     }
 
     /// What a migration of an empty database reports.
-    private var labels: [String] { Migration.all.map { "000\($0.version) \($0.name)" } }
+    private var labels: [String] { Migration.all.map { "\(10_000 + $0.version) \($0.name)".dropFirst().description } }
 
     @Test("applies each migration once: the second run finds nothing to do")
     func twice() async throws {

@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 from docket.v1.collector_pb2 import PublishRequest, PublishResponse
+from docket.v1.event_pb2 import Event
 
 from client import Client, failure
 from cluster import Cluster
@@ -55,7 +56,14 @@ class Stream:
 
     def publish(self) -> PublishResponse:
         """What a batch is answered."""
-        self._outbox.put(request([event()], tenant=self._tenant))
+        return self.publish_events([event()])
+
+    def publish_types(self, names: list[str]) -> PublishResponse:
+        """What a batch with an event of each type is answered."""
+        return self.publish_events([event(type=name) for name in names])
+
+    def publish_events(self, events: list[Event]) -> PublishResponse:
+        self._outbox.put(request(events, tenant=self._tenant))
         return next(self.answers)
 
     def close(self) -> None:
@@ -234,3 +242,70 @@ def test_the_last_use_of_a_token_is_noted(cluster: Cluster, tenant: str) -> None
     cluster.start("c")
     shown = json.loads(cluster.docket("token", "show", str(number), "--json"))
     assert shown["last_used_at"] is not None
+
+
+def marks(cluster: Cluster, tenant: str) -> list[str]:
+    """What is stored in spite of a rule: the sort of fault and the field, in their order."""
+    rows = cluster.sql(
+        f"""SELECT code || ' ' || field FROM docket.batches JOIN docket.tenants USING (tenant_id),
+                unnest(mark_positions, mark_codes, mark_fields) AS mark (position, code, field)
+            WHERE slug = '{tenant}' ORDER BY batch_id, mark.position"""
+    )
+    return [row[0] for row in rows]
+
+
+def test_a_tenant_that_observes_stores_and_marks_what_it_would_have_rejected(cluster: Cluster, tenant: str) -> None:
+    token, _ = add_token(cluster, "--tenant", tenant, "--scope", "publish")
+    unknown = [f"{unique('made.up.')}.{number}".replace("-", "_").lower() for number in range(3)]
+    with streams(cluster, token, tenant) as opened:
+        assert opened[0].publish_types(unknown[:1]).verdict.accepted_count == 0
+        changed = time.monotonic()
+        cluster.docket("tenant", "set", tenant, "--event-types", "observe")
+        waited = seconds_until(
+            [lambda one=one: one.publish_types(unknown[:2]).verdict.accepted_count == 2 for one in opened], changed
+        )
+        print(f"types that nobody has registered were taken after {waited:.3f} s")
+        assert waited < SECONDS
+        assert set(marks(cluster, tenant)) == {"unknown_event_type type"}
+        lines = cluster.docket("event-type", "list", "--tenant", tenant, "--json").splitlines()
+        listed = [json.loads(line) for line in lines]
+        assert {one["type"] for one in listed if one["is_observed"]} == set(unknown[:2])
+
+        cluster.docket("event-type", "add", unknown[0], "--tenant", tenant)
+        cluster.docket("tenant", "set", tenant, "--event-types", "enforce")
+        seconds_until(
+            [lambda one=one: len(one.publish_types(unknown[:2]).verdict.rejections) == 1 for one in opened],
+            time.monotonic(),
+        )
+        before = len(marks(cluster, tenant))
+        cluster.docket("tenant", "set", tenant, "--event-types", "open")
+        seconds_until(
+            [lambda one=one: one.publish_types(unknown).verdict.accepted_count == 3 for one in opened], time.monotonic()
+        )
+        assert len(marks(cluster, tenant)) == before, "a tenant that is open marks nothing"
+
+
+def test_a_clock_that_is_ahead_is_marked_or_refused_as_the_tenant_says(cluster: Cluster, tenant: str) -> None:
+    token, _ = add_token(cluster, "--tenant", tenant, "--scope", "publish")
+    importing, _ = add_token(cluster, "--tenant", tenant, "--scope", "publish", "--scope", "import")
+    cluster.docket("tenant", "set", tenant, "--clock-behind-seconds", "3600")
+    now = time.time_ns() // 1000
+    times = [now, now + 3600 * 1_000_000, now - 7200 * 1_000_000]
+    batch = [event(occurred_at_us=one) for one in times]
+    with streams(cluster, token, tenant) as opened:
+        seconds_until(
+            [lambda: opened[0].publish_events(batch).verdict.accepted_count == 3 and marks(cluster, tenant)],
+            time.monotonic(),
+        )
+        assert marks(cluster, tenant)[-2:] == ["out_of_range occurred_at_us"] * 2
+        [[ahead, behind]] = cluster.sql(
+            f"""SELECT max_skew_us / 60000000, min_skew_us / 60000000 FROM docket.batches
+                JOIN docket.tenants USING (tenant_id) WHERE slug = '{tenant}' ORDER BY batch_id DESC LIMIT 1"""
+        )
+        assert int(ahead) in (59, 60) and int(behind) in (-120, -121)
+        cluster.docket("tenant", "set", tenant, "--clock", "enforce")
+        seconds_until(
+            [lambda one=one: one.publish_events(batch).verdict.accepted_count == 1 for one in opened], time.monotonic()
+        )
+    with streams(cluster, importing, tenant) as opened:
+        assert opened[0].publish_events(batch).verdict.accepted_count == 3

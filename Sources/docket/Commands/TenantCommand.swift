@@ -36,25 +36,20 @@ struct TenantCommand: AsyncParsableCommand {
             help: ArgumentHelp("The names: 1 to 63 of a-z 0-9 . _ -, a letter or digit first.", valueName: "slug"))
         var slugs: [String]
 
-        @Option(help: "What people call it.")
-        var displayName: String?
-
-        @Option(help: "How long its events are kept: days, or 'inherit' for as the store's policy says.")
-        var retentionDays: RetentionArgument?
+        @OptionGroup var settings: Settings
 
         func validate() throws {
-            try TenantText.validate(self.retentionDays)
             if let slug = self.slugs.first(where: { !TenantText.isWellFormed($0) }) {
                 throw ValidationError(
                     "the tenant is '\(slug)'; it must be 1 to 63 of a-z 0-9 . _ -, with a letter or digit first")
             }
-            guard self.displayName == nil || self.slugs.count == 1 else {
+            guard self.settings.displayName == nil || self.slugs.count == 1 else {
                 throw ValidationError("--display-name goes with one tenant, and there are \(self.slugs.count)")
             }
         }
 
         func run() async throws {
-            let change = TenantRecord.Change(displayName: self.displayName, retention: self.retentionDays?.retention)
+            let change = self.settings.change
             try await self.maintainer.administer { administration throws(PostgresError) in
                 try await administration.addTenants(self.slugs, change, actor: self.actor.value)
             }
@@ -103,14 +98,28 @@ struct TenantCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Changes a tenant.",
             discussion: """
-                Example:
+                Examples:
                   docket tenant set acme --retention-days 90 --legal-hold on
+                  docket tenant set acme --event-types observe --clock enforce --clock-behind-seconds 86400
 
                 Collectors go by a change within a second.
                 """)
 
         @OptionGroup var target: Target
 
+        @OptionGroup var settings: Settings
+
+        func validate() throws {
+            guard self.settings.change != TenantRecord.Change() else {
+                throw ValidationError("nothing to change is given: see docket tenant set --help")
+            }
+        }
+
+        func run() async throws { try await self.target.change(self.settings.change, action: "set") }
+    }
+
+    /// What a tenant has for itself.
+    struct Settings: ParsableArguments {
         @Option(help: "What people call it.")
         var displayName: String?
 
@@ -120,19 +129,35 @@ struct TenantCommand: AsyncParsableCommand {
         @Option(help: "While 'on', nothing of its log is removed.")
         var legalHold: SwitchArgument?
 
-        func validate() throws {
-            try TenantText.validate(self.retentionDays)
-            guard self.displayName != nil || self.retentionDays != nil || self.legalHold != nil else {
-                throw ValidationError("nothing to change is given: see docket tenant set --help")
-            }
-        }
+        @Option(
+            help: ArgumentHelp(
+                "Events of unknown types, or that break their definition: 'enforce' rejects them, 'observe' stores, marks and "
+                    + "counts them, 'open' stores them.", valueName: "mode"))
+        var eventTypes: EventTypeMode?
 
-        func run() async throws {
-            try await self.target.change(
-                TenantRecord.Change(
-                    displayName: self.displayName, retention: self.retentionDays?.retention,
-                    hasLegalHold: self.legalHold.map { $0 == .on }),
-                action: "set")
+        @Option(
+            help: ArgumentHelp(
+                "Events too far from the collector's clock: 'enforce' rejects them, 'observe' stores, marks and counts them.",
+                valueName: "mode"))
+        var clock: ClockPolicy.Mode?
+
+        @Option(help: "How far in the future events may have happened: seconds, or 'any'.")
+        var clockAheadSeconds: LimitArgument?
+
+        @Option(help: "How far in the past events may have happened: seconds, or 'any'.")
+        var clockBehindSeconds: LimitArgument?
+
+        func validate() throws { try TenantText.validate(self.retentionDays) }
+
+        var change: TenantRecord.Change {
+            var change = TenantRecord.Change(
+                displayName: self.displayName, retention: self.retentionDays?.retention,
+                hasLegalHold: self.legalHold.map { $0 == .on })
+            change.eventTypeMode = self.eventTypes
+            change.clockMode = self.clock
+            change.maxClockAhead = self.clockAheadSeconds?.limit
+            change.maxClockBehind = self.clockBehindSeconds?.limit
+            return change
         }
     }
 
@@ -177,6 +202,23 @@ struct TenantCommand: AsyncParsableCommand {
                 _ = try await administration.changeTenant(
                     self.slug, change, action: action, actor: self.actor.value)
             }
+        }
+    }
+}
+
+extension EventTypeMode: ExpressibleByArgument {}
+extension ClockPolicy.Mode: ExpressibleByArgument {}
+
+/// A number, or none.
+struct LimitArgument: ExpressibleByArgument, Equatable {
+    let limit: TenantRecord.Change.Limit
+
+    init?(argument: String) {
+        if argument == "any" {
+            self.limit = .none
+        } else {
+            guard let value = Int64(argument) else { return nil }
+            self.limit = .some(value)
         }
     }
 }

@@ -19,7 +19,8 @@ enum EventTypeText {
         ])
         for type in types {
             table.addRow([
-                type.name, type.tenant ?? "every", type.version.map { "\($0)" } ?? "none",
+                type.name, type.tenant ?? "every",
+                type.version.map { "\($0)" } ?? (type.isObserved ? "observed" : "none"),
                 type.appliedAt?.rfc3339 ?? "",
             ])
         }
@@ -33,6 +34,8 @@ enum EventTypeText {
         writer.string(type.name)
         writer.key("tenant")
         if let tenant = type.tenant { writer.string(tenant) } else { writer.null() }
+        writer.key("is_observed")
+        writer.bool(type.isObserved)
         writer.key("version")
         if let version = type.version { writer.integer(version) } else { writer.null() }
         writer.key("applied_at")

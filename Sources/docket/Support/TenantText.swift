@@ -33,7 +33,8 @@ enum TenantText {
         for (name, value) in [
             ("tenant", tenant.slug), ("id", "\(tenant.id)"), ("name", tenant.displayName),
             ("state", tenant.state.rawValue), ("retention", self.retention(tenant)),
-            ("legal hold", tenant.hasLegalHold ? "on" : "off"), ("credentials", "\(tenant.credentialCount)"),
+            ("legal hold", tenant.hasLegalHold ? "on" : "off"), ("event types", tenant.eventTypeMode.rawValue),
+            ("clock", self.clock(tenant.clock)), ("credentials", "\(tenant.credentialCount)"),
             ("created", tenant.createdAt.rfc3339),
         ] { table.addRow([name, value]) }
         return table.rendered(width: nil)
@@ -54,6 +55,17 @@ enum TenantText {
         if let days = tenant.retentionDays { writer.integer(days) } else { writer.null() }
         writer.key("legal_hold")
         writer.bool(tenant.hasLegalHold)
+        writer.key("event_type_mode")
+        writer.string(tenant.eventTypeMode.rawValue)
+        writer.key("clock_mode")
+        writer.string(tenant.clock.mode.rawValue)
+        for (key, seconds) in [
+            ("max_clock_ahead_seconds", tenant.clock.maxAheadSeconds),
+            ("max_clock_behind_seconds", tenant.clock.maxBehindSeconds),
+        ] {
+            writer.key(key)
+            if let seconds { writer.integer(seconds) } else { writer.null() }
+        }
         writer.key("credentials")
         writer.integer(tenant.credentialCount)
         writer.key("created_at")
@@ -79,6 +91,11 @@ enum TenantText {
                 "a tenant's --retention-days is a number up to \(StorePolicy.Bounds.retentionDays.upperBound), or "
                     + "'inherit'; --legal-hold on keeps everything")
         }
+    }
+
+    private static func clock(_ clock: ClockPolicy) -> String {
+        func limit(_ seconds: Int64?) -> String { seconds.map { "\($0) s" } ?? "any time" }
+        return "\(clock.mode.rawValue), \(limit(clock.maxAheadSeconds)) ahead, \(limit(clock.maxBehindSeconds)) behind"
     }
 
     private static func retention(_ tenant: TenantRecord) -> String {
