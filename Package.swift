@@ -255,8 +255,8 @@ let package = Package(
         .testTarget(
             name: "DocketPostgresTests",
             dependencies: [
-                "DocketTestSupport", "DevCluster", "DocketCodec", "DocketModel", "DocketPostgres", "DocketRegistry",
-                "DocketStore", logging,
+                "DocketTestSupport", "DevCluster", "DocketCodec", "DocketEventTypes", "DocketModel", "DocketPostgres",
+                "DocketRegistry", "DocketStore", logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(

@@ -1,5 +1,6 @@
 internal import DocketCodec
 internal import DocketModel
+internal import DocketRegistry
 internal import Metrics
 
 /// What the collector counts about publishing. `docs/metrics.md` lists every series.
@@ -13,10 +14,15 @@ struct CollectorMetrics: Sendable {
     private let clockFaults = Counter(label: "docket_clock_violations_total")
     private let secondsAhead = Timer(label: "docket_clock_skew_seconds", dimensions: [("direction", "ahead")])
     private let secondsBehind = Timer(label: "docket_clock_skew_seconds", dimensions: [("direction", "behind")])
+    private let quotaRefusals: [TenantQuota.Limit: Counter]
     private let bytesReceived = Counter(label: "docket_received_bytes_total")
     private let rejections: [RejectionCode: Counter]
 
     init() {
+        self.quotaRefusals = Dictionary(
+            uniqueKeysWithValues: TenantQuota.Limit.allCases.map { limit in
+                (limit, Counter(label: "docket_quota_refusals_total", dimensions: [("limit", limit.rawValue)]))
+            })
         self.rejections = Dictionary(
             uniqueKeysWithValues: RejectionCode.allCases.map { code in
                 (code, Counter(label: "docket_rejections_total", dimensions: [("code", code.name)]))
@@ -48,6 +54,8 @@ struct CollectorMetrics: Sendable {
         let recorded = overflow || isHuge ? Int64.max : Int64(clamping: nanoseconds)
         (skew > 0 ? self.secondsAhead : self.secondsBehind).recordNanoseconds(recorded)
     }
+
+    func overQuota(_ limit: TenantQuota.Limit) { self.quotaRefusals[limit]?.increment() }
 
     func replayed() { self.batchesReplayed.increment() }
 

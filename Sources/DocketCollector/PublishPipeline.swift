@@ -20,16 +20,20 @@ package struct PublishPipeline: Sendable {
     private let registry: RegistryHolder
     private let store: any EventStore
     private let batchIDs: BatchIDSource
+    private let quotas: QuotaBook
     private let metrics = CollectorMetrics()
     /// What a batch and an event may hold.
     package let limits: Limits
     /// How many fields a request that is refused may have beside its events, for its sequence to be found behind them.
     private static let maxOtherFields = 16
 
-    package init(registry: RegistryHolder, store: any EventStore, batchIDs: BatchIDSource, limits: Limits) {
+    package init(
+        registry: RegistryHolder, store: any EventStore, batchIDs: BatchIDSource, quotas: QuotaBook, limits: Limits
+    ) {
         self.registry = registry
         self.store = store
         self.batchIDs = batchIDs
+        self.quotas = quotas
         self.limits = limits
     }
 
@@ -80,7 +84,7 @@ package struct PublishPipeline: Sendable {
     ) {
         do throws(PublishRefusal) {
             switch try self.encode(submission.message, token: submission.token, decoder: decoder) {
-            case .batch(let batch): self.submit(batch, submission)
+            case .batch(let batch, let isMetered): self.submit(batch, isMetered: isMetered, submission)
             case .unobserved(let types):
                 let resume = { @Sendable (decoder: BatchDecoder) in
                     self.publish(submission, decoder: decoder, again: nil)
@@ -97,12 +101,14 @@ package struct PublishPipeline: Sendable {
         }
     }
 
-    private func submit(_ batch: EncodedBatch, _ submission: Submission) {
+    private func submit(_ batch: EncodedBatch, isMetered: Bool, _ submission: Submission) {
         submission.encoded(batch.sizeBytes)
         let (metrics, sequence, hash, answer) = (
             self.metrics, batch.key.sequence, batch.contentHash, submission.answer
         )
+        let (quotas, tenantID) = (self.quotas, batch.key.tenantID)
         self.store.submit(batch, by: submission.submitter) { result in
+            if isMetered { quotas.answered(tenantID: tenantID) }
             switch result {
             case .success(.committed(let verdict)):
                 metrics.committed(verdict)
@@ -125,7 +131,8 @@ package struct PublishPipeline: Sendable {
 
     /// What has become of a request.
     private enum Encoding {
-        case batch(EncodedBatch)
+        /// `isMetered`: its tenant has a quota, and has to be told when it is answered.
+        case batch(EncodedBatch, isMetered: Bool)
         /// It has events of types that must be noted first.
         case unobserved([ObservedEventType])
     }
@@ -140,6 +147,9 @@ package struct PublishPipeline: Sendable {
             let request = try decoder.decode(message)
             let tenant = try snapshot.tenant(named: request.tenant, for: principal, scope: .publish)
             guard let batchID = self.batchIDs.next(now: .now) else { throw PublishRefusal.leaseLost }
+            let isMetered = try self.meter(request, of: tenant, bytes: message.count)
+            var isTaken = false
+            defer { if isMetered, !isTaken { self.quotas.answered(tenantID: tenant.id) } }
             let receivedAt = BatchID.receivedAt(of: batchID)
             var judge = EventJudge(
                 tenant: tenant, snapshot: snapshot, validators: validators,
@@ -155,7 +165,8 @@ package struct PublishPipeline: Sendable {
             }
             self.metrics.judged(violations: judge.violationCount, clockFaults: judge.clockFaultCount)
             self.metrics.received(batch)
-            return .batch(batch)
+            isTaken = true
+            return .batch(batch, isMetered: isMetered)
         } catch let error as CodecError {
             throw PublishRefusal(error)
         } catch let error as RegistryError {
@@ -165,5 +176,17 @@ package struct PublishPipeline: Sendable {
         } catch {
             throw PublishRefusal(.internal, .internalFault, "the batch could not be encoded: \(error)")
         }
+    }
+
+    /// Takes a request into its tenant's quota, if it has one; whether it has.
+    private func meter(
+        _ request: PublishRequestView, of tenant: RegistryContents.Tenant, bytes: Int
+    ) throws(PublishRefusal) -> Bool {
+        guard tenant.quota != .unlimited else { return false }
+        guard let refusal = self.quotas.admit(tenant, events: request.eventCount, bytes: bytes, at: .now) else {
+            return true
+        }
+        self.metrics.overQuota(refusal.limit)
+        throw .overQuota(refusal, tenant: tenant.slug)
     }
 }

@@ -65,6 +65,7 @@ extension PublishRefusal {
         case messageMalformed = "MESSAGE_MALFORMED"
         case fieldInvalid = "FIELD_INVALID"
         case batchTooLarge = "BATCH_TOO_LARGE"
+        case quotaExceeded = "QUOTA_EXCEEDED"
         case batchConflict = "BATCH_CONFLICT"
         case storeOverloaded = "STORE_OVERLOADED"
         case storeUnavailable = "STORE_UNAVAILABLE"
@@ -98,6 +99,16 @@ extension PublishRefusal {
         .unavailable, .shuttingDown,
         "the connection is being drained; send the batches that have no answer again by another one, as they are",
         retryAfterMilliseconds: 0)
+
+    /// The tenant sends more than it may.
+    static func overQuota(_ refusal: QuotaMeter.Refusal, tenant: String) -> PublishRefusal {
+        let wait = refusal.retryAfterNanoseconds.map { Int(clamping: $0 / 1_000_000 + 1) }
+        return PublishRefusal(
+            .resourceExhausted, .quotaExceeded,
+            "the tenant '\(tenant)' has reached its quota: \(refusal.limit.rawValue) is \(refusal.value) at this collector; "
+                + "nothing of the batch was stored: send it again later, or ask the operator for more",
+            retryAfterMilliseconds: wait ?? Self.defaultRetryMilliseconds, limited: "tenant:\(tenant)")
+    }
 
     /// Another batch is stored under the same key.
     static func conflict(storedHash: [UInt8], sentHash: [UInt8]) -> PublishRefusal {

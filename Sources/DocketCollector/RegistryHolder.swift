@@ -106,11 +106,15 @@ package final class RegistryHolder: Sendable {
 package struct RegistryRefresher: Service {
     private let holder: RegistryHolder
     private let source: any RegistrySource
+    private let quotas: QuotaKeeper
     private let logger: Logger
 
-    package init(holder: RegistryHolder, source: any RegistrySource, logger: Logger) {
+    package init(
+        holder: RegistryHolder, source: any RegistrySource, quotas: QuotaKeeper, logger: Logger
+    ) {
         self.holder = holder
         self.source = source
+        self.quotas = quotas
         self.logger = logger
     }
 
@@ -133,9 +137,11 @@ package struct RegistryRefresher: Service {
                     do { try await Task.sleep(for: .milliseconds(250)) } catch { return }
                 }
                 await self.observe(self.holder.takeObservations(), gauge)
+                await self.quotas.look(self.holder.snapshot)
             }
         }
         for observation in self.holder.takeObservations(isLast: true) { observation.resume() }
+        await self.quotas.end(self.holder.snapshot)
         await self.noteUses()
     }
 

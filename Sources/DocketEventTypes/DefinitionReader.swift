@@ -57,10 +57,10 @@ struct DefinitionReader {
                 "name",
                 "is \"\(excerpt(name))\"; it must be lower-case letters, digits and '_', in parts separated by dots")
         }
-        guard !name.hasPrefix(EventTypeName.reservedPrefix) else {
+        guard !EventTypeName.isReserved(name) else {
             throw invalid(
                 "name",
-                "is \"\(excerpt(name))\"; names that begin with '\(EventTypeName.reservedPrefix)' are Docket's own: "
+                "is \"\(excerpt(name))\"; \(EventTypeName.reservedNames) are Docket's own: "
                     + "choose another")
         }
         return name
@@ -148,13 +148,23 @@ func invalid(_ place: String, _ what: String) -> EventTypeError {
 /// How event types are named.
 package enum EventTypeName {
     /// What the names of Docket's own types begin with.
-    package static let reservedPrefix = "docket."
+    private static let reservedPrefix = "docket."
+    /// And those beside.
+    private static let otherReserved = ["quota.breached"]
+    /// Which names are Docket's own, in words.
+    package static let reservedNames = "names that begin with 'docket.', and 'quota.breached',"
+
+    /// Whether only Docket may use a name: an emitter could pass its events off as Docket's.
+    package static func isReserved(_ name: String) -> Bool {
+        name.hasPrefix(self.reservedPrefix) || self.otherReserved.contains(name)
+    }
+
     /// The longest name of a type that nobody has registered, in bytes.
     private static let maxObservedBytes = 128
 
     /// Whether a name may become a type by being used, where a tenant takes such types.
     package static func mayBeObserved(_ name: String) -> Bool {
-        name.utf8.count <= self.maxObservedBytes && self.isWellFormed(name) && !name.hasPrefix(self.reservedPrefix)
+        name.utf8.count <= self.maxObservedBytes && self.isWellFormed(name) && !self.isReserved(name)
     }
 
     /// Whether a name is lower-case letters, digits and `_`, in parts separated by dots.

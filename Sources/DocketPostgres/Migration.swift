@@ -37,6 +37,7 @@ package struct Migration: Sendable, Equatable {
         Migration(8, "tenancy", PackageResources._008_tenancy_sql),
         Migration(9, "event_types", PackageResources._009_event_types_sql),
         Migration(10, "marks", PackageResources._010_marks_sql),
+        Migration(11, "quotas", PackageResources._011_quotas_sql),
     ]
 
     private init(_ version: Int32, _ name: String, _ sql: [UInt8], extensions: [String] = []) {

@@ -21,7 +21,7 @@ package final class PostgresRegistry: RegistrySource {
             let contents = RegistryContents(
                 version: try Self.version(connection), tenants: try Self.tenants(connection),
                 credentials: try Self.credentials(connection), eventTypes: try Self.eventTypes(connection),
-                definitions: try Self.definitions(connection))
+                definitions: try Self.definitions(connection), reservedTypes: try Self.reservedTypes(connection))
             try connection.execute("COMMIT")
             return contents
         }
@@ -42,6 +42,18 @@ package final class PostgresRegistry: RegistrySource {
             _ = try connection.query(
                 "SELECT docket.observe_event_types($1, $2)",
                 [.int4Array(types.map(\.tenantID)), .textArray(types.map(\.name))])
+        }
+    }
+
+    package func exchangeUsage(_ usage: [Int32: Int64], day: Int64) async throws(StoreError) -> TenantUsage {
+        try await self.run { connection throws(PostgresError) in
+            let collectors: Int64 = try connection.query("SELECT docket.live_collectors()").integer(0, 0)
+            let rows = try connection.query(
+                "SELECT tenant_id, bytes FROM docket.exchange_usage(date 'epoch' + $1::int8::int4, $2, $3)",
+                [.int8(day), .int4Array(Array(usage.keys)), .int8Array(Array(usage.values))])
+            var bytes: [Int32: Int64] = [:]
+            for row in 0..<rows.count { bytes[try rows.integer(row, 0)] = try rows.integer(row, 1) }
+            return TenantUsage(bytesOfDay: bytes, collectorCount: collectors)
         }
     }
 
@@ -88,7 +100,8 @@ package final class PostgresRegistry: RegistrySource {
     private static func tenants(_ connection: PostgresConnection) throws(PostgresError) -> [RegistryContents.Tenant] {
         let rows = try connection.query(
             """
-            SELECT tenant_id, slug, state, event_type_mode, clock_mode, max_clock_ahead_seconds, max_clock_behind_seconds
+            SELECT tenant_id, slug, state, event_type_mode, clock_mode, max_clock_ahead_seconds, max_clock_behind_seconds,
+                \(TenantQuota.sqlList)
             FROM docket.tenants ORDER BY tenant_id
             """)
         var tenants: [RegistryContents.Tenant] = []
@@ -97,7 +110,8 @@ package final class PostgresRegistry: RegistrySource {
             tenants.append(
                 .init(
                     id: try rows.integer(row, 0), slug: try rows.text(row, 1), state: try rows.named(row, 2),
-                    eventTypeMode: try rows.named(row, 3), clock: try ClockPolicy(rows, row, from: 4)))
+                    eventTypeMode: try rows.named(row, 3), clock: try ClockPolicy(rows, row, from: 4),
+                    quota: try TenantQuota(rows, row, from: 7)))
         }
         return tenants
     }
@@ -145,6 +159,14 @@ package final class PostgresRegistry: RegistrySource {
         return types
     }
 
+    private static func reservedTypes(_ connection: PostgresConnection) throws(PostgresError) -> [String: Int32] {
+        let rows = try connection.query(
+            "SELECT name, type_id FROM docket.event_types WHERE is_reserved AND tenant_id IS NULL")
+        var types: [String: Int32] = [:]
+        for row in 0..<rows.count { types[try rows.text(row, 0)] = try rows.integer(row, 1) }
+        return types
+    }
+
     /// Those that are in force: earlier versions aren't judged by.
     private static func definitions(_ connection: PostgresConnection) throws(PostgresError) -> [Int32: String] {
         let rows = try connection.query(
@@ -166,5 +188,21 @@ extension ClockPolicy {
         self.mode = try rows.named(row, column)
         self.maxAheadSeconds = try rows.optionalInteger(row, column + 1)
         self.maxBehindSeconds = try rows.optionalInteger(row, column + 2)
+    }
+}
+
+extension TenantQuota {
+    /// The columns of `docket.tenants` that hold it.
+    static let sqlList =
+        "quota_events_per_second, quota_bytes_per_second, quota_burst_seconds, quota_bytes_per_day, quota_batches_in_flight"
+
+    /// From a row with the columns of ``sqlList``, the first of which is the one named.
+    init(_ rows: PostgresRows, _ row: Int, from column: Int) throws(PostgresError) {
+        self.init()
+        self.eventsPerSecond = try rows.optionalInteger(row, column)
+        self.bytesPerSecond = try rows.optionalInteger(row, column + 1)
+        self.burstSeconds = try rows.integer(row, column + 2)
+        self.bytesPerDay = try rows.optionalInteger(row, column + 3)
+        self.batchesInFlight = try rows.optionalInteger(row, column + 4)
     }
 }

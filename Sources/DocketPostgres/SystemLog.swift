@@ -45,20 +45,20 @@ package final class SystemLog: Sendable {
         case tenantChanged = "docket.tenant.changed"
         case credentialChanged = "docket.credential.changed"
         case eventTypeChanged = "docket.event_type.changed"
+        /// Collectors write it.
+        case quotaBreached = "quota.breached"
     }
 
     /// The actor of what a collector does by itself.
     package static let collector = Actor(kind: "service", id: "docket")
-    /// What reserved event types begin with.
-    package static let reservedPrefix = EventTypeName.reservedPrefix
 
     /// Throws `refused` when one of the names is Docket's own: an emitter could pass its events off as Docket's.
     static func refuseReserved(_ names: some Sequence<String>) throws(PostgresError) {
-        for name in names where name.hasPrefix(self.reservedPrefix) {
+        for name in names where EventTypeName.isReserved(name) {
             throw PostgresError(
                 code: .refused,
-                message: "the event type is '\(name.prefix(128))'; names that begin with "
-                    + "'\(self.reservedPrefix)' are Docket's own: choose another")
+                message: "the event type is '\(name.prefix(128))'; \(EventTypeName.reservedNames) are Docket's own: "
+                    + "choose another")
         }
     }
 

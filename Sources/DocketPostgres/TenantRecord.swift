@@ -19,6 +19,8 @@ package struct TenantRecord: Sendable, Equatable {
     package var eventTypeMode: EventTypeMode
     /// How far from the collector's clock its events may have happened.
     package var clock: ClockPolicy
+    /// What it may send.
+    package var quota: TenantQuota
     /// How many credentials cover it by name and are good now.
     package var credentialCount: Int64
 
@@ -34,6 +36,10 @@ package struct TenantRecord: Sendable, Equatable {
         package var maxClockAhead: Limit?
         /// In seconds.
         package var maxClockBehind: Limit?
+
+        package var quota: [TenantQuota.Limit: Limit] = [:]
+        /// For how many seconds' worth of events or bytes more may come at once.
+        package var quotaBurstSeconds: Int64?
 
         /// A limit that may be set to none.
         package enum Limit: Sendable, Equatable {
@@ -84,7 +90,9 @@ package struct TenantRecord: Sendable, Equatable {
                 writer.key("clock_mode")
                 writer.string(clockMode.rawValue)
             }
-            for (key, limit) in [
+            let quota = TenantQuota.Limit.allCases.map { ("quota_" + $0.rawValue, self.quota[$0]) }
+            for (key, limit) in quota + [
+                ("quota_burst_seconds", self.quotaBurstSeconds.map { .some($0) }),
                 ("max_clock_ahead_seconds", self.maxClockAhead), ("max_clock_behind_seconds", self.maxClockBehind),
             ] {
                 guard let limit else { continue }
@@ -106,7 +114,8 @@ package struct TenantRecord: Sendable, Equatable {
         let rows = try connection.query(
             """
             SELECT t.tenant_id, t.slug, t.display_name, t.state, t.created_at, t.retention_days, t.legal_hold,
-                t.event_type_mode, t.clock_mode, t.max_clock_ahead_seconds, t.max_clock_behind_seconds, (
+                t.event_type_mode, t.clock_mode, t.max_clock_ahead_seconds, t.max_clock_behind_seconds,
+                \(TenantQuota.sqlList), (
                 SELECT count(*) FROM docket.credential_tenants AS ct JOIN docket.credentials AS c USING (credential_id)
                 WHERE ct.tenant_id = t.tenant_id AND c.revoked_at IS NULL
                     AND (c.expires_at IS NULL OR c.expires_at > now()))
@@ -127,6 +136,10 @@ package struct TenantRecord: Sendable, Equatable {
         ] {
             try StorePolicy.Bounds.check(name, limit?.value, ClockPolicy.seconds)
         }
+        for (limit, value) in change.quota {
+            try StorePolicy.Bounds.check("quota_" + limit.rawValue, value.value, limit.bounds)
+        }
+        try StorePolicy.Bounds.check("quota_burst_seconds", change.quotaBurstSeconds, TenantQuota.burstSecondsBounds)
         if let name = change.displayName, name.utf8.count > Self.maxDisplayNameBytes {
             throw PostgresError(
                 code: .refused,
@@ -151,6 +164,16 @@ package struct TenantRecord: Sendable, Equatable {
                 .bool(change.maxClockAhead != nil), .optional(change.maxClockAhead?.value),
                 .bool(change.maxClockBehind != nil), .optional(change.maxClockBehind?.value),
             ])
+        for (limit, value) in change.quota {
+            _ = try connection.query(
+                "UPDATE docket.tenants SET quota_\(limit.rawValue) = $2::int8 WHERE slug = $1",
+                [.text(slug), .optional(value.value)])
+        }
+        if let seconds = change.quotaBurstSeconds {
+            _ = try connection.query(
+                "UPDATE docket.tenants SET quota_burst_seconds = $2::int8 WHERE slug = $1",
+                [.text(slug), .int8(seconds)])
+        }
         guard let record = try self.read(slug, connection).first else { throw TenantPolicy.unknown(slug) }
         return record
     }
@@ -161,6 +184,7 @@ package struct TenantRecord: Sendable, Equatable {
             state: try rows.named(row, 3), createdAt: try rows.timestamp(row, 4),
             retentionDays: try rows.optionalInteger(row, 5),
             hasLegalHold: try rows.bool(row, 6), eventTypeMode: try rows.named(row, 7),
-            clock: try ClockPolicy(rows, row, from: 8), credentialCount: try rows.integer(row, 11))
+            clock: try ClockPolicy(rows, row, from: 8), quota: try TenantQuota(rows, row, from: 11),
+            credentialCount: try rows.integer(row, 16))
     }
 }

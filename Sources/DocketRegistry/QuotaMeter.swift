@@ -3,14 +3,14 @@
 /// A rate is metered by the generic cell rate algorithm (ITU-T I.371, annex A): it remembers when all that has come would be through
 /// at the allowed rate, and takes more as long as that is within the burst. So a batch of any size passes when there was little
 /// before it, and the next ones wait the longer.
-struct QuotaMeter: Sendable, Equatable {
+package struct QuotaMeter: Sendable, Equatable {
     /// Why a batch has to wait.
-    struct Refusal: Sendable, Equatable {
-        let limit: TenantQuota.Limit
-        /// What the limit is.
-        let value: Int64
+    package struct Refusal: Sendable, Equatable {
+        package let limit: TenantQuota.Limit
+        /// What the limit is, for this collector.
+        package let value: Int64
         /// When it makes sense to try again, in nanoseconds from now; `nil` when some batch has to be answered first.
-        let retryAfterNanoseconds: Int64?
+        package let retryAfterNanoseconds: Int64?
     }
 
     private static let second: Int64 = 1_000_000_000
@@ -21,16 +21,16 @@ struct QuotaMeter: Sendable, Equatable {
     private var bytesThrough: Int64 = .min
     private var dayNumber: Int64 = .min
     private var bytesOfDay: Int64 = 0
-    private(set) var batchesInFlight: Int64 = 0
+    package private(set) var batchesInFlight: Int64 = 0
 
-    init() {}
+    package init() {}
 
     /// Takes a batch, unless a limit is reached: then nothing of it counts.
     ///
     /// - Parameters:
     ///   - now: nanoseconds of a clock that doesn't go back.
     ///   - sinceEpoch: nanoseconds since 1970, for the day.
-    mutating func admit(
+    package mutating func admit(
         events: Int64, bytes: Int64, quota: TenantQuota, now: Int64, sinceEpoch: Int64
     ) -> Refusal? {
         let today = sinceEpoch / Self.day
@@ -56,8 +56,14 @@ struct QuotaMeter: Sendable, Equatable {
         return nil
     }
 
+    /// Takes note of what has been sent on a day, here and elsewhere. Days that are over are nothing to it.
+    package mutating func learn(bytesOfDay bytes: Int64, day: Int64) {
+        guard day >= self.dayNumber else { return }
+        (self.dayNumber, self.bytesOfDay) = (day, bytes)
+    }
+
     /// A batch that was taken is answered.
-    mutating func answered() { self.batchesInFlight = max(0, self.batchesInFlight - 1) }
+    package mutating func answered() { self.batchesInFlight = max(0, self.batchesInFlight - 1) }
 
     /// How long it takes until there is room again; `nil` when there is.
     private static func wait(_ through: Int64, _ burst: Int64, _ now: Int64) -> Int64? {

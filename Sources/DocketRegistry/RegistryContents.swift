@@ -9,16 +9,19 @@ package struct RegistryContents: Sendable, Equatable {
     package var eventTypes: [EventType]
     /// The definitions that event types name, by their keys: JSON, as docs/event-types.md describes it.
     package var definitions: [Int32: String]
+    /// The keys of the types that only Docket uses, by their names.
+    package var reservedTypes: [String: Int32]
 
     package init(
         version: Int64, tenants: [Tenant], credentials: [Credential], eventTypes: [EventType],
-        definitions: [Int32: String] = [:]
+        definitions: [Int32: String] = [:], reservedTypes: [String: Int32] = [:]
     ) {
         self.version = version
         self.tenants = tenants
         self.credentials = credentials
         self.eventTypes = eventTypes
         self.definitions = definitions
+        self.reservedTypes = reservedTypes
     }
 
     /// An isolated log.
@@ -33,16 +36,19 @@ package struct RegistryContents: Sendable, Equatable {
         package var eventTypeMode: EventTypeMode
         /// How far from the collector's clock its events may have happened.
         package var clock: ClockPolicy
+        /// What it may send.
+        package var quota: TenantQuota
 
         package init(
             id: Int32, slug: String, state: TenantState = .active, eventTypeMode: EventTypeMode = .enforce,
-            clock: ClockPolicy = ClockPolicy()
+            clock: ClockPolicy = ClockPolicy(), quota: TenantQuota = .unlimited
         ) {
             self.id = id
             self.slug = slug
             self.state = state
             self.eventTypeMode = eventTypeMode
             self.clock = clock
+            self.quota = quota
         }
     }
 

@@ -11,6 +11,10 @@ package final class RegistrySnapshot: Sendable {
     private let typesByTenant: [Int32: EventTypeTable]
     private let globalTypes: EventTypeTable
     private let observedTypes: Set<Int32>
+    /// The keys of the types that only Docket uses, by their names.
+    package let reservedTypes: [String: Int32]
+    /// Whether any tenant has a quota.
+    package let hasQuotas: Bool
 
     /// Builds the look-up tables. Credentials that name unknown tenants lose those tenants.
     package init(_ contents: RegistryContents) {
@@ -28,6 +32,8 @@ package final class RegistrySnapshot: Sendable {
                 return (credential.tokenHash, principal)
             }, uniquingKeysWith: { first, _ in first })
 
+        self.reservedTypes = contents.reservedTypes
+        self.hasQuotas = contents.tenants.contains { $0.quota != .unlimited }
         self.observedTypes = Set(contents.eventTypes.lazy.filter(\.isObserved).map(\.id))
         let global = contents.eventTypes.filter { $0.tenantID == nil }
         self.globalTypes = EventTypeTable(global.map { ($0.name, $0.id) })

@@ -90,8 +90,9 @@ package struct CollectorRuntime {
         _ = try await registry.refresh(from: database.registry)
         let lease = database.lease
         let batchIDs = BatchIDSource(node: lease.node, isLeaseValid: { lease.isValid })
+        let quotas = QuotaBook()
         let pipeline = PublishPipeline(
-            registry: registry, store: database.store, batchIDs: batchIDs, limits: self.settings.limits)
+            registry: registry, store: database.store, batchIDs: batchIDs, quotas: quotas, limits: self.settings.limits)
         let ready = ReadyGate(onReady: onReady)
         let health = HealthService()
         let fault: @Sendable () -> String? = {
@@ -110,7 +111,11 @@ package struct CollectorRuntime {
                 MaintenanceService(
                     conninfo: self.settings.maintainerConninfo, nextBatchID: { batchIDs.next(now: .now) },
                     logger: self.logger),
-                RegistryRefresher(holder: registry, source: database.registry, logger: self.logger),
+                RegistryRefresher(
+                    holder: registry, source: database.registry,
+                    quotas: QuotaKeeper(
+                        book: quotas, source: database.registry, store: database.store, batchIDs: batchIDs,
+                        logger: self.logger), logger: self.logger),
                 OperationsServer(
                     host: self.settings.httpListen.host, port: self.settings.httpListen.port, metrics: self.metrics,
                     logger: self.logger,

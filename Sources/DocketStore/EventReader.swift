@@ -62,6 +62,14 @@ package protocol RegistrySource: Sendable {
     /// Notes event types that tenants use without having registered them, where they may. The registry has them then.
     func observeEventTypes(_ types: [ObservedEventType]) async throws(StoreError)
 
+    /// Adds what tenants have sent to this collector on a day.
+    ///
+    /// - Parameters:
+    ///   - usage: bytes of requests by the tenant's key; 0 for one that is only asked about.
+    ///   - day: days since 1970-01-01.
+    /// - Returns: what these tenants have sent to all collectors.
+    func exchangeUsage(_ usage: [Int32: Int64], day: Int64) async throws(StoreError) -> TenantUsage
+
     /// Notes when credentials were last used.
     func noteUses(_ uses: [CredentialUse]) async throws(StoreError)
 }
@@ -74,6 +82,19 @@ package struct ObservedEventType: Sendable, Hashable {
     package init(tenantID: Int32, name: String) {
         self.tenantID = tenantID
         self.name = name
+    }
+}
+
+/// What tenants have sent on a day.
+package struct TenantUsage: Sendable, Equatable {
+    /// Bytes of requests, by the tenant's key.
+    package var bytesOfDay: [Int32: Int64]
+    /// How many collectors share the tenants' quotas.
+    package var collectorCount: Int64
+
+    package init(bytesOfDay: [Int32: Int64], collectorCount: Int64) {
+        self.bytesOfDay = bytesOfDay
+        self.collectorCount = collectorCount
     }
 }
 

@@ -1,4 +1,5 @@
 import DocketCodec
+import DocketEventTypes
 import DocketModel
 import DocketStore
 import DocketTestSupport
@@ -141,10 +142,12 @@ struct SystemLogTests {
             "SELECT name FROM docket.event_types WHERE is_reserved ORDER BY name")
         let names = try (0..<rows.count).map { try rows.text($0, 0) }
         #expect(names.sorted() == SystemLog.EventType.allCases.map(\.rawValue).sorted())
-        for name in names { #expect(name.hasPrefix(SystemLog.reservedPrefix)) }
+        for name in names { #expect(EventTypeName.isReserved(name)) }
     }
 
-    @Test("has types that nobody can register for a tenant", arguments: ["docket.retention.removed", "docket.mine"])
+    @Test(
+        "has types that nobody can register for a tenant",
+        arguments: ["docket.retention.removed", "docket.mine", "quota.breached"])
     func forgery(_ name: String) async throws {
         let administration = try await TestDatabase.migrated().administration()
         for tenant in [1, nil] as [Int32?] {

@@ -112,7 +112,8 @@ struct QuotaMeterTests {
         var quota = TenantQuota()
         quota.eventsPerSecond = 100
         quota.batchesInFlight = 2
+        quota.bytesPerDay = 10
         let share = quota.share(ofCollectors: 3)
-        #expect(share.eventsPerSecond == 33 && share.batchesInFlight == 1 && share.bytesPerDay == nil)
+        #expect(share.eventsPerSecond == 33 && share.batchesInFlight == 1 && share.bytesPerDay == 10)
     }
 }

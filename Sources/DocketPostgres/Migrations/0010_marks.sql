@@ -59,6 +59,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         SELECT tenant_id, name, row_number() OVER (PARTITION BY tenant_id) AS number
         FROM unnest(tenants, names) AS given (tenant_id, name)
         WHERE name ~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$' AND octet_length(name) <= 128 AND NOT starts_with(name, 'docket.')
+            AND NOT EXISTS (SELECT FROM docket.event_types AS own WHERE own.is_reserved AND own.name = given.name)
     ) AS seen
     JOIN docket.tenants AS t ON t.tenant_id = seen.tenant_id AND t.event_type_mode <> 'enforce'
     WHERE seen.number + (

@@ -57,9 +57,9 @@ struct EventTypeCommand: AsyncParsableCommand {
                     "the event type is '\(name)'; it must be lower case letters, digits and '_', in parts separated by dots"
                 )
             }
-            for name in self.names where name.hasPrefix(SystemLog.reservedPrefix) {
+            for name in self.names where EventTypeName.isReserved(name) {
                 throw ValidationError(
-                    "the event type is '\(name)'; names that begin with '\(SystemLog.reservedPrefix)' are Docket's own")
+                    "the event type is '\(name)'; \(EventTypeName.reservedNames) are Docket's own")
             }
         }
 

@@ -147,6 +147,21 @@ struct TenantCommand: AsyncParsableCommand {
         @Option(help: "How far in the past events may have happened: seconds, or 'any'.")
         var clockBehindSeconds: LimitArgument?
 
+        @Option(help: "How many events it may send in a second: a number, or 'any'.")
+        var eventsPerSecond: LimitArgument?
+
+        @Option(help: "How many bytes of requests it may send in a second: a number, or 'any'.")
+        var bytesPerSecond: LimitArgument?
+
+        @Option(help: "For how many seconds' worth of either more may come at once: 1 to 3600.")
+        var burstSeconds: Int64?
+
+        @Option(help: "How many bytes of requests it may send in a day, by UTC: a number, or 'any'.")
+        var bytesPerDay: LimitArgument?
+
+        @Option(help: "How many of its batches may be unanswered at once: a number, or 'any'.")
+        var batchesInFlight: LimitArgument?
+
         func validate() throws { try TenantText.validate(self.retentionDays) }
 
         var change: TenantRecord.Change {
@@ -157,6 +172,11 @@ struct TenantCommand: AsyncParsableCommand {
             change.clockMode = self.clock
             change.maxClockAhead = self.clockAheadSeconds?.limit
             change.maxClockBehind = self.clockBehindSeconds?.limit
+            change.quota[.eventsPerSecond] = self.eventsPerSecond?.limit
+            change.quota[.bytesPerSecond] = self.bytesPerSecond?.limit
+            change.quota[.bytesPerDay] = self.bytesPerDay?.limit
+            change.quota[.batchesInFlight] = self.batchesInFlight?.limit
+            change.quotaBurstSeconds = self.burstSeconds
             return change
         }
     }

@@ -34,7 +34,8 @@ enum TenantText {
             ("tenant", tenant.slug), ("id", "\(tenant.id)"), ("name", tenant.displayName),
             ("state", tenant.state.rawValue), ("retention", self.retention(tenant)),
             ("legal hold", tenant.hasLegalHold ? "on" : "off"), ("event types", tenant.eventTypeMode.rawValue),
-            ("clock", self.clock(tenant.clock)), ("credentials", "\(tenant.credentialCount)"),
+            ("clock", self.clock(tenant.clock)), ("quota", self.quota(tenant.quota)),
+            ("credentials", "\(tenant.credentialCount)"),
             ("created", tenant.createdAt.rfc3339),
         ] { table.addRow([name, value]) }
         return table.rendered(width: nil)
@@ -66,6 +67,12 @@ enum TenantText {
             writer.key(key)
             if let seconds { writer.integer(seconds) } else { writer.null() }
         }
+        for limit in TenantQuota.Limit.allCases {
+            writer.key("quota_" + limit.rawValue)
+            if let value = tenant.quota[limit] { writer.integer(value) } else { writer.null() }
+        }
+        writer.key("quota_burst_seconds")
+        writer.integer(tenant.quota.burstSeconds)
         writer.key("credentials")
         writer.integer(tenant.credentialCount)
         writer.key("created_at")
@@ -91,6 +98,13 @@ enum TenantText {
                 "a tenant's --retention-days is a number up to \(StorePolicy.Bounds.retentionDays.upperBound), or "
                     + "'inherit'; --legal-hold on keeps everything")
         }
+    }
+
+    private static func quota(_ quota: TenantQuota) -> String {
+        let limits = TenantQuota.Limit.allCases.compactMap { limit in
+            quota[limit].map { "\($0) \(limit.rawValue.replacing("_", with: " "))" }
+        }
+        return limits.isEmpty ? "none" : limits.joined(separator: ", ")
     }
 
     private static func clock(_ clock: ClockPolicy) -> String {
