@@ -41,7 +41,8 @@ from test_query import log, mark  # noqa: F401 - fixtures
 from test_reflection import SERVICES
 from test_tls import Certificates, certificates, credentials, protocol_of  # noqa: F401 - a fixture among them
 
-WRITERS = 2
+# Those that are asked for, and the one beside them for light batches.
+WRITERS = 3
 QUEUE, WITHDRAWN = "docket_commit_queue_bytes", 'docket_store_batches_total{outcome="withdrawn"}'
 ANSWERED = 'docket_rpc_calls_total{code="OK"}'
 BLOCKED = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'docket.batches'::regclass"
@@ -72,7 +73,7 @@ globals().update(shared_tests())
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    running = Cluster("a", "b", flags=("--writers", str(WRITERS)))
+    running = Cluster("a", "b", flags=("--writers", str(WRITERS - 1)))
     yield running
     running.delete()
 

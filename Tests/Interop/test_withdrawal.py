@@ -13,7 +13,8 @@ from collector import Collector
 from conftest import StartCollector
 from events import event, request
 
-WRITERS = 2
+# Those that are asked for, and the one beside them for light batches.
+WRITERS = 3
 QUEUE = "docket_commit_queue_bytes"
 # Who isn't a superuser doesn't see what others' sessions run, but what they wait for.
 BLOCKED = """
@@ -25,7 +26,7 @@ BLOCKED = """
 @pytest.fixture
 def collector(start_collector: StartCollector) -> Collector:
     """A collector of its own, since its writers are held up."""
-    return start_collector("--writers", str(WRITERS))
+    return start_collector("--writers", str(WRITERS - 1))
 
 
 @pytest.fixture
