@@ -38,7 +38,7 @@ CONNECTION_BYTES = 64 * 1024
 BEYOND_BUDGET_BYTES = 64 << 20
 SMALL_BUDGET_BYTES = 64 << 20
 # How soon a publish gets memory that others hold and don't use; each of them has 30 s for its message when nobody waits.
-WITHIN_SECONDS = 10
+WITHIN_SECONDS = 3
 # While others wait for memory, a slow message is ended sooner.
 UNCONTENDED = "slow_writers"
 
