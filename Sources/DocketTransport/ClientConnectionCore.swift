@@ -57,7 +57,9 @@ final class ClientConnectionCore {
         self.mailbox = mailbox
         self.state = state
         self.readyPromise = readyPromise
-        self.timer = LoopTimer(eventLoop: mailbox.eventLoop)
+        self.timer = LoopTimer(
+            deadlines: LoopDeadlines(
+                eventLoop: mailbox.eventLoop, turns: LoopTurns(eventLoop: mailbox.eventLoop)))
     }
 
     /// Ends whatever ran on the loop: settles what it left behind and writes, once.

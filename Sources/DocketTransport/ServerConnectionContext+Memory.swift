@@ -115,7 +115,7 @@ extension ServerConnectionContext {
         return true
     }
 
-    /// The connection is gone.
+    /// Nothing is held any more.
     func forgetUnreserved() { _ = self.environment.budget.hold(unreservedBytes: 0, owner: self.budgetOwner, letGo: {}) }
 
     /// Half of what the budget knows of has to go.

@@ -57,6 +57,8 @@ package final class ServerConnectionContext {
     var phase = Phase.handshaking
     var wire: SessionWire?
     var calls: [Int32: ServerCallContext] = [:]
+    /// How many calls have yet to be told that nobody gets their answers any more.
+    var orphanCount = 0
     var handshakeDeadline: NIODeadline?
     var drainDeadline: NIODeadline?
     var stalledSince: NIODeadline?
@@ -74,6 +76,7 @@ package final class ServerConnectionContext {
     /// What has come and not been taken yet.
     var untaken = ByteBuffer()
     let turns: LoopTurns
+    let leisure: LoopLeisure
     /// How much is taken between two looks at the clock, in bytes: the less, the dearer the last was.
     var sliceBytes = 2_048
 
@@ -86,10 +89,14 @@ package final class ServerConnectionContext {
         self.peer = peer
         self.admitted = admitted
         self.loopStorage = loopStorage
-        self.turns = loopStorage.object(LoopTurns.self, make: { LoopTurns(eventLoop: eventLoop) })
+        let turns = loopStorage.object(LoopTurns.self, make: { LoopTurns(eventLoop: eventLoop) })
+        self.turns = turns
+        self.leisure = LoopLeisure.shared(by: loopStorage, of: eventLoop)
         self.mailbox = mailbox
         self.budgetOwner = environment.budget.makeOwner()
-        self.timer = LoopTimer(eventLoop: eventLoop)
+        let deadlines = loopStorage.object(
+            LoopDeadlines.self, make: { LoopDeadlines(eventLoop: eventLoop, turns: turns) })
+        self.timer = LoopTimer(deadlines: deadlines)
     }
 
     /// Ends whatever ran on the loop: settles what it left behind and writes, once.
@@ -111,13 +118,7 @@ package final class ServerConnectionContext {
         }
         self.closeIfDone(wire)
         // Nobody gets an answer any more, though the peer may take a moment to close its side.
-        if wire.isClosing { self.endCalls() }
-    }
-
-    private func endCalls() {
-        let calls = self.calls
-        self.calls = [:]
-        for call in calls.values { self.end(call) }
+        if wire.isClosing { self.orphanCalls() }
     }
 
     private func closeIfDone(_ wire: SessionWire) {
@@ -204,8 +205,8 @@ extension ServerConnectionContext: ConnectionCore {
         self.dropUntaken()
         self.timer.stop()
         self.mailbox.close()
-        self.endCalls()
-        self.forgetUnreserved()
+        self.orphanCalls()
+        self.forgetUnreservedIfOver()
     }
 
     func closeNow() {

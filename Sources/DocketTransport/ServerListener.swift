@@ -41,14 +41,19 @@ package final class ServerListener: Sendable {
             router: router, limits: limits, budget: budget, logger: logger, usesTLS: tls != nil,
             admission: Admission(limits: limits.admission))
         let connections = ServerConnectionSet()
+        let gate = AcceptGate()
         let bootstrap = ServerBootstrap(group: group)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(gate) }
+            }
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try Self.setUp(channel, environment, tlsContext, connections)
-                }
+                let arrival = Arrival(channel) { try Self.setUp($0, environment, tlsContext, connections) }
+                LoopLeisure.shared(by: connections.loopStorage(of: channel.eventLoop), of: channel.eventLoop).add(
+                    arrival)
+                return arrival.isSetUp.always { _ in gate.isSetUp() }
             }
         do {
             let channel: any Channel

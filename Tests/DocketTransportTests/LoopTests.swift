@@ -1,3 +1,4 @@
+import DocketTestSupport
 import NIOCore
 import NIOEmbedded
 import NIOPosix
@@ -57,7 +58,7 @@ struct LoopTests {
     @Test("the timer fires at the earliest deadline, once, and can be armed again from there")
     func timer() {
         let loop = EmbeddedEventLoop()
-        let timer = LoopTimer(eventLoop: loop)
+        let timer = LoopTimer(deadlines: LoopDeadlines(eventLoop: loop, turns: LoopTurns(eventLoop: loop)))
         var fired: [NIODeadline] = []
         timer.onFire {
             fired.append(loop.now)
@@ -72,6 +73,48 @@ struct LoopTests {
         timer.stop()
         loop.advanceTime(by: .seconds(60))
         #expect(fired.count == 2)
+    }
+
+    @Test("many timers of a loop fire each at its own time, whatever is armed, armed earlier and stopped")
+    func manyTimers() {
+        var random = SeededGenerator.ofRun()
+        let loop = EmbeddedEventLoop()
+        let deadlines = LoopDeadlines(eventLoop: loop, turns: LoopTurns(eventLoop: loop))
+        let timers = (0..<50).map { _ in LoopTimer(deadlines: deadlines) }
+        var expected: [Int: NIODeadline] = [:]
+        for (index, timer) in timers.enumerated() {
+            timer.onFire {
+                #expect(expected[index] == loop.now, "\(testSeed())")
+                expected[index] = nil
+            }
+        }
+        for _ in 0..<5_000 {
+            let index = Int.random(in: 0..<50, using: &random)
+            let deadline = loop.now + .milliseconds(.random(in: 1...1_000, using: &random))
+            if expected[index].map({ deadline < $0 }) ?? true { expected[index] = deadline }
+            timers[index].arm(at: deadline)
+            if Int.random(in: 0..<4, using: &random) == 0 {
+                loop.advanceTime(by: .milliseconds(.random(in: 1...100, using: &random)))
+            }
+            #expect(deadlines.entryCount <= 2 * 50 + 64, "what is left over doesn't pile up; \(testSeed())")
+        }
+        loop.advanceTime(by: .seconds(1))
+        #expect(expected.isEmpty, "\(testSeed())")
+    }
+
+    @Test("timers that are stopped leave nothing behind")
+    func stoppedTimers() {
+        let loop = EmbeddedEventLoop()
+        let deadlines = LoopDeadlines(eventLoop: loop, turns: LoopTurns(eventLoop: loop))
+        for _ in 0..<10_000 {
+            let timer = LoopTimer(deadlines: deadlines)
+            timer.onFire { Issue.record("it has been stopped") }
+            timer.arm(at: loop.now + .seconds(60))
+            timer.stop()
+        }
+        #expect(deadlines.entryCount <= 65)
+        loop.advanceTime(by: .seconds(60))
+        #expect(deadlines.entryCount == 0)
     }
 
     @Test("deadlines beyond a year are none, and negative timeouts are now")

@@ -1,0 +1,88 @@
+import NIOCore
+import NIOEmbedded
+import NIOPosix
+import Synchronization
+import Testing
+
+@testable import DocketTransport
+
+@Suite("Connections that come and go, thousands at once")
+struct ArrivalTests {
+    /// Counts how often the socket is read.
+    private final class ReadCounter: ChannelOutboundHandler {
+        typealias OutboundIn = Never
+        var reads = 0
+
+        func read(context: ChannelHandlerContext) { self.reads += 1 }
+    }
+
+    @Test("no more are accepted than are being set up, and more again when half of those are")
+    func gate() throws {
+        let (counter, gate) = (ReadCounter(), AcceptGate())
+        let listener = EmbeddedChannel(handlers: [counter, gate])
+        func accept() { listener.pipeline.fireChannelRead(EmbeddedChannel() as any Channel) }
+        for _ in 0..<AcceptGate.most { accept() }
+        let before = counter.reads
+        listener.read()
+        #expect(counter.reads == before)
+        for _ in 0..<AcceptGate.most / 2 {
+            #expect(counter.reads == before)
+            gate.isSetUp()
+        }
+        #expect(counter.reads == before + 1)
+        gate.isSetUp()
+        #expect(counter.reads == before + 1, "what was held back once is read once")
+        listener.read()
+        #expect(counter.reads == before + 2)
+    }
+
+    @Test("an arrival whose turn doesn't come any more fails, and leaves no promise behind")
+    func lostArrival() throws {
+        let channel = EmbeddedChannel()
+        var arrival: Arrival? = Arrival(channel) { _ in Issue.record("its turn has not come") }
+        let isSetUp = try #require(arrival).isSetUp
+        arrival = nil
+        #expect(throws: ChannelError.self) { try isSetUp.wait() }
+    }
+
+    private final class Work: TurnTaking {
+        private var turns: Int
+        private let done: () -> Void
+
+        init(turns: Int, done: @escaping () -> Void) {
+            self.turns = turns
+            self.done = done
+        }
+
+        func takeTurn() -> Bool {
+            let end = NIODeadline.now() + .microseconds(200)
+            while NIODeadline.now() < end {}
+            self.turns -= 1
+            if self.turns == 0 { self.done() }
+            return self.turns > 0
+        }
+    }
+
+    @Test("what a loop does by the way leaves it nine tenths of a millisecond after each turn")
+    func leisure() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let began = NIODeadline.now()
+        let ends = Mutex<[String]>([])
+        let finished = loop.makePromise(of: Void.self)
+        try await loop.submit {
+            let leisure = LoopLeisure(eventLoop: loop)
+            let storage = TypedStorage()
+            _ = storage.object(LoopLeisure.self, make: { leisure })
+            leisure.add(
+                Work(turns: 100) {
+                    ends.withLock { $0.append("long") }
+                    _ = storage
+                    finished.succeed()
+                })
+            leisure.add(Work(turns: 1) { ends.withLock { $0.append("short") } })
+        }.get()
+        try await finished.futureResult.get()
+        #expect(ends.withLock { $0 } == ["short", "long"], "one turn each, not one after the other")
+        #expect(NIODeadline.now() - began >= .microseconds(100 * 900))
+    }
+}
