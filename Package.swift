@@ -161,7 +161,7 @@ let package = Package(
             name: "DocketRuntime",
             dependencies: [
                 "CMalloc", "DocketCollector", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres",
-                "DocketRPC",
+                "DocketRPC", "DocketRegistry",
                 "DocketStore", "DocketTransport", argumentParser, certificateReloading, configuration, logging, metrics,
                 serviceLifecycle, unixSignals, x509,
             ],
@@ -274,7 +274,16 @@ let package = Package(
                 logging, nioCore, nioPosix, unixSignals,
             ],
             path: "Tests/InteropServer", exclude: ["Protos"], swiftSettings: houseSettings),
-        .testTarget(name: "DocketRegistryTests", dependencies: ["DocketRegistry"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketRegistryTests", dependencies: ["DocketTestSupport", "DocketModel", "DocketRegistry", crypto],
+            swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketRuntimeTests",
+            dependencies: [
+                "DocketTestSupport", "DevCluster", "DocketCollector", "DocketModel", "DocketOperations", "DocketPostgres",
+                "DocketRegistry", "DocketRuntime", "DocketStore", logging,
+            ],
+            swiftSettings: houseSettings),
         .testTarget(
             name: "DocketStoreTests", dependencies: ["DocketCodec", "DocketModel", "DocketStore"],
             swiftSettings: houseSettings),
