@@ -279,10 +279,7 @@ let package = Package(
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketRuntimeTests",
-            dependencies: [
-                "DocketTestSupport", "DevCluster", "DocketCollector", "DocketModel", "DocketOperations", "DocketPostgres",
-                "DocketRegistry", "DocketRuntime", "DocketStore", logging,
-            ],
+            dependencies: ["DocketModel", "DocketOperations", "DocketRegistry", "DocketRuntime"],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketStoreTests", dependencies: ["DocketCodec", "DocketModel", "DocketStore"],
