@@ -46,7 +46,10 @@ enum ConnectionRefusal {
     /// The code that a message ends with: `connection to server … failed: FATAL:  28P01`. With several hosts the last one's counts.
     static func sqlstate(in message: String) -> SQLState? {
         guard let last = message.split(whereSeparator: { $0.isNewline || $0 == " " }).last, last.utf8.count == 5,
-            last.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) })
+            last.utf8.allSatisfy({ character in
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(character)
+                    || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(character)
+            })
         else { return nil }
         return SQLState(String(last))
     }

@@ -64,8 +64,8 @@ package struct ConnectionSettings: Sendable, Equatable, CustomStringConvertible 
     /// the string or in the environment.
     package var place: String {
         let parsed = (unsafe Self.values(PQconndefaults())).merging(self.parsed ?? [:]) { $1 }
-        let user = self.user ?? parsed["user"]
-        let shown = ["service", "host", "hostaddr", "port"].map { ($0, parsed[$0]) } + [("dbname", parsed["dbname"] ?? user)]
+        let database = parsed["dbname"] ?? self.user ?? parsed["user"]
+        let shown = ["service", "host", "hostaddr", "port"].map { ($0, parsed[$0]) } + [("dbname", database)]
         return shown.compactMap { name, value in value.map { "\(name)=\($0)" } }.joined(separator: " ")
     }
 

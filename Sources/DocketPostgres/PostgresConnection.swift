@@ -189,7 +189,8 @@ import CLibpq
     /// Begins to connect, without waiting; whoever asks for the handle finishes it.
     @unsafe static func startConnecting(_ parameters: [(name: String, value: String)]) -> OpaquePointer? {
         unsafe self.withCStrings(parameters.map(\.name)) { names in
-            unsafe self.withCStrings(parameters.map(\.value)) { values in unsafe PQconnectStartParams(names, values, 1) }
+            unsafe self.withCStrings(parameters.map(\.value)) { values in unsafe PQconnectStartParams(names, values, 1)
+            }
         }
     }
 

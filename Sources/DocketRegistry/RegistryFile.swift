@@ -82,7 +82,8 @@ package struct RegistryFile: Sendable, Equatable {
         guard bytes.count >= Self.headerBytes else { throw Self.unusable("it is cut off after \(bytes.count) bytes") }
         let version: UInt32 = Self.number(at: 8, of: bytes)
         guard version == Self.formatVersion else {
-            throw Self.unusable("its format is version \(version), and this version of docket reads \(Self.formatVersion)")
+            throw Self.unusable(
+                "its format is version \(version), and this version of docket reads \(Self.formatVersion)")
         }
         let payload = bytes[Self.headerBytes...]
         let length: UInt64 = Self.number(at: 20, of: bytes)
@@ -117,7 +118,9 @@ package struct RegistryFile: Sendable, Equatable {
     }
 
     private static func append<Value: FixedWidthInteger>(_ value: Value, to bytes: inout [UInt8]) {
-        for shift in stride(from: 0, to: Value.bitWidth, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
+        for shift in stride(from: 0, to: Value.bitWidth, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
+        }
     }
 
     private static func number<Value: FixedWidthInteger>(at offset: Int, of bytes: [UInt8]) -> Value {

@@ -96,7 +96,9 @@ final class DatabaseService: Service {
                 self.compare(snapshot)
                 self.logger.notice(
                     "PostgreSQL is back: its registry is in force, and batches are taken",
-                    metadata: ["waited": "\(ContinuousClock.now - began)", "version": "\(self.registry.snapshot.version)"])
+                    metadata: [
+                        "waited": "\(ContinuousClock.now - began)", "version": "\(self.registry.snapshot.version)",
+                    ])
             } catch {
                 let isFresh =
                     self.file?.isFresh(self.registry.confirmedAt ?? snapshot.confirmedAt, at: .now) ?? false

@@ -33,7 +33,8 @@ package struct RegistrySnapshotFile: Sendable, Equatable {
             throw self.unusable(error.message, cause: error)
         }
         guard file.origin.place == self.place else {
-            throw self.unusable("it is of the database at '\(file.origin.place)', and postgres.writer names '\(self.place)'")
+            throw self.unusable(
+                "it is of the database at '\(file.origin.place)', and postgres.writer names '\(self.place)'")
         }
         guard self.isFresh(file.confirmedAt, at: now) else {
             throw self.unusable(

@@ -40,9 +40,10 @@ package struct SnapshotSchedule: Sendable, Equatable {
     package mutating func isDue(
         confirmedAt: Timestamp, at now: ContinuousClock.Instant, isLast: Bool = false
     ) -> Bool {
+        let oldMicroseconds = isLast ? 1 : self.confirmMicroseconds
         let isOld =
             self.confirmedAt.map {
-                confirmedAt.microsecondsSinceEpoch - $0.microsecondsSinceEpoch >= (isLast ? 1 : self.confirmMicroseconds)
+                confirmedAt.microsecondsSinceEpoch - $0.microsecondsSinceEpoch >= oldMicroseconds
             } ?? true
         let interval = self.isFailing ? Self.retryInterval : Self.minInterval
         let mayTry = isLast || self.attemptedAt.map { now - $0 >= interval } ?? true

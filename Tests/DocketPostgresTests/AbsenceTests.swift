@@ -51,7 +51,8 @@ struct AbsenceTests {
         "the code of a refusal is what its message ends with",
         arguments: [
             ("connection to server on socket \"/run/.s.PGSQL.5432\" failed: FATAL:  28P01\n", "28P01"),
-            ("… FATAL:  57P03\n… FATAL:  3D000", "3D000"), ("Connection refused\n\tIs the server running?", nil), ("", nil),
+            ("… FATAL:  57P03\n… FATAL:  3D000", "3D000"), ("Connection refused\n\tIs the server running?", nil),
+            ("", nil),
         ])
     func code(message: String, code: String?) {
         #expect(ConnectionRefusal.sqlstate(in: message)?.text == code)
