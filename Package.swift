@@ -192,6 +192,7 @@ let package = Package(
             dependencies: [
                 "CDocketProtos", "CProtobufC", "DocketCodec", "DocketCompression", "DocketEventTypes", "DocketGRPC",
                 "DocketHTTP2", "DocketHeaders", "DocketImport", "DocketMerkle", "DocketMessages", "DocketModel",
+                "DocketRegistry",
             ],
             path: "Tests/Fuzz/Harness", swiftSettings: bridgeSettings),
         .testTarget(

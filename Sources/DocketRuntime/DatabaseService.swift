@@ -15,8 +15,8 @@ import Synchronization
 final class DatabaseService: Service {
     private struct State {
         var lease: NodeLease?
-        /// The registry on disk that is served by while the database is away.
-        var snapshot: RegistryFile?
+        /// What the registry on disk is of that is served by while the database is away.
+        var origin: RegistryFile.Origin?
         var plan = OpeningPlan()
         /// The pause before the next attempt.
         var wait = Duration.zero
@@ -55,7 +55,7 @@ final class DatabaseService: Service {
             guard isAbsence, let file = self.file, let snapshot = self.read(file),
                 case .wait(let pause) = self.state.withLock({ $0.plan.failed(isAbsence: isAbsence, hasSnapshot: true) })
             else { throw error }
-            self.state.withLock { ($0.snapshot, $0.wait) = (snapshot, pause) }
+            self.state.withLock { ($0.origin, $0.wait) = (snapshot.origin, pause) }
             self.registry.restore(
                 snapshot.contents, confirmedAt: snapshot.confirmedAt, fault: Self.fault(error))
             let summary = self.registry.snapshot.summary
@@ -89,19 +89,18 @@ final class DatabaseService: Service {
 
     private func waitUntilOpen() async throws {
         let began = ContinuousClock.now
-        while let snapshot = self.state.withLock({ $0.lease == nil ? $0.snapshot : nil }) {
+        while let origin = self.state.withLock({ $0.lease == nil ? $0.origin : nil }) {
             do { try await Task.sleep(for: self.state.withLock { $0.wait }) } catch { return }
             do {
                 try await self.open()
-                self.compare(snapshot)
+                self.compare(origin)
                 self.logger.notice(
                     "PostgreSQL is back: its registry is in force, and batches are taken",
                     metadata: [
                         "waited": "\(ContinuousClock.now - began)", "version": "\(self.registry.snapshot.version)",
                     ])
             } catch {
-                let isFresh =
-                    self.file?.isFresh(self.registry.confirmedAt ?? snapshot.confirmedAt, at: .now) ?? false
+                let isFresh = self.registry.confirmedAt.map { self.file?.isFresh($0, at: .now) == true } ?? false
                 let isAbsence = Self.isAbsence(error)
                 let action = self.state.withLock { $0.plan.failed(isAbsence: isAbsence, hasSnapshot: isFresh) }
                 guard case .wait(let pause) = action else { throw error }
@@ -131,11 +130,11 @@ final class DatabaseService: Service {
     }
 
     /// Says when what was served by was another database's: at the same place, but not the one that is there.
-    private func compare(_ snapshot: RegistryFile) {
-        guard let found = self.keeper.databaseID, found != snapshot.origin.databaseID else { return }
+    private func compare(_ origin: RegistryFile.Origin) {
+        guard let found = self.keeper.databaseID, found != origin.databaseID else { return }
         self.logger.warning(
             "the registry on disk was of another database than the one that is there; nothing was stored or shown by it",
-            metadata: ["snapshot": "\(snapshot.origin.databaseID)", "database": "\(found)"])
+            metadata: ["snapshot": "\(origin.databaseID)", "database": "\(found)"])
     }
 
     private static func fault(_ error: any Error) -> String { "PostgreSQL is away, and was so at the start: \(error)" }
