@@ -163,7 +163,7 @@ let package = Package(
             name: "DocketRuntime",
             dependencies: [
                 "CMalloc", "DocketCollector", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres",
-                "DocketRPC",
+                "DocketRPC", "DocketRegistry",
                 "DocketStore", "DocketTransport", argumentParser, certificateReloading, configuration, logging, metrics,
                 serviceLifecycle, unixSignals, x509,
             ],
@@ -194,6 +194,7 @@ let package = Package(
             dependencies: [
                 "CDocketProtos", "CProtobufC", "DocketCodec", "DocketCompression", "DocketEventTypes", "DocketGRPC",
                 "DocketHTTP2", "DocketHeaders", "DocketImport", "DocketMerkle", "DocketMessages", "DocketModel",
+                "DocketRegistry",
             ],
             path: "Tests/Fuzz/Harness", swiftSettings: bridgeSettings),
         .testTarget(
@@ -276,7 +277,13 @@ let package = Package(
                 logging, nioCore, nioPosix, unixSignals,
             ],
             path: "Tests/InteropServer", exclude: ["Protos"], swiftSettings: houseSettings),
-        .testTarget(name: "DocketRegistryTests", dependencies: ["DocketRegistry"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketRegistryTests", dependencies: ["DocketTestSupport", "DocketModel", "DocketRegistry", crypto],
+            swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketRuntimeTests",
+            dependencies: ["DocketModel", "DocketOperations", "DocketRegistry", "DocketRuntime"],
+            swiftSettings: houseSettings),
         .testTarget(
             name: "DocketStoreTests", dependencies: ["DocketCodec", "DocketModel", "DocketStore"],
             swiftSettings: houseSettings),

@@ -141,18 +141,21 @@ package struct PublishPipeline: Sendable {
     private func encode(
         _ message: [UInt8], token: AccessToken, decoder: BatchDecoder
     ) throws(PublishRefusal) -> Encoding {
-        let (snapshot, validators) = self.registry.rules
+        let rules = self.registry.rules
+        let snapshot = rules.snapshot
         guard let principal = snapshot.authenticate(token, at: .now) else { throw .unknownToken }
         do {
             let request = try decoder.decode(message)
             let tenant = try snapshot.tenant(named: request.tenant, for: principal, scope: .publish)
-            guard let batchID = self.batchIDs.next(now: .now) else { throw PublishRefusal.leaseLost }
+            guard !rules.isProvisional, let batchID = self.batchIDs.next(now: .now) else {
+                throw PublishRefusal.leaseLost
+            }
             let isMetered = try self.meter(request, of: tenant, bytes: message.count)
             var isTaken = false
             defer { if isMetered, !isTaken { self.quotas.answered(tenantID: tenant.id) } }
             let receivedAt = BatchID.receivedAt(of: batchID)
             var judge = EventJudge(
-                tenant: tenant, snapshot: snapshot, validators: validators,
+                tenant: tenant, snapshot: snapshot, validators: rules.validators,
                 isExempt: principal.scopes.contains(.import), receivedAt: receivedAt)
             let batch = try decoder.encode(
                 request,

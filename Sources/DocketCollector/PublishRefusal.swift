@@ -87,7 +87,12 @@ extension PublishRefusal {
         "the token is unknown, revoked or expired; ask the operator for a new one")
     static let leaseLost = PublishRefusal(
         .unavailable, .nodeLeaseLost,
-        "the collector's node lease has run out, since PostgreSQL can't be reached; try again, or another collector",
+        "the collector holds no node lease, since PostgreSQL can't be reached; try again, or another collector",
+        retryAfterMilliseconds: 1000)
+
+    static let notReadYet = PublishRefusal(
+        .unavailable, .storeUnavailable,
+        "the collector has not reached PostgreSQL since it started, and shows nothing before it has; try again, or another collector",
         retryAfterMilliseconds: 1000)
 
     static let typesNotNoted = PublishRefusal(
@@ -146,6 +151,7 @@ extension PublishRefusal {
         case .tenantClosing: self.init(.permissionDenied, .tenantClosing, error.message)
         case .tenantAmbiguous: self.init(.invalidArgument, .tenantAmbiguous, error.message, field: "tenant")
         case .malformedToken: self.init(.unauthenticated, .tokenMalformed, error.message)
+        case .unusableFile: self.init(.internal, .internalFault, error.message)
         }
     }
 

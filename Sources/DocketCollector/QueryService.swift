@@ -27,12 +27,14 @@ struct QueryService: Sendable {
 
     func query(_ message: [UInt8], headers: HeaderList) async throws(GRPCStatus) -> [UInt8] {
         do {
-            let snapshot = self.registry.snapshot
+            let rules = self.registry.rules
+            let snapshot = rules.snapshot
             guard let principal = snapshot.authenticate(try ConnectionToken().token(of: headers), at: .now) else {
                 throw PublishRefusal.unknownToken
             }
             let request = try QueryRequestMessage(serialized: message)
             let tenant = try snapshot.tenant(named: request.tenant, for: principal, scope: .query)
+            guard !rules.isProvisional else { throw PublishRefusal.notReadYet }
             let page = try await self.reader.query(
                 EventQuery(
                     tenantIDs: [tenant.id], filter: request.filter, order: request.order, limit: request.pageSize,

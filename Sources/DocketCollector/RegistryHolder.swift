@@ -1,3 +1,4 @@
+package import DocketModel
 package import DocketRegistry
 package import DocketStore
 package import Logging
@@ -11,6 +12,9 @@ package final class RegistryHolder: Sendable {
         var snapshot = RegistrySnapshot.empty
         var validators = EventTypeValidators.none
         var fault: String? = "the registry has not been loaded yet"
+        /// When the database was last asked, and said that the snapshot is its registry.
+        var confirmedAt: Timestamp?
+        var isProvisional = false
         /// The uses of snapshots that are gone, and that nobody has been told of yet.
         var formerUses: [CredentialUse] = []
         /// Who waits for event types to be noted.
@@ -29,19 +33,50 @@ package final class RegistryHolder: Sendable {
     private static let maxObservations = 1_000
 
     private let state = Mutex(State())
+    private let onLoad: @Sendable (RegistryContents) -> Void
 
-    package init() {}
+    /// - Parameter onLoad: called with what the database has, each time before it is gone by.
+    package init(onLoad: @escaping @Sendable (RegistryContents) -> Void = { _ in }) { self.onLoad = onLoad }
 
     /// The newest snapshot that could be loaded.
     package var snapshot: RegistrySnapshot { self.state.withLock { $0.snapshot } }
 
     /// The newest snapshot, and what judges events by it: of one moment.
-    package var rules: (snapshot: RegistrySnapshot, validators: EventTypeValidators) {
-        self.state.withLock { ($0.snapshot, $0.validators) }
+    package struct Rules: Sendable {
+        package let snapshot: RegistrySnapshot
+        package let validators: EventTypeValidators
+        /// Whether the snapshot is one that was kept on disk, and the database hasn't been asked yet: it tells callers from
+        /// strangers, but nothing is stored or shown on its word alone.
+        package let isProvisional: Bool
+    }
+
+    package var rules: Rules {
+        self.state.withLock {
+            Rules(snapshot: $0.snapshot, validators: $0.validators, isProvisional: $0.isProvisional)
+        }
     }
 
     /// Why the newest attempt to look at the registry failed; `nil` when it didn't. The last good snapshot stays in use.
     package var fault: String? { self.state.withLock { $0.fault } }
+
+    /// When the database was last asked, and said that the snapshot is its registry; `nil` as long as there is none.
+    package var confirmedAt: Timestamp? { self.state.withLock { $0.confirmedAt } }
+
+    /// Goes by a registry that was kept on disk, until the database is asked for its own.
+    ///
+    /// - Parameter fault: why it isn't asked now.
+    package func restore(_ contents: RegistryContents, confirmedAt: Timestamp, fault: String) {
+        let restored = RegistrySnapshot(contents)
+        self.state.withLock { state in
+            state.snapshot = restored
+            state.confirmedAt = confirmedAt
+            state.isProvisional = true
+            state.fault = fault
+        }
+    }
+
+    /// Takes note of why the database still can't be asked.
+    package func note(fault: String) { self.state.withLock { $0.fault = fault } }
 
     /// Which credentials have been used since this was last asked, and when last.
     package func takeUses() -> [CredentialUse] {
@@ -80,18 +115,26 @@ package final class RegistryHolder: Sendable {
     /// - Returns: whether there is a new snapshot.
     package func refresh(from source: any RegistrySource) async throws(StoreError) -> Bool {
         do {
-            let known = self.snapshot.version
+            // What is kept on disk may be another database's, whose numbers and keys mean nothing here.
+            let known = self.state.withLock { $0.isProvisional ? nil : $0.snapshot.version }
+            let asked = Timestamp.now
             guard try await source.registryVersion() != known else {
-                self.state.withLock { $0.fault = nil }
+                self.state.withLock { state in
+                    state.confirmedAt = asked
+                    state.fault = nil
+                }
                 return false
             }
             let contents = try await source.loadRegistry()
             let loaded = RegistrySnapshot(contents)
             let validators = EventTypeValidators(contents, earlier: self.rules.validators)
+            self.onLoad(contents)
             self.state.withLock { state in
-                state.formerUses += state.snapshot.uses()
+                if !state.isProvisional { state.formerUses += state.snapshot.uses() }
                 state.snapshot = loaded
                 state.validators = validators
+                state.confirmedAt = asked
+                state.isProvisional = false
                 state.fault = nil
             }
             return true

@@ -30,6 +30,10 @@ package struct CollectorSettings: Sendable {
     package var eventLoopCount = 0
     /// The budget for messages in flight, in bytes.
     package var memoryLimitBytes = 256 * 1024 * 1024
+    /// Where the registry is kept on disk, to start with while PostgreSQL is away; `nil` for nowhere.
+    package var registrySnapshotFile: String?
+    /// How old that registry may be to be used, in seconds.
+    package var maxRegistrySnapshotAgeSeconds = 86_400
     /// How long PostgreSQL may be away before gRPC's health says NOT_SERVING, in milliseconds.
     package var healthUnavailableAfterMilliseconds = 15_000
     /// How long connections are kept, and how often either side asks for the other.
@@ -62,6 +66,9 @@ package struct CollectorSettings: Sendable {
         self.readerCount = try reader.int("postgres.readers", 1...64) ?? self.readerCount
         self.eventLoopCount = try reader.int("event_loops", 0...256) ?? self.eventLoopCount
         self.memoryLimitBytes = try reader.int("memory_limit_bytes", (1 << 20)...(1 << 40)) ?? self.memoryLimitBytes
+        self.registrySnapshotFile = reader.string("registry.snapshot_file").flatMap { $0.isEmpty ? nil : $0 }
+        self.maxRegistrySnapshotAgeSeconds =
+            try reader.int("registry.max_snapshot_age_seconds", 1...31_536_000) ?? self.maxRegistrySnapshotAgeSeconds
         self.healthUnavailableAfterMilliseconds =
             try reader.int("health.unavailable_after_ms", 0...3_600_000) ?? self.healthUnavailableAfterMilliseconds
         try self.readConnectionLife(reader)

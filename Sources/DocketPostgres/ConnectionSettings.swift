@@ -60,6 +60,15 @@ package struct ConnectionSettings: Sendable, Equatable, CustomStringConvertible 
                 + "(https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING)")
     }
 
+    /// Where the database is, without any user or password: what connection strings to the same place have in common, be it said in
+    /// the string or in the environment.
+    package var place: String {
+        let parsed = (unsafe Self.values(PQconndefaults())).merging(self.parsed ?? [:]) { $1 }
+        let database = parsed["dbname"] ?? self.user ?? parsed["user"]
+        let shown = ["service", "host", "hostaddr", "port"].map { ($0, parsed[$0]) } + [("dbname", database)]
+        return shown.compactMap { name, value in value.map { "\(name)=\($0)" } }.joined(separator: " ")
+    }
+
     /// Where the connection goes, without any password.
     package var description: String {
         let parsed = self.parsed ?? [:]
@@ -84,6 +93,12 @@ package struct ConnectionSettings: Sendable, Equatable, CustomStringConvertible 
             unsafe PQfreemem(message)
             return nil
         }
+        return unsafe Self.values(first)
+    }
+
+    /// The values of a list of libpq's, which is freed.
+    @unsafe private static func values(_ first: UnsafeMutablePointer<PQconninfoOption>?) -> [String: String] {
+        guard let first = unsafe first else { return [:] }
         defer { unsafe PQconninfoFree(first) }
         var values: [String: String] = [:]
         var option = unsafe first

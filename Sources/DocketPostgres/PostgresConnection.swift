@@ -186,6 +186,14 @@ import CLibpq
         }
     }
 
+    /// Begins to connect, without waiting; whoever asks for the handle finishes it.
+    @unsafe static func startConnecting(_ parameters: [(name: String, value: String)]) -> OpaquePointer? {
+        unsafe self.withCStrings(parameters.map(\.name)) { names in
+            unsafe self.withCStrings(parameters.map(\.value)) { values in unsafe PQconnectStartParams(names, values, 1)
+            }
+        }
+    }
+
     /// Pointers to NUL-terminated copies, with a null pointer behind the last.
     private static func withCStrings<Result>(
         _ texts: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>?) -> Result

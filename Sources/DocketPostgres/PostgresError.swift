@@ -45,6 +45,20 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         self.cause = cause
     }
 
+    /// Whether PostgreSQL, or the way to it, is merely away, so that the same succeeds later without anything being mended. One
+    /// that answers, but doesn't let this role in, isn't away.
+    package var isAbsence: Bool {
+        switch self.code {
+        case .connectFailed: self.sqlstate.map { !Self.lastingRefusals.contains($0.classCode) } ?? true
+        case .connectionLost: true
+        case .statementFailed: [.reconnect, .retry, .unavailable].contains(FailureTreatment.of(self))
+        default: false
+        }
+    }
+
+    /// Classes of what a server refuses connections with: invalid authorization, no such database, no privilege.
+    private static let lastingRefusals: Set = ["28", "3D", "42"]
+
     package var description: String {
         guard let sqlstate = self.sqlstate else { return self.message }
         return "\(self.message) (SQLSTATE \(sqlstate.text))"

@@ -36,18 +36,54 @@ package final class PostgresStore: EventStore {
 
     /// Checks that the database is fit to be written to, and starts the writers.
     ///
-    /// - Throws: `unfit` when the role is a superuser or an owner, lacks a privilege, or the schema or encoding is not
-    ///   what Docket needs; `connectFailed` when the server can't be reached.
+    /// - Throws: as ``check(settings:)``.
     package static func start(
         settings: ConnectionSettings, configuration: Configuration = Configuration(), logger: Logger
     ) async throws(PostgresError) -> PostgresStore {
-        precondition(configuration.writers > 0, "a store has at least one writer")
-        let settings = settings.writable
-        let pool = try ConnectionPool(settings: settings, size: 1, name: "store-check")
-        defer { pool.close() }
-        try await pool.run { connection throws(PostgresError) in _ = try WriterFitness(checking: connection) }
+        _ = try await self.check(settings: settings)
+        return try self.unchecked(settings: settings, configuration: configuration, logger: logger)
+    }
 
-        let shared = WriterShared(settings: settings, configuration: configuration, logger: logger)
+    /// Checks that the database is fit to be written to.
+    ///
+    /// - Returns: What the database says that it is: two servers never have the same, nor two databases of a server. A standby has
+    ///   its primary's.
+    /// - Throws: `unfit` when the role is a superuser or an owner, lacks a privilege, or the schema or encoding is not
+    ///   what Docket needs; `connectFailed` when the server can't be reached, with the SQLSTATE if it has answered.
+    package static func check(settings: ConnectionSettings) async throws(PostgresError) -> String {
+        let settings = settings.writable
+        let pool = try ConnectionPool(settings: settings, size: 1, name: "store-check") {
+            connection throws(PostgresError) in _ = try WriterFitness(checking: connection)
+        }
+        defer { pool.close() }
+        do throws(PostgresError) {
+            return try await pool.run { connection throws(PostgresError) in try Self.databaseID(connection) }
+        } catch {
+            guard error.code == .connectFailed else { throw error }
+            throw PostgresError(
+                code: .connectFailed, message: error.message, sqlstate: await ConnectionRefusal.sqlstate(of: settings),
+                cause: error.cause)
+        }
+    }
+
+    /// The server's own number, and the database's in it. An installation that keeps the former to itself has the latter alone.
+    private static func databaseID(_ connection: PostgresConnection) throws(PostgresError) -> String {
+        let row = try connection.query(
+            """
+            SELECT oid::text, has_function_privilege('pg_control_system()', 'EXECUTE') FROM pg_database
+            WHERE datname = current_database()
+            """)
+        guard try row.bool(0, 1) else { return try row.text(0, 0) }
+        let server = try connection.query("SELECT system_identifier::text FROM pg_control_system()")
+        return try "\(server.text(0, 0))/\(row.text(0, 0))"
+    }
+
+    /// Starts the writers. Each checks its connection when it makes one, which is when there is something to write.
+    package static func unchecked(
+        settings: ConnectionSettings, configuration: Configuration = Configuration(), logger: Logger
+    ) throws(PostgresError) -> PostgresStore {
+        precondition(configuration.writers > 0, "a store has at least one writer")
+        let shared = WriterShared(settings: settings.writable, configuration: configuration, logger: logger)
         let store = PostgresStore(shared)
         for index in 0..<configuration.writers + (configuration.writers > 1 ? 1 : 0) {
             shared.writerBegan()

@@ -24,6 +24,9 @@ package struct RegistryContents: Sendable, Equatable {
         self.reservedTypes = reservedTypes
     }
 
+    /// A registry without any entry, older than any that a database has.
+    package static let empty = RegistryContents(version: -1, tenants: [], credentials: [], eventTypes: [])
+
     /// An isolated log.
     package struct Tenant: Sendable, Equatable {
         /// The surrogate key in the store.

@@ -1,4 +1,4 @@
-/// Why a caller may not do something.
+/// Why a caller may not do something, or a registry can't be used.
 package struct RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Code: Sendable, Equatable {
         /// The credential lacks a scope.
@@ -13,6 +13,8 @@ package struct RegistryError: Error, Sendable, Equatable, CustomStringConvertibl
         case tenantClosing
         /// A token isn't of the form that ``AccessToken`` documents.
         case malformedToken
+        /// A ``RegistryFile`` can't be read.
+        case unusableFile
     }
 
     package let code: Code

@@ -45,8 +45,7 @@ package final class RegistrySnapshot: Sendable {
     }
 
     /// A registry without any entry: what a collector holds until the first load.
-    package static let empty = RegistrySnapshot(
-        RegistryContents(version: -1, tenants: [], credentials: [], eventTypes: []))
+    package static let empty = RegistrySnapshot(.empty)
 
     /// The principal that a token stands for; `nil` for one that is unknown, revoked or expired.
     package func authenticate(_ token: AccessToken, at now: Timestamp) -> Principal? {

@@ -21,6 +21,11 @@ package struct CollectorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Connections that write to PostgreSQL.", valueName: "count"))
     var writers: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep the registry in this file, to start with while PostgreSQL is away.", valueName: "file"))
+    var registrySnapshot: String?
+
     @Option(help: ArgumentHelp("The largest publish request after decompression.", valueName: "bytes"))
     var maxBatchBytes: Int?
 
@@ -47,6 +52,7 @@ package struct CollectorOptions: ParsableArguments {
             ("grpc.listen", self.listen), ("http.listen", self.httpListen),
             ("tls.certificate_file", self.tlsCertificate), ("tls.key_file", self.tlsKey),
             ("postgres.writers", self.writers.map(String.init)),
+            ("registry.snapshot_file", self.registrySnapshot),
             ("limits.max_batch_bytes", self.maxBatchBytes.map(String.init)),
             ("memory_limit_bytes", self.memoryLimit.map(String.init)),
             ("event_loops", self.eventLoops.map(String.init)), ("log.level", self.logLevel),

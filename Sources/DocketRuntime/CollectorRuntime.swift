@@ -85,19 +85,20 @@ package struct CollectorRuntime {
     ) async throws {
         try self.checkConninfo()
         OpenFiles.raiseLimit(connections: self.settings.admission.maxConnections, logger: self.logger)
-        let database = try await Database.open(self.settings, logger: self.logger)
-        let registry = RegistryHolder()
-        _ = try await registry.refresh(from: database.registry)
-        let lease = database.lease
-        let batchIDs = BatchIDSource(node: lease.node, isLeaseValid: { lease.isValid })
+        let database = try Database(self.settings, logger: self.logger)
+        let file = self.snapshotFile(at: database.place)
+        let keeper = SnapshotKeeper(file: file, logger: self.logger)
+        let registry = RegistryHolder(onLoad: { keeper.take($0) })
+        let batchIDs = BatchIDSource()
+        let databaseService = DatabaseService(
+            database: database, registry: registry, batchIDs: batchIDs, keeper: keeper, file: file, logger: self.logger)
+        try await databaseService.start()
         let quotas = QuotaBook()
         let pipeline = PublishPipeline(
             registry: registry, store: database.store, batchIDs: batchIDs, quotas: quotas, limits: self.settings.limits)
         let ready = ReadyGate(onReady: onReady)
         let health = HealthService()
-        let fault: @Sendable () -> String? = {
-            registry.fault ?? (lease.isValid ? nil : "the node lease has run out")
-        }
+        let fault: @Sendable () -> String? = { Self.fault(registry, batchIDs) }
         let certificate = self.certificateService
         let server = try makeServer(
             Front(
@@ -107,15 +108,20 @@ package struct CollectorRuntime {
         // Services stop in the reverse of their order: the server drains while the store still commits.
         let services: [any Service] =
             [
-                database,
-                MaintenanceService(
-                    conninfo: self.settings.maintainerConninfo, nextBatchID: { batchIDs.next(now: .now) },
-                    logger: self.logger),
-                RegistryRefresher(
-                    holder: registry, source: database.registry,
-                    quotas: QuotaKeeper(
-                        book: quotas, source: database.registry, store: database.store, batchIDs: batchIDs,
-                        logger: self.logger), logger: self.logger),
+                databaseService,
+                DeferredService(
+                    begin: databaseService.opened,
+                    service: MaintenanceService(
+                        conninfo: self.settings.maintainerConninfo, nextBatchID: { batchIDs.next(now: .now) },
+                        logger: self.logger)),
+                SnapshotService(keeper: keeper, holder: registry),
+                DeferredService(
+                    begin: databaseService.opened,
+                    service: RegistryRefresher(
+                        holder: registry, source: database.registry,
+                        quotas: QuotaKeeper(
+                            book: quotas, source: database.registry, store: database.store, batchIDs: batchIDs,
+                            logger: self.logger), logger: self.logger)),
                 OperationsServer(
                     host: self.settings.httpListen.host, port: self.settings.httpListen.port, metrics: self.metrics,
                     logger: self.logger,
@@ -134,6 +140,21 @@ package struct CollectorRuntime {
                 services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: self.quietLogger))
         try await group.run()
+    }
+
+    /// Why the collector can't do its work now, and how old the registry is that it goes by meanwhile; `nil` when it can.
+    private static func fault(_ registry: RegistryHolder, _ batchIDs: BatchIDSource) -> String? {
+        guard let fault = registry.fault ?? batchIDs.fault else { return nil }
+        guard let confirmedAt = registry.confirmedAt else { return fault }
+        let seconds = (Timestamp.now.microsecondsSinceEpoch - confirmedAt.microsecondsSinceEpoch) / 1_000_000
+        let name = registry.rules.isProvisional ? "the registry snapshot on disk" : "the registry"
+        return "\(fault); \(name), of \(confirmedAt), \(max(0, seconds)) s old, is in use"
+    }
+
+    private func snapshotFile(at place: String) -> RegistrySnapshotFile? {
+        self.settings.registrySnapshotFile.map {
+            RegistrySnapshotFile(path: $0, place: place, maxAgeSeconds: self.settings.maxRegistrySnapshotAgeSeconds)
+        }
     }
 
     private var certificateService: CertificateService? {

@@ -2,17 +2,17 @@ import DocketOperations
 import DocketPostgres
 import Foundation
 import Logging
-import ServiceLifecycle
 
-/// The collector's side of PostgreSQL: who writes, who reads, and the lease of the node number.
-struct Database: Service {
+/// The collector's side of PostgreSQL: who writes and who reads. Each connects when there is something to do.
+struct Database: Sendable {
     let store: PostgresStore
     let reader: PostgresReader
     let registry: PostgresRegistry
-    let lease: NodeLease
+    private let writer: ConnectionSettings
+    private let logger: Logger
 
-    /// Checks that the database is fit to be written to, and takes the lease.
-    static func open(_ settings: CollectorSettings, logger: Logger) async throws(PostgresError) -> Database {
+    /// - Throws: `overloaded` when there are no threads.
+    init(_ settings: CollectorSettings, logger: Logger) throws(PostgresError) {
         let writer = ConnectionSettings(conninfo: settings.writerConninfo, applicationName: "docket-writer")
         let reader = ConnectionSettings(conninfo: settings.readerConninfo, applicationName: "docket-reader")
         var configuration = PostgresStore.Configuration()
@@ -20,26 +20,29 @@ struct Database: Service {
         // Never reached behind Docket's own server, since nothing gets that far without a reservation, unless batches turn
         // out far larger than reserved.
         configuration.maxQueueBytes = 2 * settings.memoryLimitBytes
-        return Database(
-            store: try await PostgresStore.start(settings: writer, configuration: configuration, logger: logger),
-            reader: try PostgresReader(settings: reader, connections: settings.readerCount),
-            registry: try PostgresRegistry(settings: writer),
-            lease: try await NodeLease.acquire(
-                settings: writer, description: "\(ProcessInfo.processInfo.hostName) process \(getpid())", logger: logger
-            ))
+        self.store = try .unchecked(settings: writer, configuration: configuration, logger: logger)
+        self.reader = try PostgresReader(settings: reader, connections: settings.readerCount)
+        self.registry = try PostgresRegistry(settings: writer)
+        self.writer = writer
+        self.logger = logger
     }
 
-    /// Keeps the lease until graceful shutdown, then lets the store commit what it holds.
-    func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.lease.keep() }
-            group.addTask { try? await gracefulShutdown() }
-            // Either the shutdown comes, or the lease is lost, which is an error.
-            try await group.next()
-            await self.store.drain()
-            group.cancelAll()
-            try await group.waitForAll()
-        }
+    /// Where it is, without any user or password.
+    var place: String { self.writer.place }
+
+    /// Checks that it is fit to be written to; what it says that it is.
+    func check() async throws(PostgresError) -> String { try await PostgresStore.check(settings: self.writer) }
+
+    /// Takes a node number for this collector.
+    func lease() async throws(PostgresError) -> NodeLease {
+        try await NodeLease.acquire(
+            settings: self.writer, description: "\(ProcessInfo.processInfo.hostName) process \(getpid())",
+            logger: self.logger)
+    }
+
+    /// Lets the store commit what it holds, and closes the connections.
+    func close() async {
+        await self.store.drain()
         self.reader.close()
         self.registry.close()
     }

@@ -1,7 +1,7 @@
 package import DocketOperations
 package import Foundation
 
-/// Files that hold tokens.
+/// Files that hold tokens, or what tokens are checked against.
 package enum SecretFile {
     /// Writes a file that only its owner can read, whole or not at all: a reader finds the old content or the new.
     ///
@@ -28,6 +28,17 @@ package enum SecretFile {
             defer { unlink(temporary) }
             throw Self.cannotCreate(path)
         }
+        try Self.synchronizeFolder(of: path)
+    }
+
+    /// The name reaches the disk too: it is in the folder's content.
+    private static func synchronizeFolder(of path: String) throws(OperationsError) {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Self.cannotCreate(path) }
+        defer { close(descriptor) }
+        // Some file systems have nothing to do for a folder, and say that they can't.
+        guard fsync(descriptor) == 0 || errno == EINVAL else { throw Self.cannotCreate(path) }
     }
 
     /// Writes a value as JSON for people, as ``write(_:to:)`` does.

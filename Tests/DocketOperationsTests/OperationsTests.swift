@@ -126,6 +126,18 @@ struct CollectorSettingsTests {
         #expect(error.message.contains("max_indexed_field_bytes"))
     }
 
+    @Test("keep no registry on disk unless a file is named")
+    func registrySnapshot() throws {
+        #expect(try self.settings([:]).registrySnapshotFile == nil)
+        #expect(try self.settings(["registry.snapshot_file": ""]).registrySnapshotFile == nil)
+        let settings = try self.settings([
+            "registry.snapshot_file": "/var/lib/docket/registry", "registry.max_snapshot_age_seconds": 60,
+        ])
+        #expect(settings.registrySnapshotFile == "/var/lib/docket/registry")
+        #expect(settings.maxRegistrySnapshotAgeSeconds == 60)
+        #expect(throws: OperationsError.self) { try self.settings(["registry.max_snapshot_age_seconds": 0]) }
+    }
+
     @Test("refuse half a TLS configuration")
     func halfTLS() {
         #expect(throws: OperationsError.self) { try self.settings(["tls.key_file": "key.pem"]) }

@@ -65,6 +65,14 @@ class Cluster:
         assert ended.returncode == 0, f"docket {' '.join(arguments)}: {ended.stdout}{ended.stderr}"
         return ended.stdout
 
+    def superuser_sql(self, statement: str, database: str = "docket") -> None:
+        """Runs a statement as the superuser."""
+        subprocess.run(
+            ["psql", self.postgres.conninfo("postgres", database=database), "--no-psqlrc", "--quiet",
+             "--set=ON_ERROR_STOP=1", "--command", statement],
+            check=True, capture_output=True, timeout=120,
+        )  # fmt: skip
+
     def log(self) -> str:
         """The end of what each has logged."""
         return "\n".join(f"{name}:\n{running.log()}" for name, running in self.collectors.items())

@@ -14,6 +14,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case definitions
     case imports
     case copy
+    case registry
 
     /// What comes in, in a few words.
     package var summary: String {
@@ -29,6 +30,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .definitions: "definitions of event types, and attributes that they judge"
         case .imports: "files of audit records: CSV and JSON lines, cut anywhere"
         case .copy: "COPY tuples and delegation chains, as the database might return them"
+        case .registry: "registries that were kept on disk"
         }
     }
 
@@ -36,7 +38,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     package var maxInputBytes: Int {
         switch self {
         case .metadata, .messages: 2048
-        case .http2, .grpc, .gzip, .events, .json, .definitions, .imports, .copy: 4096
+        case .http2, .grpc, .gzip, .events, .json, .definitions, .imports, .copy, .registry: 4096
         case .pipeline: 8192
         }
     }
@@ -57,6 +59,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .definitions: try DefinitionsTarget.run(input)
         case .imports: try ImportsTarget.run(input)
         case .copy: try CopyTarget.run(input)
+        case .registry: try RegistryTarget.run(input)
         }
     }
 }

@@ -1,0 +1,81 @@
+import DevCluster
+import DocketTestSupport
+import Testing
+
+@testable import DocketPostgres
+
+@Suite("Whether PostgreSQL is away")
+struct AbsenceTests {
+    private func failure(_ settings: ConnectionSettings) async throws -> PostgresError {
+        let error = await #expect(throws: PostgresError.self) { try await PostgresStore.check(settings: settings) }
+        return try #require(error)
+    }
+
+    @Test("it is when nobody listens, and the error has no SQLSTATE")
+    func nobody() async throws {
+        let error = try await self.failure(ConnectionSettings(conninfo: "host=/nonexistent dbname=docket"))
+        #expect((error.code, error.sqlstate, error.isAbsence) == (.connectFailed, nil, true))
+    }
+
+    @Test("it isn't when the server answers that it knows no such role, or no such database")
+    func refused() async throws {
+        let database = try await TestDatabase.migrated()
+        let role = try await self.failure(database.settings("no_such_role"))
+        #expect((role.code, role.sqlstate?.classCode, role.isAbsence) == (.connectFailed, "28", false))
+        let conninfo = database.cluster.conninfo(role: Roles.writer, database: "no_such_database")
+        let missing = try await self.failure(ConnectionSettings(conninfo: conninfo))
+        #expect((missing.code, missing.sqlstate?.text, missing.isAbsence) == (.connectFailed, "3D000", false))
+    }
+
+    @Test("it is while the server starts, has no room, or can't be written to; not when the installation is at fault")
+    func answers() {
+        func error(_ code: PostgresError.Code, _ sqlstate: String? = nil) -> PostgresError {
+            PostgresError(code: code, message: "", sqlstate: sqlstate.map { SQLState($0) })
+        }
+        for sqlstate in ["57P03", "53300"] { #expect(error(.connectFailed, sqlstate).isAbsence) }
+        for sqlstate in ["57P01", "25006", "53100"] { #expect(error(.statementFailed, sqlstate).isAbsence) }
+        #expect(error(.connectionLost).isAbsence)
+        for sqlstate in ["42501", "42P01", "3F000"] { #expect(!error(.statementFailed, sqlstate).isAbsence) }
+        for code: PostgresError.Code in [.unfit, .invalidSettings, .overloaded, .unexpectedAnswer] {
+            #expect(!error(code).isAbsence)
+        }
+    }
+
+    @Test("an unfit database isn't away")
+    func unfit() async throws {
+        let error = try await self.failure(try TestDatabase.empty().settings(Roles.writer))
+        #expect(error.code == .unfit && !error.isAbsence)
+    }
+
+    @Test(
+        "the code of a refusal is what its message ends with",
+        arguments: [
+            ("connection to server on socket \"/run/.s.PGSQL.5432\" failed: FATAL:  28P01\n", "28P01"),
+            ("… FATAL:  57P03\n… FATAL:  3D000", "3D000"), ("Connection refused\n\tIs the server running?", nil),
+            ("", nil),
+        ])
+    func code(message: String, code: String?) {
+        #expect(ConnectionRefusal.sqlstate(in: message)?.text == code)
+    }
+}
+
+@Suite("Which database it is")
+struct DatabaseIdentityTests {
+    @Test("a database says the same each time, and another one of the same server something else")
+    func identity() async throws {
+        let (first, second) = (try await TestDatabase.migrated(), try await TestDatabase.migrated())
+        let id = try await PostgresStore.check(settings: first.settings(Roles.writer))
+        #expect(try await PostgresStore.check(settings: first.settings(Roles.writer)) == id)
+        let other = try await PostgresStore.check(settings: second.settings(Roles.writer))
+        #expect(other != id && other.split(separator: "/").first == id.split(separator: "/").first)
+    }
+
+    @Test("a place has neither user nor password, and is the same in both forms of a connection string")
+    func place() {
+        let pairs = ConnectionSettings(conninfo: "host=db.example port=5433 dbname=docket user=a password=secret")
+        let uri = ConnectionSettings(conninfo: "postgresql://b:other@db.example:5433/docket?sslmode=require")
+        #expect(pairs.place == "host=db.example port=5433 dbname=docket")
+        #expect(uri.place == pairs.place)
+        #expect(ConnectionSettings(conninfo: "host=db port=1 user=a").place == "host=db port=1 dbname=a")
+    }
+}
