@@ -13,6 +13,8 @@ package struct RegistryError: Error, Sendable, Equatable, CustomStringConvertibl
         case tenantClosing
         /// A token isn't of the form that ``AccessToken`` documents.
         case malformedToken
+        /// A name in a certificate or a JWT isn't of the form that it must have.
+        case malformedIdentity
     }
 
     package let code: Code

@@ -98,7 +98,7 @@ package struct CollectorRuntime {
         let fault: @Sendable () -> String? = {
             registry.fault ?? (lease.isValid ? nil : "the node lease has run out")
         }
-        let certificate = self.certificateService
+        let certificate = try self.certificateService()
         let server = try makeServer(
             Front(
                 settings: self.settings, pipeline: pipeline, registry: registry, reader: database.reader,
@@ -136,12 +136,18 @@ package struct CollectorRuntime {
         try await group.run()
     }
 
-    private var certificateService: CertificateService? {
+    private func certificateService() throws(TransportError) -> CertificateService? {
         guard let certificate = self.settings.tlsCertificateFile, let key = self.settings.tlsKeyFile else { return nil }
         let interval = self.settings.tlsReloadIntervalMilliseconds
         return CertificateService(
-            certificateFile: certificate, keyFile: key, interval: interval == 0 ? nil : .milliseconds(interval),
-            logger: self.logger)
+            certificateFile: certificate, keyFile: key, clientAuthority: try self.clientAuthority(),
+            interval: interval == 0 ? nil : .milliseconds(interval), logger: self.logger)
+    }
+
+    private func clientAuthority() throws(TransportError) -> ClientAuthority? {
+        let demand = self.settings.tlsClientCertificates ?? .optional
+        guard let file = self.settings.tlsClientAuthorityFile, demand != .none else { return nil }
+        return try ClientAuthority(file: file, isRequired: demand == .required)
     }
 
     /// The lifecycle library reports every step at info; Docket says itself what an operator wants to know.

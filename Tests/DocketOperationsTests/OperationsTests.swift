@@ -131,6 +131,20 @@ struct CollectorSettingsTests {
         #expect(throws: OperationsError.self) { try self.settings(["tls.key_file": "key.pem"]) }
     }
 
+    @Test("ask clients for certificates only over TLS, and only where somebody signs them")
+    func clientCertificates() throws {
+        var values: [AbsoluteConfigKey: ConfigValue] = [
+            "tls.certificate_file": "c.pem", "tls.key_file": "k.pem", "tls.client_ca_file": "ca.pem",
+            "tls.client_certificates": "required",
+        ]
+        #expect(try self.settings(values).tlsClientCertificates == .required)
+        values["tls.client_certificates"] = "sometimes"
+        #expect(throws: OperationsError.self) { try self.settings(values) }
+        #expect(throws: OperationsError.self) { try self.settings(["tls.client_ca_file": "ca.pem"]) }
+        #expect(throws: OperationsError.self) { try self.settings(["tls.client_certificates": "optional"]) }
+        #expect(try self.settings(["tls.client_certificates": "none"]).tlsClientCertificates == ClientCertificateDemand.none)
+    }
+
     @Test("demand room for a batch as it came and decompressed, and name both settings")
     func memoryForOneBatch() throws {
         let error = try #require(throws: OperationsError.self) {
