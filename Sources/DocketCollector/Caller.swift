@@ -9,6 +9,7 @@ internal import DocketTransport
 package enum Caller: Sendable {
     case token(AccessToken)
     case certificate(ClientCertificate)
+    case jwt(BearerJWT)
 }
 
 /// Tells who calls.
@@ -17,7 +18,10 @@ package enum Caller: Sendable {
 /// has one of its own, and a token that is no longer good must not go on by way of it. Without `authorization` the certificate
 /// counts.
 package struct Authenticator: Sendable {
-    package init() {}
+    private let jwts: JWTVerifier?
+
+    /// - Parameter jwts: what verifies JWTs; `nil`: none is taken.
+    package init(jwts: JWTVerifier? = nil) { self.jwts = jwts }
 
     /// Who calls, as far as that can be told without the registry.
     func caller(of call: ServerCallContext) throws(PublishRefusal) -> Caller {
@@ -61,12 +65,35 @@ package struct Authenticator: Sendable {
                 throw .unknownCertificate(certificate.identity)
             }
             return principal
+        case .jwt(let jwt):
+            let identity = try self.identity(of: jwt, at: now)
+            guard let principal = snapshot.authenticate(identity, at: now) else { throw .unknownSubject(identity) }
+            return principal
         }
     }
 
-    /// What an `authorization` says.
-    package func caller(authorization: ArraySlice<UInt8>) throws(PublishRefusal) -> Caller {
-        .token(try AccessToken(authorization: String(decoding: authorization, as: UTF8.self)))
+    private func identity(of jwt: BearerJWT, at now: Timestamp) throws(PublishRefusal) -> CredentialIdentity {
+        guard let jwts = self.jwts else { throw .unknownToken }
+        do throws(AuthenticationError) {
+            return try jwts.identity(of: jwt, at: now)
+        } catch {
+            throw PublishRefusal(error)
+        }
+    }
+
+    /// What an `authorization` says: a token of Docket's own, or something else that can only be a JWT.
+    fileprivate func caller(
+        authorization: ArraySlice<UInt8>, at now: Timestamp
+    ) throws(PublishRefusal) -> Caller {
+        let parts = authorization.split(separator: UInt8(ascii: " "))
+        guard parts.count == 2, let jwts = self.jwts, parts[1].contains(UInt8(ascii: ".")),
+            String(decoding: parts[0], as: UTF8.self).lowercased() == "bearer"
+        else { return .token(try AccessToken(authorization: String(decoding: authorization, as: UTF8.self))) }
+        do throws(AuthenticationError) {
+            return .jwt(try jwts.bearer(parts[1], at: now))
+        } catch {
+            throw PublishRefusal(error)
+        }
     }
 }
 
@@ -88,7 +115,7 @@ private final class ConnectionCallers {
         }
         let value = call.head.headers.valueBytes(at: index)
         if let known = self.authorized, value.elementsEqual(self.authorization) { return known }
-        let caller = try authenticator.caller(authorization: value)
+        let caller = try authenticator.caller(authorization: value, at: now)
         self.authorization = value
         self.authorized = caller
         return caller

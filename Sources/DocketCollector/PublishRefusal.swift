@@ -100,6 +100,14 @@ extension PublishRefusal {
                 + "certificate, or it is revoked or expired; ask the operator for one")
     }
 
+    /// No credential is for the subject of a JWT, or none that is still good.
+    static func unknownSubject(_ identity: CredentialIdentity) -> PublishRefusal {
+        PublishRefusal(
+            .unauthenticated, .tokenUnknown,
+            "no credential is for the subject '\(identity.name ?? "")' of the JWT's issuer, or it is revoked or expired; ask the "
+                + "operator for one")
+    }
+
     static let leaseLost = PublishRefusal(
         .unavailable, .nodeLeaseLost,
         "the collector's node lease has run out, since PostgreSQL can't be reached; try again, or another collector",

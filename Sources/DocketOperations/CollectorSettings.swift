@@ -19,6 +19,8 @@ package struct CollectorSettings: Sendable {
     package var tlsClientCertificates: ClientCertificateDemand?
     /// How often the PEM files are read again, in milliseconds; 0: at SIGHUP only.
     package var tlsReloadIntervalMilliseconds = 60_000
+    /// Which JWTs are taken; `nil`: none.
+    package var jwt: JWTSettings?
     /// The libpq connection string of the writer's role. A secret.
     package var writerConninfo = ""
     /// The libpq connection string of the reader's role. A secret.
@@ -62,6 +64,7 @@ package struct CollectorSettings: Sendable {
             "tls.client_certificates", of: ClientCertificateDemand.allCases)
         self.tlsReloadIntervalMilliseconds =
             try reader.int("tls.reload_interval_ms", 0...86_400_000) ?? self.tlsReloadIntervalMilliseconds
+        self.jwt = try JWTSettings(reader)
         self.writerConninfo = reader.secret("postgres.writer") ?? ""
         self.readerConninfo = reader.secret("postgres.reader") ?? ""
         self.maintainerConninfo = reader.secret("postgres.maintainer") ?? ""

@@ -91,8 +91,10 @@ package struct CollectorRuntime {
         let lease = database.lease
         let batchIDs = BatchIDSource(node: lease.node, isLeaseValid: { lease.isValid })
         let quotas = QuotaBook()
+        let jwtKeys = try await self.jwtKeyService()
         let pipeline = PublishPipeline(
-            registry: registry, store: database.store, batchIDs: batchIDs, quotas: quotas, limits: self.settings.limits)
+            registry: registry, store: database.store, batchIDs: batchIDs, quotas: quotas, limits: self.settings.limits,
+            authenticator: Authenticator(jwts: jwtKeys?.verifier))
         let ready = ReadyGate(onReady: onReady)
         let health = HealthService()
         let fault: @Sendable () -> String? = {
@@ -128,12 +130,17 @@ package struct CollectorRuntime {
                 HealthReporter(
                     health: health, unavailableAfter: .milliseconds(self.settings.healthUnavailableAfterMilliseconds),
                     logger: self.logger, fault: fault),
-            ] + (certificate.map { [$0] } ?? []) + [server] + companions
+            ] + (certificate.map { [$0] } ?? []) + (jwtKeys.map { [$0] } ?? []) + [server] + companions
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: self.quietLogger))
         try await group.run()
+    }
+
+    private func jwtKeyService() async throws(OperationsError) -> JWTKeyService? {
+        guard let settings = self.settings.jwt else { return nil }
+        return try await JWTKeyService(settings, logger: self.logger)
     }
 
     private func certificateService() throws(TransportError) -> CertificateService? {
