@@ -141,7 +141,8 @@ let package = Package(
             name: "DocketCollector",
             dependencies: [
                 "DocketAuthentication", "DocketCodec", "DocketEventTypes", "DocketGRPC", "DocketHeaders",
-                "DocketMessages", "DocketModel", "DocketRPC", "DocketRegistry", "DocketStore", "DocketTransport", logging, metrics, serviceLifecycle,
+                "DocketMessages", "DocketModel", "DocketRPC", "DocketRegistry", "DocketStore", "DocketTransport",
+                logging, metrics, serviceLifecycle,
             ],
             swiftSettings: houseSettings),
         .target(
@@ -167,8 +168,9 @@ let package = Package(
         .target(
             name: "DocketRuntime",
             dependencies: [
-                "CMalloc", "DocketAuthentication", "DocketCollector", "DocketMessages", "DocketModel", "DocketOperations",
-                "DocketPostgres", "DocketRPC", "DocketStore", "DocketTransport", argumentParser, certificateReloading, configuration, logging, metrics,
+                "CMalloc", "DocketAuthentication", "DocketCollector", "DocketMessages", "DocketModel",
+                "DocketOperations", "DocketPostgres", "DocketRPC", "DocketStore", "DocketTransport", argumentParser,
+                certificateReloading, configuration, logging, metrics,
                 serviceLifecycle, unixSignals, x509,
             ],
             swiftSettings: houseSettings),

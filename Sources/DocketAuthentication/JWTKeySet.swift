@@ -37,16 +37,14 @@ package struct JWTKeySet: Sendable {
             let name = "key \(index) ('\((entry.kid ?? "").prefix(64))')"
             let made = await entry.verifiers()
             if made.isEmpty { faults.append("\(name) is none that can verify a signature by a public key") }
-            for (algorithm, verifier) in made where verifiers[entry.kid ?? "", default: [:]]
-                .updateValue(verifier, forKey: algorithm) != nil
-            {
-                faults.append("\(name) replaces another of the same name for \(algorithm)")
+            for (algorithm, verifier) in made {
+                let former = verifiers[entry.kid ?? "", default: [:]].updateValue(verifier, forKey: algorithm)
+                if former != nil { faults.append("\(name) replaces another of the same name for \(algorithm)") }
             }
         }
         guard !verifiers.isEmpty else {
-            throw AuthenticationError(
-                .keysUnusable,
-                (["the key set has no key for \(Self.algorithms.joined(separator: ", "))"] + faults).joined(separator: "; "))
+            let lack = "the key set has no key for \(Self.algorithms.joined(separator: ", "))"
+            throw AuthenticationError(.keysUnusable, ([lack] + faults).joined(separator: "; "))
         }
         self.verifiers = verifiers
         self.faults = faults
@@ -61,7 +59,8 @@ package struct JWTKeySet: Sendable {
     ///   - kid: the key that the JWT names; `nil` when it names none, which is enough where there is one key only.
     /// - Throws: ``AuthenticationError`` when there is no such key, or it is for other algorithms.
     func verifier(kid: String?, algorithm: String) throws(AuthenticationError) -> any JWTAlgorithm {
-        let found = if let kid { self.verifiers[kid] } else { self.verifiers.count == 1 ? self.verifiers.values.first : nil }
+        let found =
+            if let kid { self.verifiers[kid] } else { self.verifiers.count == 1 ? self.verifiers.values.first : nil }
         guard let found else {
             throw AuthenticationError(
                 .tokenUntrusted,

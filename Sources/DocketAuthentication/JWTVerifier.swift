@@ -120,7 +120,8 @@ package final class JWTVerifier: Sendable {
             let end = token.lastIndex(of: UInt8(ascii: "."))
         else {
             throw AuthenticationError(
-                .tokenMalformed, "not a token: neither one of Docket's nor a JWT in the compact form (RFC 7515 section 3.1)")
+                .tokenMalformed,
+                "not a token: neither one of Docket's nor a JWT in the compact form (RFC 7515 section 3.1)")
         }
         // RFC 7515 section 4.1.11: what it names must be understood, and nothing is.
         guard header.fields["crit"] == nil else {

@@ -128,7 +128,8 @@ private final class ConnectionCallers {
             guard now <= certificate.notAfter else {
                 throw AuthenticationError(
                     .certificateUnusable,
-                    "the client certificate was good until \(certificate.notAfter.rfc3339); connect with one that is good")
+                    "the client certificate was good until \(certificate.notAfter.rfc3339); connect with one that is good"
+                )
             }
             return .success(certificate)
         } catch {

@@ -143,7 +143,8 @@ package struct CollectorSettings: Sendable {
         if let demand = self.tlsClientCertificates, demand != .none, self.tlsClientAuthorityFile == nil {
             throw OperationsError(
                 code: .invalidConfiguration,
-                message: "tls.client_certificates is '\(demand.rawValue)'; it needs tls.client_ca_file, the authorities that "
+                message:
+                    "tls.client_certificates is '\(demand.rawValue)'; it needs tls.client_ca_file, the authorities that "
                     + "sign them")
         }
         let (memory, batch) = (self.memoryLimitBytes, self.limits.maxBatchBytes)

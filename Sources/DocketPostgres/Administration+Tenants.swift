@@ -126,7 +126,8 @@ extension Administration {
                     message: "the credential \(id) is of the kind \(old.kind.rawValue): it has no token to rotate")
             }
             let new = NewCredential(
-                identity: .token(hash: tokenHash), tenants: old.tenants, scopes: old.scopes, label: old.label, expiresAt: expiresAt)
+                identity: .token(hash: tokenHash), tenants: old.tenants, scopes: old.scopes, label: old.label,
+                expiresAt: expiresAt)
             let made = try Self.insert(new, replaces: id, connection)
             try log.write(about: made, action: "rotate", actor, connection)
             return (old, made)
@@ -141,7 +142,9 @@ extension Administration {
         if let holder = try CredentialRecord.holder(of: new.identity, connection) {
             throw PostgresError(
                 code: .refused,
-                message: "the credential \(holder) is for '\(new.identity.name?.prefix(128) ?? "")' already; revoke it first")
+                message:
+                    "the credential \(holder) is for '\(new.identity.name?.prefix(128) ?? "")' already; revoke it first"
+            )
         }
         let hash: [UInt8]? = if case .token(let hash) = new.identity { hash } else { nil }
         let id: Int32 = try connection.query(

@@ -103,7 +103,8 @@ private struct SubjectReader {
                 value.append(try self.escaped())
                 end = value.count
             } else if Self.special.contains(byte) {
-                throw SubjectName.malformed(self.text, "a value has '\(Character(UnicodeScalar(byte)))' without a backslash")
+                throw SubjectName.malformed(
+                    self.text, "a value has '\(Character(UnicodeScalar(byte)))' without a backslash")
             } else {
                 value.append(byte)
                 if byte != Self.space { end = value.count }

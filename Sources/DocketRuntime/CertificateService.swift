@@ -8,7 +8,8 @@ import Synchronization
 import X509
 
 /// Keeps the certificate and the clients' authorities up to date: the files are read again from time to time and at SIGHUP.
-/// Handshakes from then on use what was read; connections that are open stay as they are. Files that can't be used change nothing but the log and a counter.
+/// Handshakes from then on use what was read; connections that are open stay as they are. Files that can't be used change
+/// nothing but the log and a counter.
 struct CertificateService: Service {
     private let files: (certificate: String, key: String)
     private let reloader: TimedCertificateReloader
@@ -63,7 +64,8 @@ struct CertificateService: Service {
         do throws(TransportError) {
             self.clientAuthorityRecord.loaded(authority.file, isNew: try authority.reload())
         } catch {
-            self.clientAuthorityRecord.failed(authority.file, error.cause.map { "\(error.message): \($0)" } ?? error.message)
+            self.clientAuthorityRecord.failed(
+                authority.file, error.cause.map { "\(error.message): \($0)" } ?? error.message)
         }
     }
 }

@@ -19,7 +19,8 @@ package struct CollectorOptions: ParsableArguments {
     var tlsKey: String?
 
     @Option(
-        help: ArgumentHelp("PEM file of the authorities that sign client certificates: ask for them.", valueName: "file"))
+        help: ArgumentHelp(
+            "PEM file of the authorities that sign client certificates: ask for them.", valueName: "file"))
     var tlsClientCa: String?
 
     @Option(help: ArgumentHelp("none, optional or required.", valueName: "demand"))

@@ -12,7 +12,9 @@ enum Reloading {
     static func run(every interval: Duration?, _ reload: @escaping @Sendable () async -> Void) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { await reload() }
+                for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+                    await reload()
+                }
             }
             if let interval {
                 group.addTask {

@@ -48,7 +48,8 @@ package final class ClientAuthority: Sendable {
                 .tls, "the client authorities in \(file) can't be used; it must be a readable PEM file", cause: error)
         }
         guard !certificates.isEmpty else {
-            throw TransportError(.tls, "the file of client authorities \(file) holds no certificate; it needs at least one")
+            throw TransportError(
+                .tls, "the file of client authorities \(file) holds no certificate; it needs at least one")
         }
         return certificates
     }
@@ -84,7 +85,9 @@ final class ServerTLSContext: Sendable {
     func current() -> NIOSSLContext {
         let generation = self.authority?.current.generation ?? 0
         return self.made.withLock { made in
-            if made.generation != generation, let next = try? Self.make(self.configuration, self.authority) { made = next }
+            if made.generation != generation, let next = try? Self.make(self.configuration, self.authority) {
+                made = next
+            }
             return made.context
         }
     }
@@ -94,7 +97,8 @@ final class ServerTLSContext: Sendable {
         let loaded = authority?.current
         if let authority, let loaded {
             configuration.trustRoots = .certificates(loaded.certificates)
-            configuration.certificateVerification = authority.isRequired ? .noHostnameVerification : .optionalVerification
+            configuration.certificateVerification =
+                authority.isRequired ? .noHostnameVerification : .optionalVerification
             // A client with several certificates chooses by it.
             configuration.sendCANameList = true
         }

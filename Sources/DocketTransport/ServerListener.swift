@@ -39,7 +39,7 @@ package final class ServerListener: Sendable {
         let tlsContext: ServerTLSContext? = if let tls { try ServerTLSContext(tls) } else { nil }
         let environment = ServerEnvironment(
             router: router, limits: limits, budget: budget, logger: logger, usesTLS: tls != nil,
-            asksForCertificates: tls?.clientAuthority != nil,            admission: Admission(limits: limits.admission))
+            asksForCertificates: tls?.clientAuthority != nil, admission: Admission(limits: limits.admission))
         let connections = ServerConnectionSet()
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)

@@ -69,7 +69,9 @@ struct JWTVerifierTests {
             let jwt = try verifier.bearer(token, at: Self.now)
             let identity = CredentialIdentity.jwt(issuer: Self.policy.issuer, subject: "auditor")
             #expect(try verifier.identity(of: jwt, at: self.after(109)) == identity)
-            let error = #expect(throws: AuthenticationError.self) { try verifier.identity(of: jwt, at: self.after(111)) }
+            let error = #expect(throws: AuthenticationError.self) {
+                try verifier.identity(of: jwt, at: self.after(111))
+            }
             #expect(error?.code == .tokenExpired)
             let again = #expect(throws: AuthenticationError.self) { try verifier.bearer(token, at: self.after(111)) }
             #expect(again?.code == .tokenExpired)
@@ -93,7 +95,9 @@ struct JWTVerifierTests {
         tokens += [TestClaims(nbf: 1_700_000_011), TestClaims(iat: 1_700_000_011), TestClaims(nbf: 1e300)]
         for claims in tokens {
             let token = try issuer.sign(claims)
-            let error = #expect(throws: AuthenticationError.self, "\(claims)") { try verifier.bearer(token, at: Self.now) }
+            let error = #expect(throws: AuthenticationError.self, "\(claims)") {
+                try verifier.bearer(token, at: Self.now)
+            }
             #expect(error?.code == .tokenUntrusted, "\(claims)")
         }
         for exp in [1_699_999_989, 0, -1e300] {
@@ -201,7 +205,8 @@ struct JWTKeySetTests {
         ]
         let unused = [
             #"{"kty":"oct","kid":"c","k":"AAAA"}"#, #"{"kty":"EC","crv":"secp256k1","kid":"d","x":"AA","y":"AA"}"#,
-            #"{"kty":"EC","crv":"P-256","kid":"e","x":"AA","y":"AA"}"#, #"{"kty":"RSA","kid":"f","n":"AQAB","e":"AQAB"}"#,
+            #"{"kty":"EC","crv":"P-256","kid":"e","x":"AA","y":"AA"}"#,
+            #"{"kty":"RSA","kid":"f","n":"AQAB","e":"AQAB"}"#,
             #"{"kty":"EC","crv":"P-384","kid":"g","x":"\#(x)","y":"\#(y)","alg":"ES256"}"#, #"{"kid":"h"}"#,
         ]
         let encryption = #"{"kty":"EC","crv":"P-384","kid":"i","use":"enc","x":"\#(x)","y":"\#(y)"}"#
@@ -218,7 +223,9 @@ struct JWTKeySetTests {
 
     @Test(
         "without a key that can be used is an error",
-        arguments: ["", "{", "[]", "{}", #"{"keys":[]}"#, #"{"keys":{}}"#, #"{"keys":[{"kty":"oct","k":"AAAA"}]}"#, "\u{0}"])
+        arguments: [
+            "", "{", "[]", "{}", #"{"keys":[]}"#, #"{"keys":{}}"#, #"{"keys":[{"kty":"oct","k":"AAAA"}]}"#, "\u{0}",
+        ])
     func unusable(_ json: String) async throws {
         let error = await #expect(throws: AuthenticationError.self) { try await JWTKeySet(json: Data(json.utf8)) }
         #expect(error?.code == .keysUnusable)

@@ -157,7 +157,9 @@ struct CollectorSettingsTests {
         #expect(throws: OperationsError.self) { try self.settings(values) }
         #expect(throws: OperationsError.self) { try self.settings(["tls.client_ca_file": "ca.pem"]) }
         #expect(throws: OperationsError.self) { try self.settings(["tls.client_certificates": "optional"]) }
-        #expect(try self.settings(["tls.client_certificates": "none"]).tlsClientCertificates == ClientCertificateDemand.none)
+        #expect(
+            try self.settings(["tls.client_certificates": "none"]).tlsClientCertificates == ClientCertificateDemand.none
+        )
     }
 
     @Test("demand room for a batch as it came and decompressed, and name both settings")

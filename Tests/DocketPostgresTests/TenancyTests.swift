@@ -17,7 +17,8 @@ struct TenancyTests {
         -> Administration.NewCredential
     {
         .init(
-            identity: .token(hash: self.hash(byte)), tenants: tenants, scopes: Self.scopes, label: "checkout", expiresAt: expiresAt)
+            identity: .token(hash: self.hash(byte)), tenants: tenants, scopes: Self.scopes, label: "checkout",
+            expiresAt: expiresAt)
     }
 
     /// A database with the tenant acme.
@@ -124,7 +125,8 @@ struct TenancyTests {
         let (database, administration) = try await self.acme()
         let longest = String(repeating: "a", count: CredentialIdentity.maxNameBytes)
         let identities: [CredentialIdentity] = [
-            .spiffe("spiffe://acme/a"), .subject("CN=a"), .jwt(issuer: "i", subject: "a"), .jwt(issuer: "j", subject: "a"),
+            .spiffe("spiffe://acme/a"), .subject("CN=a"), .jwt(issuer: "i", subject: "a"),
+            .jwt(issuer: "j", subject: "a"),
             .jwt(issuer: String(repeating: "i", count: CredentialIdentity.maxIssuerBytes), subject: longest),
         ]
         var made: [CredentialRecord] = []

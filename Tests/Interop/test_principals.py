@@ -2,6 +2,8 @@
 
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -208,6 +210,30 @@ def test_other_authorities_are_taken_up_and_open_connections_go_on(tmp_path: Pat
         # A certificate is required, whatever else is shown.
         with running.client(token=running.collector.token) as client:
             assert failure(client.publish, request([event()]), timeout=20).code() == grpc.StatusCode.UNAVAILABLE
+    finally:
+        running.close()
+
+
+def test_a_session_is_not_resumed_under_authorities_that_are_gone(tmp_path: Path) -> None:
+    running = Principals(tmp_path)
+    try:
+        certificate, key = running.certificate("old", "/CN=checkout")
+        context = ssl.create_default_context(cafile=str(running.server_authority))
+        # Its tickets come with the handshake.
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["h2"])
+        context.load_cert_chain(certificate, key)
+
+        def connect(session: ssl.SSLSession | None = None) -> tuple[bool, ssl.SSLSession | None]:
+            plain = socket.create_connection(running.collector.host_and_port, timeout=20)
+            with context.wrap_socket(plain, server_hostname="localhost", session=session) as secure:
+                return bool(secure.session_reused), secure.session
+
+        _, session = connect()
+        assert session is not None and connect(session)[0], "nothing to resume: the test shows nothing"
+        reload(running, make_authority(tmp_path, "Other CA").read_bytes(), "loaded")
+        with pytest.raises(ssl.SSLError):
+            connect(session)
     finally:
         running.close()
 

@@ -16,7 +16,8 @@ struct CredentialCommand: AsyncParsableCommand {
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lets in whoever proves a name by a client certificate or a JWT, and prints the credential's number.",
+            abstract:
+                "Lets in whoever proves a name by a client certificate or a JWT, and prints the credential's number.",
             discussion: """
                 Examples:
                   docket credential add --spiffe spiffe://acme.example/checkout --tenant acme --scope publish

@@ -32,7 +32,8 @@ struct TokenCommand: AsyncParsableCommand {
             var generator = SystemRandomNumberGenerator()
             let token = AccessToken(using: &generator)
             try await self.maintainer.administer { administration throws(PostgresError) in
-                _ = try await administration.addCredential(self.grant.credential(token.identity), actor: self.actor.value)
+                _ = try await administration.addCredential(
+                    self.grant.credential(token.identity), actor: self.actor.value)
             }
             try Console.line(token.secret)
         }

@@ -148,8 +148,9 @@ struct ConnectionOptions: ParsableArguments {
         }
         guard resolved.token != nil || resolved.clientFiles != nil else {
             throw CommandError(
-                .configuration, "no credential is given: put a token into a file and pass --token-file, or set DOCKET_TOKEN, or show a certificate with "
-                    + "--tls-client-certificate")
+                .configuration,
+                "no credential is given: put a token into a file and pass --token-file, or set DOCKET_TOKEN, or show a "
+                    + "certificate with --tls-client-certificate")
         }
         return resolved
     }
