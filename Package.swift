@@ -26,12 +26,14 @@ let bridgeSettings = houseSettings + [.strictMemorySafety()]
 // MARK: Products of other packages
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let certificateReloading = Target.Dependency.product(name: "NIOCertificateReloading", package: "swift-nio-extras")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
@@ -56,6 +58,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
@@ -65,6 +68,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -101,7 +105,10 @@ let package = Package(
         .target(name: "DocketRegistry", dependencies: [crypto], swiftSettings: houseSettings),
         .target(name: "DocketImport", dependencies: ["DocketModel", crypto], swiftSettings: houseSettings),
 
-        // Floor 3: what the codec's events must keep; I/O and the shape of a store.
+        // Floor 3: what the codec's events must keep; who callers are; I/O and the shape of a store.
+        .target(
+            name: "DocketAuthentication", dependencies: ["DocketModel", "DocketRegistry", asn1, crypto, jwtKit, x509],
+            swiftSettings: houseSettings),
         .target(
             name: "DocketEventTypes", dependencies: ["DocketCodec", "DocketModel"], swiftSettings: houseSettings),
         .target(
@@ -135,8 +142,9 @@ let package = Package(
         .target(
             name: "DocketCollector",
             dependencies: [
-                "DocketCodec", "DocketEventTypes", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel",
-                "DocketRPC", "DocketRegistry", "DocketStore", "DocketTransport", logging, metrics, serviceLifecycle,
+                "DocketAuthentication", "DocketCodec", "DocketEventTypes", "DocketGRPC", "DocketHeaders",
+                "DocketMessages", "DocketModel", "DocketRPC", "DocketRegistry", "DocketStore", "DocketTransport",
+                logging, metrics, serviceLifecycle,
             ],
             swiftSettings: houseSettings),
         .target(
@@ -162,9 +170,9 @@ let package = Package(
         .target(
             name: "DocketRuntime",
             dependencies: [
-                "CMalloc", "DocketCollector", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres",
-                "DocketRPC", "DocketRegistry",
-                "DocketStore", "DocketTransport", argumentParser, certificateReloading, configuration, logging, metrics,
+                "CMalloc", "DocketAuthentication", "DocketCollector", "DocketMessages", "DocketModel",
+                "DocketOperations", "DocketPostgres", "DocketRPC", "DocketRegistry", "DocketStore", "DocketTransport",
+                argumentParser, certificateReloading, configuration, logging, metrics,
                 serviceLifecycle, unixSignals, x509,
             ],
             swiftSettings: houseSettings),
@@ -200,6 +208,10 @@ let package = Package(
         .testTarget(
             name: "DocketFuzzingTests", dependencies: ["DocketFuzzing"], swiftSettings: houseSettings),
         .testTarget(name: "DevClusterTests", dependencies: ["DevCluster"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketAuthenticationTests",
+            dependencies: ["DocketAuthentication", "DocketModel", "DocketRegistry", asn1, crypto, x509],
+            swiftSettings: houseSettings),
         .testTarget(
             name: "DocketClientTests",
             dependencies: [

@@ -6,9 +6,10 @@ extension AuditClient {
     public struct Configuration: Sendable {
         /// The collector's address: `HOST:PORT`, or `unix:PATH`.
         public var target: String
-        /// The bearer token. A secret: it is sent to the collector and never logged.
+        /// The bearer token: the collector's own, or a JWT that it takes. A secret: it is sent to the collector and never logged.
+        /// Empty when the client's certificate says who it is.
         public var token: String
-        /// The tenant to write to; `nil` when the token covers exactly one.
+        /// The tenant to write to; `nil` when the credential covers exactly one.
         public var tenant: String?
         /// Whether and how the connection is encrypted.
         public var security = Security.plaintext
@@ -42,7 +43,7 @@ extension AuditClient {
         public var logger = Logger(label: "docket.client")
 
         /// A configuration with the defaults named at each property.
-        public init(target: String, token: String) {
+        public init(target: String, token: String = "") {
             self.target = target
             self.token = token
         }
@@ -52,7 +53,21 @@ extension AuditClient {
             /// Not encrypted: for loopback and trusted networks.
             case plaintext
             /// TLS 1.2 or 1.3. `trustFile` is a PEM file of the authorities to trust; `nil` means the system's.
-            case tls(trustFile: String?)
+            /// `clientCertificate` is shown to collectors that ask for one; its files are read at each connection.
+            case tls(trustFile: String?, clientCertificate: ClientCertificate? = nil)
+        }
+
+        /// The certificate that a client shows, and its key.
+        public struct ClientCertificate: Sendable, Equatable {
+            /// A PEM file: the certificate, then the intermediates.
+            public var certificateFile: String
+            /// A PEM file: the private key.
+            public var keyFile: String
+
+            public init(certificateFile: String, keyFile: String) {
+                self.certificateFile = certificateFile
+                self.keyFile = keyFile
+            }
         }
 
         /// How batches are compressed on the wire.

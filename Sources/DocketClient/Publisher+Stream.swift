@@ -25,7 +25,12 @@ extension Publisher {
         let tls: ClientTLS? =
             switch self.configuration.security {
             case .plaintext: nil
-            case .tls(let trustFile): ClientTLS(trustFile: trustFile)
+            case .tls(let trustFile, let certificate):
+                ClientTLS(
+                    trustFile: trustFile,
+                    clientCertificate: certificate.map {
+                        ClientCertificateFiles(certificateFile: $0.certificateFile, privateKeyFile: $0.keyFile)
+                    })
             }
         do {
             let connection = try await ClientConnection.connect(
@@ -43,8 +48,9 @@ extension Publisher {
     }
 
     private func start(on connection: ClientConnection, streamNumber: Int) async {
+        let token = self.configuration.token
         let options = ClientCallOptions(
-            metadata: HeaderList(["authorization": "Bearer \(self.configuration.token)"]),
+            metadata: token.isEmpty ? HeaderList() : HeaderList(["authorization": "Bearer \(token)"]),
             encoding: self.configuration.compression == .gzip ? .gzip : .identity)
         let call = connection.start(
             "/docket.v1.CollectorService/PublishStream", options: options,

@@ -34,7 +34,7 @@ package struct CollectorServer: Service {
     ) {
         let group = MultiThreadedEventLoopGroup(
             numberOfThreads: eventLoopCount == 0 ? NIOCore.System.coreCount : eventLoopCount)
-        let queries = QueryService(registry: registry, reader: reader)
+        let queries = QueryService(registry: registry, reader: reader, authenticator: pipeline.authenticator)
         self.group = group
         self.health = health
         self.logger = logger
@@ -50,9 +50,9 @@ package struct CollectorServer: Service {
                 try PublishStreamHandler.make(pipeline: pipeline, call: call)
             }
             methods.registerUnary(
-                AuditLogMethods.service, "Query", authorize: { call throws(GRPCStatus) in try queries.authorize(call) }
-            ) { head, message throws(GRPCStatus) in
-                try await queries.query(message, headers: head.headers)
+                AuditLogMethods.service, "Query", admit: { call throws(GRPCStatus) in try queries.admit(call) }
+            ) { caller, message throws(GRPCStatus) in
+                try await queries.query(message, caller: caller)
             }
             health.register(in: &methods)
             methods.registerReflection(descriptors)

@@ -1,9 +1,7 @@
 internal import DocketCodec
 package import DocketGRPC
-internal import DocketHeaders
 internal import DocketModel
 internal import DocketRPC
-package import DocketRegistry
 internal import DocketStore
 internal import DocketTransport
 internal import NIOCore
@@ -15,47 +13,7 @@ final class LoopDecoder {
     init(limits: Limits) { self.decoder = BatchDecoder(limits: limits) }
 }
 
-/// What the last token of a connection turned out to be: emitters show the same one with every call.
-final class ConnectionToken {
-    private var text: ArraySlice<UInt8> = []
-    private var token: AccessToken?
-
-    /// The token of a call's metadata.
-    func token(of headers: HeaderList) throws(PublishRefusal) -> AccessToken {
-        guard let index = headers.firstIndex(of: "authorization") else { throw .missingToken }
-        let value = headers.valueBytes(at: index)
-        if let token = self.token, value.elementsEqual(self.text) { return token }
-        let token = try AccessToken(authorization: String(decoding: value, as: UTF8.self))
-        self.text = value
-        self.token = token
-        return token
-    }
-}
-
-extension AccessToken {
-    /// The token of the `authorization` that a call came with; `nil` where it came with none.
-    package init(authorization: String?) throws(PublishRefusal) {
-        let parts = authorization?.split(separator: " ") ?? []
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .missingToken }
-        do {
-            try self.init(String(parts[1]))
-        } catch {
-            throw PublishRefusal(error)
-        }
-    }
-}
-
 extension ServerCallContext {
-    /// The token that the caller has shown.
-    func token() throws(GRPCStatus) -> AccessToken {
-        let cache = self.connection.storage.object(ConnectionToken.self, make: { ConnectionToken() })
-        do {
-            return try cache.token(of: self.head.headers)
-        } catch {
-            throw error.status
-        }
-    }
-
     /// The decoder of the call's event loop.
     func decoder(limits: Limits) -> BatchDecoder {
         self.connection.loopStorage.object(LoopDecoder.self, make: { LoopDecoder(limits: limits) }).decoder
@@ -101,13 +59,12 @@ enum PublishHandler {
     static func make(
         pipeline: PublishPipeline, call: ServerCallContext
     ) throws(GRPCStatus) -> any ServerCallHandler {
-        let token = try call.token()
-        try pipeline.admit(token)
+        let caller = try pipeline.admit(call)
         let submitter = Submitter()
         return UnaryHandler(onCancel: { pipeline.withdraw(submitter) }) { message, call in
             let (reference, reservation) = (call.reference, message.reservation)
             pipeline.publish(
-                message.bytes, token: token, decoder: call.decoder(limits: pipeline.limits), by: submitter,
+                message.bytes, caller: caller, decoder: call.decoder(limits: pipeline.limits), by: submitter,
                 again: reference.decoding(limits: pipeline.limits), encoded: { reservation.resize(toBytes: $0) }
             ) { answer in
                 reservation.release()
@@ -125,24 +82,23 @@ enum PublishHandler {
 /// itself ends it.
 final class PublishStreamHandler: ServerCallHandler {
     private let pipeline: PublishPipeline
-    private let token: AccessToken
+    private let caller: Caller
     private let submitter = Submitter()
     private var unanswered = 0
     private var hasEnded = false
     /// What ends the stream before its client does, once the batches that came earlier are answered.
     private var fault: GRPCStatus?
 
-    private init(pipeline: PublishPipeline, token: AccessToken) {
+    private init(pipeline: PublishPipeline, caller: Caller) {
         self.pipeline = pipeline
-        self.token = token
+        self.caller = caller
     }
 
     static func make(
         pipeline: PublishPipeline, call: ServerCallContext
     ) throws(GRPCStatus) -> any ServerCallHandler {
-        let token = try call.token()
-        try pipeline.admit(token)
-        let handler = PublishStreamHandler(pipeline: pipeline, token: token)
+        let caller = try pipeline.admit(call)
+        let handler = PublishStreamHandler(pipeline: pipeline, caller: caller)
         call.sendHeaders()
         return handler
     }
@@ -154,7 +110,7 @@ final class PublishStreamHandler: ServerCallHandler {
         // The answer comes back by way of the call's loop, where alone the handler may be touched.
         let handler = NIOLoopBound(self, eventLoop: call.connection.eventLoop)
         self.pipeline.publish(
-            message.bytes, token: self.token, decoder: call.decoder(limits: self.pipeline.limits),
+            message.bytes, caller: self.caller, decoder: call.decoder(limits: self.pipeline.limits),
             by: self.submitter, again: reference.decoding(limits: self.pipeline.limits),
             encoded: { reservation.resize(toBytes: $0) }
         ) { answer in

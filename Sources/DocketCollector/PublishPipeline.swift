@@ -1,8 +1,9 @@
 package import DocketCodec
 package import DocketGRPC
 package import DocketModel
-package import DocketRegistry
+internal import DocketRegistry
 package import DocketStore
+internal import DocketTransport
 internal import Metrics
 
 /// The way of one batch from its bytes to the store and back, the same for both publishing methods.
@@ -21,6 +22,7 @@ package struct PublishPipeline: Sendable {
     private let store: any EventStore
     private let batchIDs: BatchIDSource
     private let quotas: QuotaBook
+    let authenticator: Authenticator
     private let metrics = CollectorMetrics()
     /// What a batch and an event may hold.
     package let limits: Limits
@@ -28,28 +30,33 @@ package struct PublishPipeline: Sendable {
     private static let maxOtherFields = 16
 
     package init(
-        registry: RegistryHolder, store: any EventStore, batchIDs: BatchIDSource, quotas: QuotaBook, limits: Limits
+        registry: RegistryHolder, store: any EventStore, batchIDs: BatchIDSource, quotas: QuotaBook, limits: Limits,
+        authenticator: Authenticator = Authenticator()
     ) {
         self.registry = registry
         self.store = store
         self.batchIDs = batchIDs
         self.quotas = quotas
         self.limits = limits
+        self.authenticator = authenticator
     }
 
-    /// Refuses a caller whose token is unknown, before any message of its call is read: nobody without a credential may
-    /// hold memory.
-    package func admit(_ token: AccessToken) throws(GRPCStatus) {
-        guard self.registry.snapshot.authenticate(token, at: .now) != nil else {
-            throw PublishRefusal.unknownToken.status
-        }
+    /// Who calls. Refuses whoever is unknown before any message of its call is read: nobody without a credential may hold
+    /// memory.
+    func admit(_ call: ServerCallContext) throws(GRPCStatus) -> Caller {
+        try self.authenticator.admit(call, self.registry.snapshot)
+    }
+
+    /// Refuses whoever is unknown to the registry.
+    package func admit(_ caller: Caller) throws(GRPCStatus) {
+        try self.authenticator.admit(caller, self.registry.snapshot)
     }
 
     /// Takes one request.
     ///
     /// - Parameters:
     ///   - message: an encoded `docket.v1.PublishRequest`.
-    ///   - token: what the caller has shown. It is looked up anew for each batch, so that a revoked one stops at once.
+    ///   - caller: what the caller has shown. It is looked up anew for each batch, so that a revoked credential stops at once.
     ///   - decoder: the event loop's own.
     ///   - submitter: the call, for ``withdraw(_:)``.
     ///   - again: runs what it is given on the event loop, with the loop's decoder, later and from any thread: for a batch that
@@ -57,21 +64,21 @@ package struct PublishPipeline: Sendable {
     ///   - encoded: called with the batch's size in memory, in bytes, before the store gets it; not when it is refused.
     ///   - answer: called exactly once, on any thread, perhaps before this returns.
     package func publish(
-        _ message: [UInt8], token: AccessToken, decoder: BatchDecoder, by submitter: Submitter? = nil,
+        _ message: [UInt8], caller: Caller, decoder: BatchDecoder, by submitter: Submitter? = nil,
         again: (@Sendable (@escaping @Sendable (BatchDecoder) -> Void) -> Void)? = nil,
         encoded: @escaping @Sendable (_ sizeBytes: Int) -> Void = { _ in },
         answer: @escaping @Sendable (Answer) -> Void
     ) {
         self.metrics.received(bytes: message.count)
         let submission = Submission(
-            message: message, token: token, submitter: submitter, encoded: encoded, answer: answer)
+            message: message, caller: caller, submitter: submitter, encoded: encoded, answer: answer)
         self.publish(submission, decoder: decoder, again: again)
     }
 
     /// A request on its way.
     private struct Submission: Sendable {
         let message: [UInt8]
-        let token: AccessToken
+        let caller: Caller
         let submitter: Submitter?
         let encoded: @Sendable (_ sizeBytes: Int) -> Void
         let answer: @Sendable (Answer) -> Void
@@ -83,7 +90,7 @@ package struct PublishPipeline: Sendable {
         again: (@Sendable (@escaping @Sendable (BatchDecoder) -> Void) -> Void)?
     ) {
         do throws(PublishRefusal) {
-            switch try self.encode(submission.message, token: submission.token, decoder: decoder) {
+            switch try self.encode(submission.message, caller: submission.caller, decoder: decoder) {
             case .batch(let batch, let isMetered): self.submit(batch, isMetered: isMetered, submission)
             case .unobserved(let types):
                 let resume = { @Sendable (decoder: BatchDecoder) in
@@ -139,11 +146,11 @@ package struct PublishPipeline: Sendable {
 
     /// Decodes, authorizes, checks and encodes a request.
     private func encode(
-        _ message: [UInt8], token: AccessToken, decoder: BatchDecoder
+        _ message: [UInt8], caller: Caller, decoder: BatchDecoder
     ) throws(PublishRefusal) -> Encoding {
         let rules = self.registry.rules
         let snapshot = rules.snapshot
-        guard let principal = snapshot.authenticate(token, at: .now) else { throw .unknownToken }
+        let principal = try self.authenticator.principal(of: caller, in: snapshot, at: .now)
         do {
             let request = try decoder.decode(message)
             let tenant = try snapshot.tenant(named: request.tenant, for: principal, scope: .publish)

@@ -1,3 +1,4 @@
+internal import DocketAuthentication
 internal import DocketCodec
 package import DocketGRPC
 internal import DocketMessages
@@ -57,6 +58,10 @@ extension PublishRefusal {
         case tokenMissing = "TOKEN_MISSING"
         case tokenMalformed = "TOKEN_MALFORMED"
         case tokenUnknown = "TOKEN_UNKNOWN"
+        case tokenUntrusted = "TOKEN_UNTRUSTED"
+        case tokenExpired = "TOKEN_EXPIRED"
+        case certificateUnusable = "CERTIFICATE_UNUSABLE"
+        case certificateUnknown = "CERTIFICATE_UNKNOWN"
         case scopeMissing = "SCOPE_MISSING"
         case tenantAmbiguous = "TENANT_AMBIGUOUS"
         case tenantNotCovered = "TENANT_NOT_COVERED"
@@ -81,10 +86,28 @@ extension PublishRefusal {
     private static let defaultRetryMilliseconds = 250
 
     static let missingToken = PublishRefusal(
-        .unauthenticated, .tokenMissing, "no credential; send the metadata 'authorization: Bearer TOKEN'")
+        .unauthenticated, .tokenMissing,
+        "no credential; send the metadata 'authorization: Bearer TOKEN', or connect with a client certificate if the collector "
+            + "takes them")
     static let unknownToken = PublishRefusal(
         .unauthenticated, .tokenUnknown,
         "the token is unknown, revoked or expired; ask the operator for a new one")
+    /// No credential is for the certificate, or none that is still good.
+    static func unknownCertificate(_ identity: CredentialIdentity) -> PublishRefusal {
+        PublishRefusal(
+            .unauthenticated, .certificateUnknown,
+            "no credential is for the \(identity.kind == .spiffe ? "SPIFFE ID" : "subject") '\(identity.name ?? "")' of the client "
+                + "certificate, or it is revoked or expired; ask the operator for one")
+    }
+
+    /// No credential is for the subject of a JWT, or none that is still good.
+    static func unknownSubject(_ identity: CredentialIdentity) -> PublishRefusal {
+        PublishRefusal(
+            .unauthenticated, .tokenUnknown,
+            "no credential is for the subject '\(identity.name ?? "")' of the JWT's issuer, or it is revoked or expired; ask the "
+                + "operator for one")
+    }
+
     static let leaseLost = PublishRefusal(
         .unavailable, .nodeLeaseLost,
         "the collector holds no node lease, since PostgreSQL can't be reached; try again, or another collector",
@@ -152,6 +175,17 @@ extension PublishRefusal {
         case .tenantAmbiguous: self.init(.invalidArgument, .tenantAmbiguous, error.message, field: "tenant")
         case .malformedToken: self.init(.unauthenticated, .tokenMalformed, error.message)
         case .unusableFile: self.init(.internal, .internalFault, error.message)
+        case .malformedIdentity: self.init(.unauthenticated, .certificateUnusable, error.message)
+        }
+    }
+
+    init(_ error: AuthenticationError) {
+        switch error.code {
+        case .certificateUnusable: self.init(.unauthenticated, .certificateUnusable, error.message)
+        case .tokenMalformed: self.init(.unauthenticated, .tokenMalformed, error.message)
+        case .tokenUntrusted: self.init(.unauthenticated, .tokenUntrusted, error.message)
+        case .tokenExpired: self.init(.unauthenticated, .tokenExpired, error.message)
+        case .keysUnusable: self.init(.internal, .internalFault, error.message)
         }
     }
 

@@ -1,6 +1,5 @@
 internal import DocketCodec
 internal import DocketGRPC
-internal import DocketHeaders
 internal import DocketMessages
 internal import DocketModel
 internal import DocketRegistry
@@ -11,27 +10,24 @@ internal import DocketTransport
 struct QueryService: Sendable {
     private let registry: RegistryHolder
     private let reader: any EventReader
+    private let authenticator: Authenticator
 
-    init(registry: RegistryHolder, reader: any EventReader) {
+    init(registry: RegistryHolder, reader: any EventReader, authenticator: Authenticator) {
         self.registry = registry
         self.reader = reader
+        self.authenticator = authenticator
     }
 
-    /// Refuses a caller whose token is unknown, before its message is read.
-    func authorize(_ call: ServerCallContext) throws(GRPCStatus) {
-        let token = try call.token()
-        guard self.registry.snapshot.authenticate(token, at: .now) != nil else {
-            throw PublishRefusal.unknownToken.status
-        }
+    /// Who calls. Refuses whoever is unknown before the message is read.
+    func admit(_ call: ServerCallContext) throws(GRPCStatus) -> Caller {
+        try self.authenticator.admit(call, self.registry.snapshot)
     }
 
-    func query(_ message: [UInt8], headers: HeaderList) async throws(GRPCStatus) -> [UInt8] {
+    func query(_ message: [UInt8], caller: Caller) async throws(GRPCStatus) -> [UInt8] {
         do {
             let rules = self.registry.rules
             let snapshot = rules.snapshot
-            guard let principal = snapshot.authenticate(try ConnectionToken().token(of: headers), at: .now) else {
-                throw PublishRefusal.unknownToken
-            }
+            let principal = try self.authenticator.principal(of: caller, in: snapshot, at: .now)
             let request = try QueryRequestMessage(serialized: message)
             let tenant = try snapshot.tenant(named: request.tenant, for: principal, scope: .query)
             guard !rules.isProvisional else { throw PublishRefusal.notReadYet }

@@ -13,8 +13,14 @@ package struct CollectorSettings: Sendable {
     /// PEM files of the certificate chain and its key; both or none.
     package var tlsCertificateFile: String?
     package var tlsKeyFile: String?
+    /// A PEM file of the authorities that sign the certificates of clients; `nil`: clients are not asked for any.
+    package var tlsClientAuthorityFile: String?
+    /// What clients must show of certificates; `nil`: `optional` when there are authorities, `none` otherwise.
+    package var tlsClientCertificates: ClientCertificateDemand?
     /// How often the PEM files are read again, in milliseconds; 0: at SIGHUP only.
     package var tlsReloadIntervalMilliseconds = 60_000
+    /// Which JWTs are taken; `nil`: none.
+    package var jwt: JWTSettings?
     /// The libpq connection string of the writer's role. A secret.
     package var writerConninfo = ""
     /// The libpq connection string of the reader's role. A secret.
@@ -57,8 +63,12 @@ package struct CollectorSettings: Sendable {
         self.httpListen = try reader.hostPort("http.listen") ?? self.httpListen
         self.tlsCertificateFile = reader.string("tls.certificate_file")
         self.tlsKeyFile = reader.string("tls.key_file")
+        self.tlsClientAuthorityFile = reader.string("tls.client_ca_file")
+        self.tlsClientCertificates = try reader.choice(
+            "tls.client_certificates", of: ClientCertificateDemand.allCases)
         self.tlsReloadIntervalMilliseconds =
             try reader.int("tls.reload_interval_ms", 0...86_400_000) ?? self.tlsReloadIntervalMilliseconds
+        self.jwt = try JWTSettings(reader)
         self.writerConninfo = reader.secret("postgres.writer") ?? ""
         self.readerConninfo = reader.secret("postgres.reader") ?? ""
         self.maintainerConninfo = reader.secret("postgres.maintainer") ?? ""
@@ -132,6 +142,18 @@ package struct CollectorSettings: Sendable {
                 code: .invalidConfiguration,
                 message: "tls.certificate_file and tls.key_file go together; only one of them is set")
         }
+        guard self.tlsClientAuthorityFile == nil || self.tlsCertificateFile != nil else {
+            throw OperationsError(
+                code: .invalidConfiguration,
+                message: "tls.client_ca_file is set without tls.certificate_file; client certificates need TLS")
+        }
+        if let demand = self.tlsClientCertificates, demand != .none, self.tlsClientAuthorityFile == nil {
+            throw OperationsError(
+                code: .invalidConfiguration,
+                message:
+                    "tls.client_certificates is '\(demand.rawValue)'; it needs tls.client_ca_file, the authorities that "
+                    + "sign them")
+        }
         let (memory, batch) = (self.memoryLimitBytes, self.limits.maxBatchBytes)
         guard memory / 2 >= batch else {
             throw OperationsError(
@@ -142,6 +164,16 @@ package struct CollectorSettings: Sendable {
             )
         }
     }
+}
+
+/// What clients must show of certificates.
+package enum ClientCertificateDemand: String, Sendable, CaseIterable {
+    /// They are not asked for one.
+    case none
+    /// They may show one, or a token.
+    case optional
+    /// Without one they get no connection.
+    case required
 }
 
 /// Where HTTP is served: a host and a port, unlike a ``TransportAddress`` never a Unix-domain socket.

@@ -64,8 +64,8 @@ extension Administration {
 
     /// A credential to be made.
     package struct NewCredential: Sendable, Equatable {
-        /// SHA-256 of the token: 32 bytes.
-        package var tokenHash: [UInt8]
+        /// What it is known by.
+        package var identity: CredentialIdentity
         /// The slugs of the tenants that it covers; `nil` for all there are.
         package var tenants: [String]?
         package var scopes: CredentialScopes
@@ -75,10 +75,10 @@ extension Administration {
         package var expiresAt: Timestamp?
 
         package init(
-            tokenHash: [UInt8], tenants: [String]?, scopes: CredentialScopes, label: String = "",
+            identity: CredentialIdentity, tenants: [String]?, scopes: CredentialScopes, label: String = "",
             expiresAt: Timestamp? = nil
         ) {
-            self.tokenHash = tokenHash
+            self.identity = identity
             self.tenants = tenants
             self.scopes = scopes
             self.label = label
@@ -86,7 +86,7 @@ extension Administration {
         }
     }
 
-    /// Makes a credential. Throws `refused` for an unknown tenant.
+    /// Makes a credential. Throws `refused` for an unknown tenant, and when there is one already that is known by the same name.
     package func addCredential(
         _ new: NewCredential, actor: Actor
     ) async throws(PostgresError) -> CredentialRecord {
@@ -120,8 +120,14 @@ extension Administration {
         try await self.recording { connection, log throws(PostgresError) in
             try CredentialRecord.end(id, at: end, connection)
             let old = try CredentialRecord.read(id: id, connection)[0]
+            guard old.kind == .token else {
+                throw PostgresError(
+                    code: .refused,
+                    message: "the credential \(id) is of the kind \(old.kind.rawValue): it has no token to rotate")
+            }
             let new = NewCredential(
-                tokenHash: tokenHash, tenants: old.tenants, scopes: old.scopes, label: old.label, expiresAt: expiresAt)
+                identity: .token(hash: tokenHash), tenants: old.tenants, scopes: old.scopes, label: old.label,
+                expiresAt: expiresAt)
             let made = try Self.insert(new, replaces: id, connection)
             try log.write(about: made, action: "rotate", actor, connection)
             return (old, made)
@@ -133,13 +139,25 @@ extension Administration {
     ) throws(PostgresError) -> CredentialRecord {
         var tenantIDs: [Int32] = []
         for slug in new.tenants ?? [] { tenantIDs.append(try TenantPolicy.tenantID(named: slug, connection)) }
+        if let holder = try CredentialRecord.holder(of: new.identity, connection) {
+            throw PostgresError(
+                code: .refused,
+                message:
+                    "the credential \(holder) is for '\(new.identity.name?.prefix(128) ?? "")' already; revoke it first"
+            )
+        }
+        let hash: [UInt8]? = if case .token(let hash) = new.identity { hash } else { nil }
         let id: Int32 = try connection.query(
             """
-            INSERT INTO docket.credentials (token_hash, scopes, label, covers_all_tenants, expires_at, replaces)
-            VALUES ($1, $2, $3, $4, $5::timestamptz, $6::int4) RETURNING credential_id
+            INSERT INTO docket.credentials
+                (token_hash, kind, issuer, subject, scopes, label, covers_all_tenants, expires_at, replaces)
+            VALUES (coalesce($1::bytea, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())),
+                $2, $3::text, $4::text, $5, $6, $7, $8::timestamptz, $9::int4) RETURNING credential_id
             """,
             [
-                .bytes(new.tokenHash), .int4(new.scopes.rawValue), .text(new.label), .bool(new.tenants == nil),
+                hash.map { .bytes($0) } ?? .null, .text(new.identity.kind.rawValue),
+                new.identity.issuer.map { .text($0) } ?? .null, new.identity.name.map { .text($0) } ?? .null,
+                .int4(new.scopes.rawValue), .text(new.label), .bool(new.tenants == nil),
                 new.expiresAt.map { .timestamp($0) } ?? .null, replaces.map { .int4($0) } ?? .null,
             ]
         ).integer(0, 0)
@@ -180,6 +198,13 @@ extension SystemLog {
     ) throws(PostgresError) {
         var writer = JSONWriter()
         writer.beginObject()
+        writer.key("kind")
+        writer.string(credential.kind.rawValue)
+        for (key, value) in [("issuer", credential.issuer), ("subject", credential.subject)] {
+            guard let value else { continue }
+            writer.key(key)
+            writer.string(value)
+        }
         writer.key("label")
         writer.string(credential.label)
         writer.key("scopes")

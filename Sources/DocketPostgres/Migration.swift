@@ -38,6 +38,7 @@ package struct Migration: Sendable, Equatable {
         Migration(9, "event_types", PackageResources._009_event_types_sql),
         Migration(10, "marks", PackageResources._010_marks_sql),
         Migration(11, "quotas", PackageResources._011_quotas_sql),
+        Migration(12, "principals", PackageResources._012_principals_sql),
     ]
 
     private init(_ version: Int32, _ name: String, _ sql: [UInt8], extensions: [String] = []) {

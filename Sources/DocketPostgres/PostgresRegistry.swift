@@ -123,15 +123,16 @@ package final class PostgresRegistry: RegistrySource {
             """
             SELECT c.credential_id, c.token_hash, c.scopes, c.covers_all_tenants, c.expires_at, ARRAY(
                 SELECT t.tenant_id FROM docket.credential_tenants AS t
-                WHERE t.credential_id = c.credential_id ORDER BY t.tenant_id)
+                WHERE t.credential_id = c.credential_id ORDER BY t.tenant_id), c.kind, c.issuer, c.subject
             FROM docket.credentials AS c
-            WHERE c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > now()) ORDER BY c.credential_id
-            """)
+            WHERE c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > now()) AND c.kind = ANY ($1)
+            ORDER BY c.credential_id
+            """, [.textArray(CredentialKind.allCases.map(\.rawValue))])
         var credentials: [RegistryContents.Credential] = []
         for row in 0..<rows.count {
             credentials.append(
                 .init(
-                    id: try rows.integer(row, 0), tokenHash: try rows.bytes(row, 1),
+                    id: try rows.integer(row, 0), identity: try CredentialIdentity(rows, row, hash: 1, kind: 6),
                     tenantIDs: try rows.bool(row, 3) ? nil : rows.int4Array(row, 5),
                     scopes: CredentialScopes(rawValue: try rows.integer(row, 2)),
                     expiresAt: try rows.optionalTimestamp(row, 4)))
@@ -177,6 +178,20 @@ package final class PostgresRegistry: RegistrySource {
         var definitions: [Int32: String] = [:]
         for row in 0..<rows.count { definitions[try rows.integer(row, 0)] = try rows.text(row, 1) }
         return definitions
+    }
+}
+
+extension CredentialIdentity {
+    /// From a row with the column `token_hash`, and `kind`, `issuer` and `subject` one after the other.
+    fileprivate init(_ rows: PostgresRows, _ row: Int, hash: Int, kind: Int) throws(PostgresError) {
+        let found: CredentialKind = try rows.named(row, kind)
+        self =
+            switch found {
+            case .token: .token(hash: try rows.bytes(row, hash))
+            case .spiffe: .spiffe(try rows.text(row, kind + 2))
+            case .subject: .subject(try rows.text(row, kind + 2))
+            case .jwt: .jwt(issuer: try rows.text(row, kind + 1), subject: try rows.text(row, kind + 2))
+            }
     }
 }
 

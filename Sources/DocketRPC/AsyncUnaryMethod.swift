@@ -1,5 +1,5 @@
 package import DocketGRPC
-import DocketTransport
+package import DocketTransport
 
 /// A unary method as an `async` function, for what is off the hot path: queries, administration.
 ///
@@ -7,6 +7,15 @@ import DocketTransport
 /// happen by its type.
 package typealias AsyncUnaryMethod =
     @Sendable (_ head: GRPCRequestHead, _ message: [UInt8]) async throws(GRPCStatus) -> [UInt8]
+
+/// Looks at a call before its message is read, on the call's event loop.
+///
+/// - Throws: the status that refuses the call.
+package typealias CallAdmission<Admission> = @Sendable (ServerCallContext) throws(GRPCStatus) -> Admission
+
+/// As ``AsyncUnaryMethod``, with what a ``CallAdmission`` has found out.
+package typealias AdmittedUnaryMethod<Admission> =
+    @Sendable (_ admission: Admission, _ message: [UInt8]) async throws(GRPCStatus) -> [UInt8]
 
 extension AsyncCallRunner {
     /// The handler that runs such a method.

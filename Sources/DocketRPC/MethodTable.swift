@@ -11,11 +11,6 @@ package struct MethodTable: Sendable {
     /// - Throws: the status that refuses the call before any message.
     package typealias HandlerFactory = @Sendable (ServerCallContext) throws(GRPCStatus) -> any ServerCallHandler
 
-    /// Looks at a call before its message is read, on the call's event loop.
-    ///
-    /// - Throws: the status that refuses the call.
-    package typealias CallCheck = @Sendable (ServerCallContext) throws(GRPCStatus) -> Void
-
     /// By path: `/` service `/` method.
     private var factories: [String: HandlerFactory] = [:]
     private var services: Set<String> = []

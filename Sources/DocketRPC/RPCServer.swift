@@ -152,16 +152,23 @@ package struct RPCMethods {
 
     /// Adds a unary method that is an `async` function.
     ///
-    /// - Parameter authorize: called before the message is read; what it throws refuses the call at once.
-    package mutating func registerUnary(
+    /// - Parameters:
+    ///   - admit: called on the call's event loop, before the message is read; what it throws refuses the call at once.
+    ///   - body: the method; what `admit` has returned comes with the message.
+    package mutating func registerUnary<Admission: Sendable>(
         _ service: String, _ method: String,
-        authorize: @escaping MethodTable.CallCheck = { _ in },
-        _ body: @escaping AsyncUnaryMethod
+        admit: @escaping CallAdmission<Admission>, _ body: @escaping AdmittedUnaryMethod<Admission>
     ) {
         let runner = self.runner
         self.table.register(service, method) { call throws(GRPCStatus) in
-            try authorize(call)
-            return runner.handler(body)
+            let admission = try admit(call)
+            return runner.handler { _, message throws(GRPCStatus) in try await body(admission, message) }
         }
+    }
+
+    /// Adds a unary method that is an `async` function and that everybody may call.
+    package mutating func registerUnary(_ service: String, _ method: String, _ body: @escaping AsyncUnaryMethod) {
+        let runner = self.runner
+        self.table.register(service, method) { _ in runner.handler(body) }
     }
 }

@@ -14,6 +14,9 @@ package struct AccessToken: Sendable, Equatable, CustomStringConvertible {
     /// SHA-256 of the token: 32 bytes. Kept, since each batch is authenticated by it.
     package let hash: [UInt8]
 
+    /// What a credential for it is known by.
+    package var identity: CredentialIdentity { .token(hash: self.hash) }
+
     /// A new token.
     package init(using generator: inout some RandomNumberGenerator) {
         let random = (0..<4).map { _ in Self.hexadecimal(generator.next()) }.joined()

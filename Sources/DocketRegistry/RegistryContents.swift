@@ -58,8 +58,8 @@ package struct RegistryContents: Sendable, Equatable {
     /// What a client shows to be let in.
     package struct Credential: Sendable, Equatable {
         package var id: Int32
-        /// SHA-256 of the token: 32 bytes. The token itself is never kept.
-        package var tokenHash: [UInt8]
+        /// What it is known by.
+        package var identity: CredentialIdentity
         /// The tenants that it covers; `nil` for all there are.
         package var tenantIDs: [Int32]?
         /// What it may do.
@@ -68,13 +68,22 @@ package struct RegistryContents: Sendable, Equatable {
         package var expiresAt: Timestamp?
 
         package init(
-            id: Int32, tokenHash: [UInt8], tenantIDs: [Int32]?, scopes: CredentialScopes, expiresAt: Timestamp? = nil
+            id: Int32, identity: CredentialIdentity, tenantIDs: [Int32]?, scopes: CredentialScopes,
+            expiresAt: Timestamp? = nil
         ) {
             self.id = id
-            self.tokenHash = tokenHash
+            self.identity = identity
             self.tenantIDs = tenantIDs
             self.scopes = scopes
             self.expiresAt = expiresAt
+        }
+
+        /// That of a token.
+        package init(
+            id: Int32, tokenHash: [UInt8], tenantIDs: [Int32]?, scopes: CredentialScopes, expiresAt: Timestamp? = nil
+        ) {
+            self.init(
+                id: id, identity: .token(hash: tokenHash), tenantIDs: tenantIDs, scopes: scopes, expiresAt: expiresAt)
         }
     }
 

@@ -15,6 +15,8 @@ package struct RegistryError: Error, Sendable, Equatable, CustomStringConvertibl
         case malformedToken
         /// A ``RegistryFile`` can't be read.
         case unusableFile
+        /// A name in a certificate or a JWT isn't of the form that it must have.
+        case malformedIdentity
     }
 
     package let code: Code

@@ -48,17 +48,41 @@ extension RegistryContents.Tenant {
 }
 
 extension RegistryContents.Credential {
-    /// SHA-256's.
-    private static let tokenHashBytes = 32
-
     fileprivate mutating func code(_ coder: inout RegistryCoder) {
         coder.number(&self.id)
-        coder.bytes(&self.tokenHash, count: Self.tokenHashBytes)
+        self.identity.code(&coder)
         coder.optional(&self.tenantIDs, blank: []) { coder, ids in
             coder.list(&ids, blank: 0) { $0.number(&$1) }
         }
         self.scopes.code(&coder)
         coder.optional(&self.expiresAt, blank: .earliest) { $0.time(&$1) }
+    }
+}
+
+extension CredentialIdentity {
+    /// SHA-256's.
+    private static let tokenHashBytes = 32
+
+    fileprivate mutating func code(_ coder: inout RegistryCoder) {
+        var kind = self.kind
+        coder.choice(&kind)
+        switch kind {
+        case .token:
+            var hash: [UInt8] = if case .token(let hash) = self { hash } else { [] }
+            coder.bytes(&hash, count: Self.tokenHashBytes)
+            self = .token(hash: hash)
+        case .spiffe: self = .spiffe(Self.text(self.name, &coder))
+        case .subject: self = .subject(Self.text(self.name, &coder))
+        case .jwt:
+            let issuer = Self.text(self.issuer, &coder)
+            self = .jwt(issuer: issuer, subject: Self.text(self.name, &coder))
+        }
+    }
+
+    private static func text(_ value: String?, _ coder: inout RegistryCoder) -> String {
+        var text = value ?? ""
+        coder.text(&text)
+        return text
     }
 }
 

@@ -7,7 +7,7 @@ package final class RegistrySnapshot: Sendable {
     package let version: Int64
     private let tenantsBySlug: [String: RegistryContents.Tenant]
     private let tenantsByID: [Int32: RegistryContents.Tenant]
-    private let principals: [[UInt8]: Principal]
+    private let principals: [CredentialIdentity: Principal]
     private let typesByTenant: [Int32: EventTypeTable]
     private let globalTypes: EventTypeTable
     private let observedTypes: Set<Int32>
@@ -29,7 +29,7 @@ package final class RegistrySnapshot: Sendable {
                 let principal = Principal(
                     id: credential.id, coverage: known.map { .some(Set($0)) } ?? .all, scopes: credential.scopes,
                     expiresAt: credential.expiresAt)
-                return (credential.tokenHash, principal)
+                return (credential.identity, principal)
             }, uniquingKeysWith: { first, _ in first })
 
         self.reservedTypes = contents.reservedTypes
@@ -49,7 +49,13 @@ package final class RegistrySnapshot: Sendable {
 
     /// The principal that a token stands for; `nil` for one that is unknown, revoked or expired.
     package func authenticate(_ token: AccessToken, at now: Timestamp) -> Principal? {
-        guard let principal = self.principals[token.hash], principal.isValid(at: now) else { return nil }
+        self.authenticate(token.identity, at: now)
+    }
+
+    /// The principal that a caller is who has proved this; `nil` when no credential is for it, or only one that is revoked or
+    /// expired.
+    package func authenticate(_ identity: CredentialIdentity, at now: Timestamp) -> Principal? {
+        guard let principal = self.principals[identity], principal.isValid(at: now) else { return nil }
         principal.lastUse.note(now)
         return principal
     }

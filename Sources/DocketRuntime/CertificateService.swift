@@ -5,19 +5,29 @@ import Metrics
 import NIOCertificateReloading
 import ServiceLifecycle
 import Synchronization
-import UnixSignals
 import X509
 
-/// Keeps the certificate up to date: the files are read again from time to time and at SIGHUP. Handshakes from then on use what
-/// was read; connections that are open stay as they are. Files that can't be used change nothing but the log and a counter.
+/// Keeps the certificate and the clients' authorities up to date: the files are read again from time to time and at SIGHUP.
+/// Handshakes from then on use what was read; connections that are open stay as they are. Files that can't be used change
+/// nothing but the log and a counter.
 struct CertificateService: Service {
     private let files: (certificate: String, key: String)
     private let reloader: TimedCertificateReloader
+    private let clientAuthority: ClientAuthority?
+    private let clientAuthorityRecord: FileRecord
+    private let interval: Duration?
 
     /// - Parameters:
+    ///   - clientAuthority: who signs the certificates of clients; `nil`: nobody is asked for one.
     ///   - interval: how often the files are read; `nil`: at SIGHUP only.
-    init(certificateFile: String, keyFile: String, interval: Duration?, logger: Logger) {
+    init(
+        certificateFile: String, keyFile: String, clientAuthority: ClientAuthority?, interval: Duration?, logger: Logger
+    ) {
         self.files = (certificateFile, keyFile)
+        self.clientAuthority = clientAuthority
+        self.clientAuthorityRecord = FileRecord(
+            name: "client authorities", counter: "docket_tls_client_ca_loads_total", logger: logger)
+        self.interval = interval
         let record = CertificateRecord(file: certificateFile, logger: logger)
         var configuration = TimedCertificateReloader.Configuration(
             refreshInterval: interval ?? .seconds(100 * 365 * 86_400),
@@ -30,9 +40,9 @@ struct CertificateService: Service {
 
     /// What the server listens with: the files as they are now, and later what was read last.
     var tls: ServerTLS {
-        ServerTLS(certificateFile: self.files.certificate, privateKeyFile: self.files.key) { [reloader] in
-            reloader.sslContextConfigurationOverride
-        }
+        ServerTLS(
+            certificateFile: self.files.certificate, privateKeyFile: self.files.key,
+            current: { [reloader] in reloader.sslContextConfigurationOverride }, clientAuthority: self.clientAuthority)
     }
 
     func run() async throws {
@@ -40,12 +50,22 @@ struct CertificateService: Service {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.reloader.run() }
             group.addTask {
-                for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-                    // What went wrong has been recorded.
-                    try? self.reloader.reload()
-                }
+                // What goes wrong is recorded.
+                await Reloading.run(every: nil) { try? self.reloader.reload() }
+            }
+            if let authority = self.clientAuthority {
+                group.addTask { await Reloading.run(every: self.interval) { self.reload(authority) } }
             }
             try await group.waitForAll()
+        }
+    }
+
+    private func reload(_ authority: ClientAuthority) {
+        do throws(TransportError) {
+            self.clientAuthorityRecord.loaded(authority.file, isNew: try authority.reload())
+        } catch {
+            self.clientAuthorityRecord.failed(
+                authority.file, error.cause.map { "\(error.message): \($0)" } ?? error.message)
         }
     }
 }

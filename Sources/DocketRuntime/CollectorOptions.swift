@@ -18,6 +18,14 @@ package struct CollectorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("PEM file of the certificate's key.", valueName: "file"))
     var tlsKey: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "PEM file of the authorities that sign client certificates: ask for them.", valueName: "file"))
+    var tlsClientCa: String?
+
+    @Option(help: ArgumentHelp("none, optional or required.", valueName: "demand"))
+    var tlsClientCertificates: String?
+
     @Option(help: ArgumentHelp("Connections that write to PostgreSQL.", valueName: "count"))
     var writers: Int?
 
@@ -51,6 +59,7 @@ package struct CollectorOptions: ParsableArguments {
         let texts: [(String, String?)] = [
             ("grpc.listen", self.listen), ("http.listen", self.httpListen),
             ("tls.certificate_file", self.tlsCertificate), ("tls.key_file", self.tlsKey),
+            ("tls.client_ca_file", self.tlsClientCa), ("tls.client_certificates", self.tlsClientCertificates),
             ("postgres.writers", self.writers.map(String.init)),
             ("registry.snapshot_file", self.registrySnapshot),
             ("limits.max_batch_bytes", self.maxBatchBytes.map(String.init)),

@@ -94,12 +94,14 @@ package struct CollectorRuntime {
             database: database, registry: registry, batchIDs: batchIDs, keeper: keeper, file: file, logger: self.logger)
         try await databaseService.start()
         let quotas = QuotaBook()
+        let jwtKeys = try await self.jwtKeyService()
         let pipeline = PublishPipeline(
-            registry: registry, store: database.store, batchIDs: batchIDs, quotas: quotas, limits: self.settings.limits)
+            registry: registry, store: database.store, batchIDs: batchIDs, quotas: quotas, limits: self.settings.limits,
+            authenticator: Authenticator(jwts: jwtKeys?.verifier))
         let ready = ReadyGate(onReady: onReady)
         let health = HealthService()
         let fault: @Sendable () -> String? = { Self.fault(registry, batchIDs) }
-        let certificate = self.certificateService
+        let certificate = try self.certificateService()
         let server = try makeServer(
             Front(
                 settings: self.settings, pipeline: pipeline, registry: registry, reader: database.reader,
@@ -134,7 +136,7 @@ package struct CollectorRuntime {
                 HealthReporter(
                     health: health, unavailableAfter: .milliseconds(self.settings.healthUnavailableAfterMilliseconds),
                     logger: self.logger, fault: fault),
-            ] + (certificate.map { [$0] } ?? []) + [server] + companions
+            ] + (certificate.map { [$0] } ?? []) + (jwtKeys.map { [$0] } ?? []) + [server] + companions
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
@@ -157,12 +159,23 @@ package struct CollectorRuntime {
         }
     }
 
-    private var certificateService: CertificateService? {
+    private func jwtKeyService() async throws(OperationsError) -> JWTKeyService? {
+        guard let settings = self.settings.jwt else { return nil }
+        return try await JWTKeyService(settings, logger: self.logger)
+    }
+
+    private func certificateService() throws(TransportError) -> CertificateService? {
         guard let certificate = self.settings.tlsCertificateFile, let key = self.settings.tlsKeyFile else { return nil }
         let interval = self.settings.tlsReloadIntervalMilliseconds
         return CertificateService(
-            certificateFile: certificate, keyFile: key, interval: interval == 0 ? nil : .milliseconds(interval),
-            logger: self.logger)
+            certificateFile: certificate, keyFile: key, clientAuthority: try self.clientAuthority(),
+            interval: interval == 0 ? nil : .milliseconds(interval), logger: self.logger)
+    }
+
+    private func clientAuthority() throws(TransportError) -> ClientAuthority? {
+        let demand = self.settings.tlsClientCertificates ?? .optional
+        guard let file = self.settings.tlsClientAuthorityFile, demand != .none else { return nil }
+        return try ClientAuthority(file: file, isRequired: demand == .required)
     }
 
     /// The lifecycle library reports every step at info; Docket says itself what an operator wants to know.

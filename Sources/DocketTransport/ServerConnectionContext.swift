@@ -11,6 +11,8 @@ struct ServerEnvironment: Sendable {
     let budget: MemoryBudget
     let logger: Logger
     let usesTLS: Bool
+    /// Whether clients may show certificates.
+    let asksForCertificates: Bool
     let admission: Admission
     let metrics = ServerMetrics()
 }
@@ -43,6 +45,8 @@ package final class ServerConnectionContext {
     package let peer: String
     /// Whether the connection is encrypted.
     package var usesTLS: Bool { self.environment.usesTLS }
+    /// The certificate that the client has shown and TLS has verified, in DER; `nil` when it has shown none.
+    package private(set) var peerCertificate: [UInt8]?
     /// What handlers keep beside the connection.
     package let storage = TypedStorage()
     /// What handlers keep beside the event loop: shared by all connections of the server on this loop.
@@ -151,6 +155,9 @@ extension ServerConnectionContext: ConnectionCore {
 
     func ready(_ context: ChannelHandlerContext) {
         guard self.wire == nil, self.phase != .closed else { return }
+        if self.environment.asksForCertificates {
+            self.peerCertificate = try? context.pipeline.syncOperations.nioSSL_peerCertificate()?.toDERBytes()
+        }
         let limits = self.environment.limits
         var configuration = HTTP2Configuration()
         configuration.maxConcurrentStreams = limits.maxConcurrentStreams

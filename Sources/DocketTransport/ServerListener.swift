@@ -36,10 +36,10 @@ package final class ServerListener: Sendable {
         router: any ServerCallRouter, group: any EventLoopGroup, logger: Logger
     ) async throws(TransportError) -> ServerListener {
         try limits.validate(budgetBytes: budget.limitBytes)
-        let tlsContext: NIOSSLContext? = if let tls { try tls.makeContext() } else { nil }
+        let tlsContext: ServerTLSContext? = if let tls { try ServerTLSContext(tls) } else { nil }
         let environment = ServerEnvironment(
             router: router, limits: limits, budget: budget, logger: logger, usesTLS: tls != nil,
-            admission: Admission(limits: limits.admission))
+            asksForCertificates: tls?.clientAuthority != nil, admission: Admission(limits: limits.admission))
         let connections = ServerConnectionSet()
         let gate = AcceptGate()
         let bootstrap = ServerBootstrap(group: group)
@@ -90,7 +90,7 @@ package final class ServerListener: Sendable {
     }
 
     private static func setUp(
-        _ channel: any Channel, _ environment: ServerEnvironment, _ tls: NIOSSLContext?,
+        _ channel: any Channel, _ environment: ServerEnvironment, _ tls: ServerTLSContext?,
         _ connections: ServerConnectionSet
     ) throws {
         let admitted = try environment.admit(channel)
@@ -100,7 +100,7 @@ package final class ServerListener: Sendable {
             environment: environment, eventLoop: channel.eventLoop,
             peer: channel.remoteAddress.map { "\($0)" } ?? "unknown", admitted: admitted,
             loopStorage: connections.loopStorage(of: channel.eventLoop), mailbox: mailbox)
-        if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+        if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls.current())) }
         try channel.pipeline.syncOperations.addHandler(
             ConnectionChannelHandler(core: connection, usesTLS: tls != nil))
         mailbox.open { [weak connection] mail in connection?.deliver(mail) }

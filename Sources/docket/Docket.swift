@@ -16,8 +16,8 @@ struct Docket: AsyncParsableCommand {
         version: DocketVersion.text,
         subcommands: [
             DevCommand.self, ServeCommand.self, MigrateCommand.self, EmitCommand.self, ImportCommand.self,
-            QueryCommand.self, TenantCommand.self, TokenCommand.self, EventTypeCommand.self, PolicyCommand.self,
-            SegmentsCommand.self,
+            QueryCommand.self, TenantCommand.self, TokenCommand.self, CredentialCommand.self,
+            EventTypeCommand.self, PolicyCommand.self, SegmentsCommand.self,
             QuarantineCommand.self, DoctorCommand.self, BenchCommand.self, VersionCommand.self,
         ])
 

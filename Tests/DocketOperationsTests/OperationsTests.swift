@@ -143,6 +143,37 @@ struct CollectorSettingsTests {
         #expect(throws: OperationsError.self) { try self.settings(["tls.key_file": "key.pem"]) }
     }
 
+    @Test("take JWTs of one issuer for one audience, all of which must be named")
+    func jwt() throws {
+        #expect(try self.settings([:]).jwt == nil)
+        var values: [AbsoluteConfigKey: ConfigValue] = [
+            "jwt.jwks_file": "keys.json", "jwt.issuer": "https://login.acme", "jwt.leeway_seconds": 5,
+        ]
+        let error = try #require(throws: OperationsError.self) { try self.settings(values) }
+        #expect(error.message.contains("jwt.audience is not set"))
+        values["jwt.audience"] = "docket"
+        let settings = try #require(try self.settings(values).jwt)
+        #expect(settings.leewaySeconds == 5 && settings.reloadIntervalMilliseconds == 60_000)
+        values["jwt.leeway_seconds"] = 301
+        #expect(throws: OperationsError.self) { try self.settings(values) }
+    }
+
+    @Test("ask clients for certificates only over TLS, and only where somebody signs them")
+    func clientCertificates() throws {
+        var values: [AbsoluteConfigKey: ConfigValue] = [
+            "tls.certificate_file": "c.pem", "tls.key_file": "k.pem", "tls.client_ca_file": "ca.pem",
+            "tls.client_certificates": "required",
+        ]
+        #expect(try self.settings(values).tlsClientCertificates == .required)
+        values["tls.client_certificates"] = "sometimes"
+        #expect(throws: OperationsError.self) { try self.settings(values) }
+        #expect(throws: OperationsError.self) { try self.settings(["tls.client_ca_file": "ca.pem"]) }
+        #expect(throws: OperationsError.self) { try self.settings(["tls.client_certificates": "optional"]) }
+        #expect(
+            try self.settings(["tls.client_certificates": "none"]).tlsClientCertificates == ClientCertificateDemand.none
+        )
+    }
+
     @Test("demand room for a batch as it came and decompressed, and name both settings")
     func memoryForOneBatch() throws {
         let error = try #require(throws: OperationsError.self) {

@@ -17,7 +17,8 @@ struct TenancyTests {
         -> Administration.NewCredential
     {
         .init(
-            tokenHash: self.hash(byte), tenants: tenants, scopes: Self.scopes, label: "checkout", expiresAt: expiresAt)
+            identity: .token(hash: self.hash(byte)), tenants: tenants, scopes: Self.scopes, label: "checkout",
+            expiresAt: expiresAt)
     }
 
     /// A database with the tenant acme.
@@ -117,6 +118,39 @@ struct TenancyTests {
         let again = try await administration.rotateCredential(
             made.id, tokenHash: self.hash(3), end: later, expiresAt: later, actor: Self.actor)
         #expect(again.old.expiresAt == end && again.new.expiresAt == later)
+    }
+
+    @Test("credentials of other kinds are kept by what they are for, one for each that is in force")
+    func kinds() async throws {
+        let (database, administration) = try await self.acme()
+        let longest = String(repeating: "a", count: CredentialIdentity.maxNameBytes)
+        let identities: [CredentialIdentity] = [
+            .spiffe("spiffe://acme/a"), .subject("CN=a"), .jwt(issuer: "i", subject: "a"),
+            .jwt(issuer: "j", subject: "a"),
+            .jwt(issuer: String(repeating: "i", count: CredentialIdentity.maxIssuerBytes), subject: longest),
+        ]
+        var made: [CredentialRecord] = []
+        for identity in identities {
+            let new = Administration.NewCredential(identity: identity, tenants: ["acme"], scopes: Self.scopes)
+            made.append(try await administration.addCredential(new, actor: Self.actor))
+            let error = await #expect(throws: PostgresError.self) {
+                try await administration.addCredential(new, actor: Self.actor)
+            }
+            #expect(error?.code == .refused)
+        }
+        #expect(made.map(\.kind) == identities.map(\.kind) && made.map(\.issuer) == identities.map(\.issuer))
+        #expect(try await self.loaded(database).credentials.map(\.identity) == identities)
+        // What is revoked can be let in again; it has no token to rotate.
+        _ = try await administration.revokeCredential(made[0].id, actor: Self.actor)
+        let again = try await administration.addCredential(
+            .init(identity: identities[0], tenants: nil, scopes: .query), actor: Self.actor)
+        #expect(again.id > made[0].id && again.subject == "spiffe://acme/a")
+        let error = await #expect(throws: PostgresError.self) {
+            try await administration.rotateCredential(
+                again.id, tokenHash: self.hash(1), end: .now, expiresAt: nil, actor: Self.actor)
+        }
+        #expect(error?.code == .refused && error?.message.contains("no token") == true)
+        #expect(try await administration.credential(again.id).state == .active)
     }
 
     @Test("a credential that has expired isn't loaded any more")

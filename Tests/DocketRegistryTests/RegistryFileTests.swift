@@ -27,6 +27,11 @@ struct RegistryFileTests {
                     id: 9, tokenHash: (0..<32).map { UInt8($0 * 8) }, tenantIDs: [1, .max], scopes: [.query, .admin],
                     expiresAt: Timestamp(microsecondsSinceEpoch: -1)),
                 .init(id: .min, tokenHash: Array(repeating: 255, count: 32), tenantIDs: nil, scopes: .publish),
+                .init(id: 10, identity: .spiffe("spiffe://example.org/agent"), tenantIDs: [1], scopes: .publish),
+                .init(id: 11, identity: .subject("CN=ö"), tenantIDs: [1], scopes: .publish),
+                .init(
+                    id: 12, identity: .jwt(issuer: "https://issuer.example", subject: "agent"), tenantIDs: [1],
+                    scopes: .publish),
             ],
             eventTypes: [
                 .init(id: 3, tenantID: 1, name: "a.b", definitionID: 4, isObserved: true),
@@ -107,7 +112,7 @@ struct RegistryFileTests {
         #expect(bytes[8..<12].elementsEqual([1, 0, 0, 0]))
         #expect(
             SHA256.hash(data: bytes[60...]).description
-                == "SHA256 digest: 174b992538dfa1b1b3344d9c95b3e0d5430846158d867372ab1f38a056ebdeaa",
+                == "SHA256 digest: b739dbb2bfeaea3beef90a110fd6c9aaf5af70aa1bb3f5e0a261eb86c11dcf7d",
             "the payload's layout has changed: raise RegistryFile.formatVersion, then put the hash here")
     }
 

@@ -193,3 +193,20 @@ struct DatabaseErrorTests {
         }
     }
 }
+
+@Suite("The arguments of credential add")
+struct CredentialArgumentsTests {
+    @Test(
+        "are one name of one kind",
+        arguments: [
+            ("--spiffe spiffe://acme/a --tenant acme --scope query", true), ("--subject CN=a,O=b --all-tenants", true),
+            ("--jwt-issuer https://i --jwt-subject s --expires-in 30d", true), ("", false), ("--tenant acme", false),
+            ("--jwt-issuer https://i", false), ("--jwt-subject s", false),
+            ("--spiffe spiffe://acme/a --subject CN=a", false),
+            ("--spiffe https://acme", false), ("--subject a", false), ("--spiffe spiffe://acme/a --scope all", false),
+            ("--spiffe spiffe://acme/a --tenant a --all-tenants", false),
+        ])
+    func combinations(_ line: String, _ isRight: Bool) {
+        #expect(isValid(CredentialCommand.Add.self, line) == isRight)
+    }
+}

@@ -4,7 +4,6 @@ import shutil
 import signal
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from certificates import make_authority, sign
 from client import TIMEOUT_SECONDS, Client, failure
 from collector import Collector
 from conftest import StartCollector
@@ -27,36 +27,6 @@ class Certificates:
     certificate: Path
     key: Path
     other_authority: Path
-
-
-def openssl(*arguments: str | Path) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=60)
-
-
-def sign(folder: Path, authority: Path, name: str) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 and localhost, and its key."""
-    key, signing_request, certificate = (folder / f"{name}.{suffix}" for suffix in ("key", "csr", "pem"))
-    openssl(
-        "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
-        "-keyout", key, "-out", signing_request,
-    )  # fmt: skip
-    extensions = folder / "extensions"
-    extensions.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n")
-    openssl(
-        "x509", "-req", "-in", signing_request, "-CA", authority, "-CAkey", authority.with_suffix(".key"),
-        "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", certificate,
-    )  # fmt: skip
-    return certificate, key
-
-
-def make_authority(folder: Path, name: str) -> Path:
-    path = folder / f"{name}.pem"
-    openssl(
-        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-        "-subj", f"/CN={name}", "-keyout", folder / f"{name}.key", "-out", path,
-        "-addext", "keyUsage=critical,keyCertSign", "-addext", "basicConstraints=critical,CA:TRUE",
-    )  # fmt: skip
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import DocketRegistry
 struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",
-        abstract: "Makes, lists, rotates and revokes credentials.",
+        abstract: "Makes and rotates tokens; lists and revokes credentials.",
         discussion: """
             A token is shown once, when it is made; only its hash is stored. Each change is an event of type
             docket.credential.changed in the logs of the tenants that the credential covers.
@@ -26,46 +26,14 @@ struct TokenCommand: AsyncParsableCommand {
         @OptionGroup var actor: ActorOption
         @OptionGroup var verbose: VerboseOption
 
-        @Option(help: "A tenant that the token covers; may be given several times. Default: default.")
-        var tenant: [String] = []
-
-        @Flag(help: "It covers every tenant there is, and those to come.")
-        var allTenants = false
-
-        @Option(
-            help: ArgumentHelp(
-                "What it may do: \(CredentialScopes.allNames.joined(separator: ", ")); may be given several times.",
-                valueName: "scope"))
-        var scope: [String] = ["publish"]
-
-        @Option(help: "Whom it is given to.")
-        var label = ""
-
-        @OptionGroup var expiry: ExpiryOptions
-
-        func validate() throws {
-            for name in self.scope where CredentialScopes(named: name) == nil {
-                throw ValidationError(
-                    "--scope is '\(name)'; it must be one of \(CredentialScopes.allNames.joined(separator: ", "))")
-            }
-            guard self.tenant.isEmpty || !self.allTenants else {
-                throw ValidationError("--tenant and --all-tenants exclude each other")
-            }
-        }
+        @OptionGroup var grant: GrantOptions
 
         func run() async throws {
-            let scopes = self.scope.compactMap { CredentialScopes(named: $0) }.reduce(into: CredentialScopes()) {
-                $0.formUnion($1)
-            }
-            let tenants = self.tenant.isEmpty ? [Administration.defaultTenant] : self.tenant
             var generator = SystemRandomNumberGenerator()
             let token = AccessToken(using: &generator)
             try await self.maintainer.administer { administration throws(PostgresError) in
                 _ = try await administration.addCredential(
-                    Administration.NewCredential(
-                        tokenHash: token.hash, tenants: self.allTenants ? nil : tenants, scopes: scopes,
-                        label: self.label, expiresAt: self.expiry.time),
-                    actor: self.actor.value)
+                    self.grant.credential(token.identity), actor: self.actor.value)
             }
             try Console.line(token.secret)
         }
@@ -166,6 +134,47 @@ struct TokenCommand: AsyncParsableCommand {
                 for id in self.ids { _ = try await administration.revokeCredential(id, actor: self.actor.value) }
             }
         }
+    }
+}
+
+/// What a credential allows.
+struct GrantOptions: ParsableArguments {
+    @Option(help: "A tenant that it covers; may be given several times. Default: default.")
+    var tenant: [String] = []
+
+    @Flag(help: "It covers every tenant there is, and those to come.")
+    var allTenants = false
+
+    @Option(
+        help: ArgumentHelp(
+            "What it may do: \(CredentialScopes.allNames.joined(separator: ", ")); may be given several times.",
+            valueName: "scope"))
+    var scope: [String] = ["publish"]
+
+    @Option(help: "Whom it is given to.")
+    var label = ""
+
+    @OptionGroup var expiry: ExpiryOptions
+
+    func validate() throws {
+        for name in self.scope where CredentialScopes(named: name) == nil {
+            throw ValidationError(
+                "--scope is '\(name)'; it must be one of \(CredentialScopes.allNames.joined(separator: ", "))")
+        }
+        guard self.tenant.isEmpty || !self.allTenants else {
+            throw ValidationError("--tenant and --all-tenants exclude each other")
+        }
+    }
+
+    /// A credential that is known by that.
+    func credential(_ identity: CredentialIdentity) -> Administration.NewCredential {
+        let scopes = self.scope.compactMap { CredentialScopes(named: $0) }.reduce(into: CredentialScopes()) {
+            $0.formUnion($1)
+        }
+        let tenants = self.tenant.isEmpty ? [Administration.defaultTenant] : self.tenant
+        return Administration.NewCredential(
+            identity: identity, tenants: self.allTenants ? nil : tenants, scopes: scopes, label: self.label,
+            expiresAt: self.expiry.time)
     }
 }
 

@@ -22,7 +22,10 @@ struct AuditLogReader {
         }
         self.profile = profile
         do {
-            let tls = profile.usesTLS ? ClientTLS(trustFile: profile.caFile) : nil
+            let certificate = profile.clientFiles.map {
+                ClientCertificateFiles(certificateFile: $0.certificate, privateKeyFile: $0.key)
+            }
+            let tls = profile.usesTLS ? ClientTLS(trustFile: profile.caFile, clientCertificate: certificate) : nil
             self.connection = try await ClientConnection.connect(
                 to: address, tls: tls, group: MultiThreadedEventLoopGroup.singleton)
         } catch {
@@ -36,7 +39,7 @@ struct AuditLogReader {
     ) async throws -> (events: [StoredEvent], next: [UInt8]) {
         let request = QueryRequestMessage(
             tenant: self.profile.tenant ?? "", filter: filter, order: order, pageSize: size, pageToken: token)
-        let metadata = HeaderList(["authorization": "Bearer \(self.profile.token ?? "")"])
+        let metadata = self.profile.token.map { HeaderList(["authorization": "Bearer \($0)"]) } ?? HeaderList()
         do {
             let reply = try await self.connection.unary(
                 AuditLogMethods.query, request.serialized(),

@@ -15,12 +15,14 @@ enum CredentialText {
 
     static func table(_ credentials: [CredentialRecord], width: Int?, style: TerminalStyle) -> String {
         var table = TextTable(columns: [
-            .number("ID"), .text("LABEL", minWidth: 8), .text("TENANTS", minWidth: 8), .text("SCOPES", minWidth: 8),
+            .number("ID"), .text("LABEL", minWidth: 8), .fixed("KIND"), .text("SUBJECT", minWidth: 8),
+            .text("TENANTS", minWidth: 8), .text("SCOPES", minWidth: 8),
             .fixed("STATE"), .fixed("EXPIRES (UTC)"), .fixed("LAST USED (UTC)"),
         ])
         for credential in credentials {
             table.addRow([
-                "\(credential.id)", credential.label, self.tenants(credential), credential.scopes.names,
+                "\(credential.id)", credential.label, credential.kind.rawValue, credential.subject ?? "",
+                self.tenants(credential), credential.scopes.names,
                 credential.state.rawValue, credential.expiresAt?.rfc3339 ?? "never",
                 credential.lastUsedAt?.rfc3339 ?? "never",
             ])
@@ -31,7 +33,9 @@ enum CredentialText {
     static func text(_ credential: CredentialRecord) -> String {
         var table = TextTable(columns: [.fixed("FIELD"), .fixed("VALUE")])
         for (name, value) in [
-            ("id", "\(credential.id)"), ("label", credential.label), ("tenants", self.tenants(credential)),
+            ("id", "\(credential.id)"), ("label", credential.label), ("kind", credential.kind.rawValue),
+            ("issuer", credential.issuer ?? ""), ("subject", credential.subject ?? ""),
+            ("tenants", self.tenants(credential)),
             ("scopes", credential.scopes.names), ("state", credential.state.rawValue),
             ("created", credential.createdAt.rfc3339), ("expires", credential.expiresAt?.rfc3339 ?? "never"),
             ("revoked", credential.revokedAt?.rfc3339 ?? ""), ("last used", credential.lastUsedAt?.rfc3339 ?? "never"),
@@ -49,6 +53,12 @@ enum CredentialText {
         writer.beginObject()
         writer.key("id")
         writer.integer(credential.id)
+        writer.key("kind")
+        writer.string(credential.kind.rawValue)
+        for (name, value) in [("issuer", credential.issuer), ("subject", credential.subject)] {
+            writer.key(name)
+            if let value { writer.string(value) } else { writer.null() }
+        }
         writer.key("label")
         writer.string(credential.label)
         writer.key("all_tenants")

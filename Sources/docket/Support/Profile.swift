@@ -8,18 +8,23 @@ import Logging
 struct Profile: Codable {
     /// `HOST:PORT` of the collector's gRPC side.
     var address: String
-    /// A bearer token. A secret: the file is readable by its owner only.
+    /// A bearer token; `nil` when the certificate says who calls. A secret: the file is readable by its owner only.
     var token: String?
-    /// The tenant to use when the token covers several.
+    /// The tenant to use when the credential covers several.
     var tenant: String?
     /// A PEM file of the certificates to trust; with it (or `tls`) the connection uses TLS.
     var caFile: String?
     /// Whether the connection uses TLS.
     var tls: Bool?
+    /// PEM files of the certificate that the client shows and of its key; both or none. With them the connection uses TLS.
+    var clientCertificateFile: String?
+    var clientKeyFile: String?
 
     enum CodingKeys: String, CodingKey {
         case address, token, tenant, tls
         case caFile = "ca_file"
+        case clientCertificateFile = "client_certificate_file"
+        case clientKeyFile = "client_key_file"
     }
 
     /// Reads a profile file.
@@ -41,13 +46,23 @@ struct Profile: Codable {
     }
 
     /// Whether the connection uses TLS.
-    var usesTLS: Bool { self.tls ?? (self.caFile != nil) }
+    var usesTLS: Bool { self.tls ?? (self.caFile != nil || self.clientCertificateFile != nil) }
+
+    /// The client's certificate and key, when it shows one.
+    var clientFiles: (certificate: String, key: String)? {
+        guard let certificate = self.clientCertificateFile, let key = self.clientKeyFile else { return nil }
+        return (certificate, key)
+    }
 
     /// The configuration of a client that goes by this profile.
     func clientConfiguration() throws -> AuditClient.Configuration {
         var configuration = AuditClient.Configuration(target: self.address, token: self.token ?? "")
         configuration.tenant = self.tenant
-        if self.usesTLS { configuration.security = .tls(trustFile: self.caFile) }
+        if self.usesTLS {
+            configuration.security = .tls(
+                trustFile: self.caFile,
+                clientCertificate: self.clientFiles.map { .init(certificateFile: $0.certificate, keyFile: $0.key) })
+        }
         // A command says itself what went wrong; the library's log is for those who ask for it.
         configuration.logger.logLevel = Console.isVerbose ? .info : .critical
         return configuration
@@ -84,11 +99,23 @@ struct ConnectionOptions: ParsableArguments {
     @Flag(help: "Connect with TLS and trust the system's certificates.")
     var tls = false
 
+    @Option(help: ArgumentHelp("PEM file of the certificate to show: connect with TLS.", valueName: "file"))
+    var tlsClientCertificate: String?
+
+    @Option(help: ArgumentHelp("PEM file of that certificate's key.", valueName: "file"))
+    var tlsClientKey: String?
+
     @Option(
         help: ArgumentHelp(
             "A profile file. Default: DOCKET_PROFILE, .docket/profile.json, then the user's configuration folder.",
             valueName: "file"))
     var profile: String?
+
+    func validate() throws {
+        guard (self.tlsClientCertificate == nil) == (self.tlsClientKey == nil) else {
+            throw ValidationError("--tls-client-certificate and --tls-client-key go together")
+        }
+    }
 
     /// The profile with the flags and the environment over it.
     func resolve() throws -> Profile {
@@ -102,9 +129,16 @@ struct ConnectionOptions: ParsableArguments {
         if let tenant = self.tenant { resolved.tenant = tenant }
         if let caFile = self.caFile { resolved.caFile = caFile }
         if self.tls { resolved.tls = true }
+        if let certificate = self.tlsClientCertificate, let key = self.tlsClientKey {
+            (resolved.clientCertificateFile, resolved.clientKeyFile) = (certificate, key)
+            // The certificate is meant to say who calls: a token of the profile would be asked first.
+            resolved.token = nil
+        }
         let environmentToken = Console.environment("DOCKET_TOKEN")
         // The profile's tenant belongs to the profile's token.
-        if self.tenant == nil, self.tokenFile != nil || environmentToken != nil { resolved.tenant = nil }
+        if self.tenant == nil, self.tokenFile != nil || environmentToken != nil || self.tlsClientCertificate != nil {
+            resolved.tenant = nil
+        }
         if let environmentToken { resolved.token = environmentToken }
         if let file = self.tokenFile {
             guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
@@ -112,9 +146,11 @@ struct ConnectionOptions: ParsableArguments {
             }
             resolved.token = text.trimmingCharacters(in: .whitespacesAndNewlines)
         }
-        guard resolved.token != nil else {
+        guard resolved.token != nil || resolved.clientFiles != nil else {
             throw CommandError(
-                .configuration, "no token is given: put it into a file and pass --token-file, or set DOCKET_TOKEN")
+                .configuration,
+                "no credential is given: put a token into a file and pass --token-file, or set DOCKET_TOKEN, or show a "
+                    + "certificate with --tls-client-certificate")
         }
         return resolved
     }

@@ -32,24 +32,24 @@ struct PublishService: Sendable {
 
     /// One batch, one answer.
     private func publish(_ request: StreamingServerRequest<[UInt8]>) async throws -> StreamingServerResponse<[UInt8]> {
-        let token = try self.admitted(request.metadata)
+        let caller = try self.admitted(request.metadata)
         let message = try await ServerRequest(stream: request).message
         let answer = await withCheckedContinuation { continuation in
-            self.submit(message, token: token) { continuation.resume(returning: $0) }
+            self.submit(message, caller: caller) { continuation.resume(returning: $0) }
         }
         return StreamingServerResponse(single: ServerResponse(message: try answer.reply()))
     }
 
     /// Batches pipelined, each answered on its own.
     private func publishStream(_ request: StreamingServerRequest<[UInt8]>) throws -> StreamingServerResponse<[UInt8]> {
-        let token = try self.admitted(request.metadata)
+        let caller = try self.admitted(request.metadata)
         return StreamingServerResponse { writer in
             let exchange = StreamExchange()
             try await withRPCCancellationHandler {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {
                         await exchange.read(request.messages) { message, answer in
-                            self.submit(message, token: token, answer: answer)
+                            self.submit(message, caller: caller, answer: answer)
                         }
                     }
                     try await exchange.write(to: writer)
@@ -64,23 +64,23 @@ struct PublishService: Sendable {
         }
     }
 
-    /// The token that a caller has shown, when it is known.
-    private func admitted(_ metadata: Metadata) throws -> AccessToken {
-        let token: AccessToken
+    /// Who calls, by a token that is known.
+    private func admitted(_ metadata: Metadata) throws -> Caller {
+        let caller: Caller
         do throws(PublishRefusal) {
-            token = try AccessToken(authorization: metadata[stringValues: "authorization"].first { _ in true })
+            caller = .token(try AccessToken(authorization: metadata[stringValues: "authorization"].first { _ in true }))
         } catch {
             throw error.status
         }
-        try self.pipeline.admit(token)
-        return token
+        try self.pipeline.admit(caller)
+        return caller
     }
 
     private func submit(
-        _ message: [UInt8], token: AccessToken, answer: @escaping @Sendable (PublishPipeline.Answer) -> Void
+        _ message: [UInt8], caller: Caller, answer: @escaping @Sendable (PublishPipeline.Answer) -> Void
     ) {
         self.decoders.withDecoder { decoder in
-            self.pipeline.publish(message, token: token, decoder: decoder, answer: answer)
+            self.pipeline.publish(message, caller: caller, decoder: decoder, answer: answer)
         }
     }
 }
