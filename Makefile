@@ -1,7 +1,7 @@
 # The commands of this repository. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build release generate generate-check format lint bench abuse micro fuzz clean-data
+.PHONY: help run test build release generate generate-check format lint bench abuse fairness micro fuzz clean-data
 
 # What `make run` imports: the whole of the sample's source when it lies beside the repository.
 SAMPLE ?= $(firstword $(wildcard ../shared/data/kubernetes-audit.csv) Tests/Samples/kubernetes-audit-sample.csv)
@@ -55,6 +55,12 @@ bench: ## measure a release build beside its peers: table and plots in Benchmark
 	@scripts/bootstrap run
 	@for product in $(BENCH_PRODUCTS); do DOCKET_BENCHMARKS=peers swift build -c release --product $$product || exit; done
 	@exec Benchmarks/Suite/run $(ARGS)
+
+fairness: ## saturate a release build with ten tenants, and measure what nine notice when one sends ten times as much
+	@scripts/bootstrap test
+	@swift build -c release --product docket
+	@DOCKET_BINARY=$(CURDIR)/.build/release/docket PYTHONDONTWRITEBYTECODE=1 \
+		exec .venv/bin/python Benchmarks/Fairness/measure.py $(ARGS)
 
 abuse: ## attack a release build in every known way, and measure what an honest neighbour notices
 	@scripts/bootstrap test
