@@ -53,7 +53,7 @@ package import DocketModel
     ///   - batchID: The collector's number for the batch.
     ///   - receivedAt: When the collector received the batch: ``BatchID/receivedAt(of:)`` of `batchID`.
     ///   - admit: The registry's word on an event that has passed the codec's own checks.
-    /// - Throws: ``CodecError`` of the code `malformed` or `expandsTooFar` when an event is no protobuf message or
+    /// - Throws: ``CodecError`` of the code `malformed`, `tooManyFields` or `expandsTooFar` when an event is no protobuf message or
     ///   takes more memory than the budget; nothing of the request may be stored then. All other faults reject single
     ///   events.
     package func encode(
@@ -113,6 +113,13 @@ package import DocketModel
     /// Parses one event, in place of the one before.
     private func parse(_ bytes: UnsafeBufferPointer<UInt8>, index: Int) throws(CodecError) -> CEvent {
         if let event = unsafe self.parser.parse(bytes) { return unsafe event }
+        if self.parser.hasTooManyOddFields {
+            throw CodecError(
+                code: .tooManyFields,
+                message:
+                    "events[\(index)] has more than \(EventParser.maxOddFields) fields that this version doesn't know, or that "
+                    + "come out of order: leave them out")
+        }
         guard self.parser.isExhausted else {
             throw CodecError(
                 code: .malformed,

@@ -8,6 +8,8 @@ package struct CodecError: Error, Sendable, CustomStringConvertible {
         /// Decoded, the message would take more memory than the arena's budget: it is made of almost nothing but
         /// empty or unknown fields.
         case expandsTooFar
+        /// The message has more fields that are unknown, repeated or out of order than any version could mean.
+        case tooManyFields
         /// `tenant` is not valid UTF-8, or is longer than an indexed field.
         case invalidTenant
         /// `producer_id` is not 16 bytes.

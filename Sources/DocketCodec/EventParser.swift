@@ -44,10 +44,20 @@ import CProtobufC
     /// Whether the event that was parsed last failed because its delegation chain takes more memory than the budget.
     var isExhausted: Bool { self.hasChain && self.arena.isExhausted }
 
+    /// How many fields of an event may be unknown, or come behind one that they should precede. More would only cost time: no
+    /// version has as many.
+    static let maxOddFields = 1_000
+
+    private var oddFieldCount = 0
+
+    /// Whether the event that was parsed last failed because it has more than ``maxOddFields``.
+    var hasTooManyOddFields: Bool { self.oddFieldCount > Self.maxOddFields }
+
     /// Parses one event, in place of the one before; `nil` when the bytes are no `docket.v1.Event`.
     func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> CEvent? {
         self.tidy()
         self.isCanonical = true
+        self.oddFieldCount = 0
         unsafe self.event.initialize(to: Docket__V1__Event())
         return unsafe self.fields(FieldCursor(bytes, repeatedTag: WireTag.bytes(7))) ? CEvent(self.event) : nil
     }
@@ -66,7 +76,7 @@ import CProtobufC
         var cursor = start
         let event = unsafe self.event
         while !cursor.isAtEnd {
-            guard let tag = cursor.tag() else { return false }
+            guard let tag = cursor.tag() else { return self.fail(cursor) }
             let isRead =
                 switch tag {
                 case WireTag.bytes(1): unsafe cursor.bytes(&event.pointee.event_id, &event.pointee.has_event_id)
@@ -103,14 +113,14 @@ import CProtobufC
                 case WireTag.bytes(25): unsafe cursor.bytes(&event.pointee.attributes, &event.pointee.has_attributes)
                 default: Self.other(&cursor, tag, knownNumbers: 25)
                 }
-            guard isRead else { return false }
+            guard isRead else { return self.fail(cursor) }
         }
         // An empty id or type says the same as an absent one.
         let hasEmpty =
             unsafe event.pointee.has_event_id != 0 && event.pointee.event_id.len == 0
             || event.pointee.has_type != 0 && event.pointee.type.len == 0
-        if !cursor.isCanonical || hasEmpty { self.isCanonical = false }
-        return true
+        if hasEmpty { self.isCanonical = false }
+        return self.note(cursor)
     }
 
     /// The event's actor. One that comes twice is merged, as protobuf demands: the later fields count.
@@ -152,7 +162,7 @@ import CProtobufC
         var cursor = start
         if cursor.isAtEnd, !mayBeEmpty { self.isCanonical = false }
         while !cursor.isAtEnd {
-            guard let tag = cursor.tag() else { return false }
+            guard let tag = cursor.tag() else { return self.fail(cursor) }
             let isRead =
                 switch tag {
                 case WireTag.bytes(1): unsafe cursor.bytes(&actor.pointee.kind, &actor.pointee.has_kind)
@@ -160,10 +170,9 @@ import CProtobufC
                 case WireTag.bytes(3): unsafe cursor.bytes(&actor.pointee.user_id, &actor.pointee.has_user_id)
                 default: Self.other(&cursor, tag, knownNumbers: 3)
                 }
-            guard isRead else { return false }
+            guard isRead else { return self.fail(cursor) }
         }
-        if !cursor.isCanonical { self.isCanonical = false }
-        return true
+        return self.note(cursor)
     }
 
     private func resource(_ message: FieldCursor?) -> Bool {
@@ -175,17 +184,16 @@ import CProtobufC
             unsafe self.event.pointee.resource = resource
         }
         while !cursor.isAtEnd {
-            guard let tag = cursor.tag() else { return false }
+            guard let tag = cursor.tag() else { return self.fail(cursor) }
             let isRead =
                 switch tag {
                 case WireTag.bytes(1): unsafe cursor.bytes(&resource.pointee.type, &resource.pointee.has_type)
                 case WireTag.bytes(2): unsafe cursor.bytes(&resource.pointee.id, &resource.pointee.has_id)
                 default: Self.other(&cursor, tag, knownNumbers: 2)
                 }
-            guard isRead else { return false }
+            guard isRead else { return self.fail(cursor) }
         }
-        if !cursor.isCanonical { self.isCanonical = false }
-        return true
+        return self.note(cursor)
     }
 
     private func payload(_ message: FieldCursor?) -> Bool {
@@ -197,7 +205,7 @@ import CProtobufC
             unsafe self.event.pointee.payload = payload
         }
         while !cursor.isAtEnd {
-            guard let tag = cursor.tag() else { return false }
+            guard let tag = cursor.tag() else { return self.fail(cursor) }
             let isRead =
                 switch tag {
                 case WireTag.bytes(1): unsafe cursor.bytes(&payload.pointee.hash, &payload.pointee.has_hash)
@@ -207,29 +215,30 @@ import CProtobufC
                     unsafe cursor.number(&payload.pointee.out_size_bytes, &payload.pointee.has_out_size_bytes)
                 default: Self.other(&cursor, tag, knownNumbers: 3)
                 }
-            guard isRead else { return false }
+            guard isRead else { return self.fail(cursor) }
         }
-        if !cursor.isCanonical { self.isCanonical = false }
-        return true
+        return self.note(cursor)
     }
 
     // MARK: Fields
+
+    /// Takes note of why a message can't be read.
+    private func fail(_ cursor: FieldCursor) -> Bool {
+        self.oddFieldCount += cursor.oddFieldCount
+        return false
+    }
+
+    /// Takes note of how canonical a message was; whether the event may go on like that.
+    private func note(_ cursor: FieldCursor) -> Bool {
+        guard !cursor.isCanonical else { return true }
+        self.isCanonical = false
+        self.oddFieldCount += cursor.oddFieldCount
+        return !self.hasTooManyOddFields
+    }
 
     /// A field that this version doesn't know is skipped. A known one of another wire type is a fault, as protobuf-c has
     /// it: an emitter that is so far off shall hear of it.
     private static func other(_ cursor: inout FieldCursor, _ tag: UInt32, knownNumbers: UInt32) -> Bool {
         tag >> 3 > knownNumbers && cursor.skip(tag)
     }
-}
-
-/// The tags of fields: number and wire type in one.
-private enum WireTag {
-    @inline(__always)
-    static func varint(_ number: UInt32) -> UInt32 { number << 3 }
-
-    @inline(__always)
-    static func fixed64(_ number: UInt32) -> UInt32 { number << 3 | 1 }
-
-    @inline(__always)
-    static func bytes(_ number: UInt32) -> UInt32 { number << 3 | 2 }
 }

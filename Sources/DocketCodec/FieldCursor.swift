@@ -14,6 +14,10 @@ import CProtobufC
     /// Whether what was read is in canonical form so far, as far as tags and varints go: known fields only, in rising order
     /// of their numbers, each once, and every varint in as few bytes as it needs.
     private(set) var isCanonical = true
+    /// How many fields were unknown, or came behind one that they should precede.
+    private(set) var oddFieldCount = 0
+    /// The last tag that came too late: counted, whether or not it is unknown as well.
+    private var countedTag: UInt32 = 0
 
     /// A cursor at the first of those bytes, which must stay where they are while it is used.
     ///
@@ -37,7 +41,10 @@ import CProtobufC
         guard let varint = self.varint(maxBytes: 5) else { return nil }
         let tag = UInt32(truncatingIfNeeded: varint)
         guard tag >= 8 else { return nil }
-        if tag <= self.lastTag, tag < self.lastTag || tag != self.repeatedTag { self.isCanonical = false }
+        if tag <= self.lastTag, tag < self.lastTag || tag != self.repeatedTag {
+            self.countedTag = tag
+            guard self.noteOddField() else { return nil }
+        }
         if varint > UInt64(UInt32.max) { self.isCanonical = false }
         self.lastTag = tag
         return tag
@@ -134,7 +141,7 @@ import CProtobufC
 
     /// Skips the value of an unknown field. Groups, which proto3 doesn't have, are no value.
     mutating func skip(_ tag: UInt32) -> Bool {
-        self.isCanonical = false
+        if tag != self.countedTag { guard self.noteOddField() else { return false } }
         switch tag & 7 {
         case 0: return self.varint() != nil
         case 1: return self.skip(bytes: 8)
@@ -142,6 +149,14 @@ import CProtobufC
         case 5: return self.skip(bytes: 4)
         default: return false
         }
+    }
+
+    /// Whether there may be as many.
+    @inline(never)
+    private mutating func noteOddField() -> Bool {
+        self.isCanonical = false
+        self.oddFieldCount += 1
+        return self.oddFieldCount <= EventParser.maxOddFields
     }
 
     private mutating func skip(bytes count: Int) -> Bool {

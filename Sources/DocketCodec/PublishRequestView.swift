@@ -16,11 +16,14 @@ package struct PublishRequestView: Sendable, Equatable {
     /// Where each event lies in the message.
     let events: [Range<Int>]
 
+    /// How many fields a request may have beside its events: three, and those of later versions. More would only cost time.
+    package static let maxOtherFields = 1_000
+
     /// The encoded event at that index, which must be less than ``eventCount``, exactly as it came.
     package func eventBytes(at index: Int) -> ArraySlice<UInt8> { self.message[self.events[index]] }
 
     /// Reads the frame of a request and checks what concerns it as a whole. A scalar that comes twice counts the last
-    /// time, and unknown fields are skipped, as protobuf demands.
+    /// time, and unknown fields are skipped, as protobuf demands, up to ``maxOtherFields``.
     init(_ message: [UInt8], limits: Limits) throws(CodecError) {
         guard message.count <= limits.maxBatchBytes else {
             throw CodecError(
@@ -33,6 +36,7 @@ package struct PublishRequestView: Sendable, Equatable {
         var producerID = 0..<0
         var sequence: UInt64 = 0
         var events: [Range<Int>] = []
+        var otherFields = 0
         while let (number, value) = try reader.next() {
             switch (number, value) {
             case (1, .bytes(let range)): tenant = range
@@ -49,7 +53,16 @@ package struct PublishRequestView: Sendable, Equatable {
                     events.reserveCapacity(min(limits.maxBatchEvents, message.count / (range.count + 2) + 1))
                 }
                 events.append(range)
+                continue
             default: break
+            }
+            otherFields += 1
+            guard otherFields <= Self.maxOtherFields else {
+                throw CodecError(
+                    code: .tooManyFields,
+                    message:
+                        "the request has more than \(Self.maxOtherFields) fields beside its events: leave out those "
+                        + "that collector.proto doesn't have")
             }
         }
         self.message = message

@@ -84,19 +84,22 @@ package struct PublishPipeline: Sendable {
         let answer: @Sendable (Answer) -> Void
     }
 
-    /// - Parameter again: how to try again when event types have been noted; that is done once.
+    /// - Parameters:
+    ///   - metered: the tenant whose quota the request has been taken into already.
+    ///   - again: how to try again when event types have been noted; that is done once.
     private func publish(
-        _ submission: Submission, decoder: BatchDecoder,
+        _ submission: Submission, decoder: BatchDecoder, metered: Int32? = nil,
         again: (@Sendable (@escaping @Sendable (BatchDecoder) -> Void) -> Void)?
     ) {
         do throws(PublishRefusal) {
-            switch try self.encode(submission.message, caller: submission.caller, decoder: decoder) {
-            case .batch(let batch, let isMetered): self.submit(batch, isMetered: isMetered, submission)
-            case .unobserved(let types):
+            switch try self.encode(submission.message, caller: submission.caller, decoder: decoder, metered: metered) {
+            case .batch(let batch, let metered): self.submit(batch, isMetered: metered != nil, submission)
+            case .unobserved(let types, let metered):
                 let resume = { @Sendable (decoder: BatchDecoder) in
-                    self.publish(submission, decoder: decoder, again: nil)
+                    self.publish(submission, decoder: decoder, metered: metered, again: nil)
                 }
                 guard let again, self.registry.observe(types, resume: { again(resume) }) else {
+                    if let metered { self.quotas.answered(tenantID: metered) }
                     throw PublishRefusal.typesNotNoted
                 }
             }
@@ -136,18 +139,20 @@ package struct PublishPipeline: Sendable {
     /// Takes back what a call has published and no commit has begun with: nobody waits for it any more.
     package func withdraw(_ submitter: Submitter) { self.store.withdraw(submitter) }
 
-    /// What has become of a request.
+    /// What has become of a request. `metered` is its tenant where that has a quota: the quota has to be told when the request is
+    /// answered.
     private enum Encoding {
-        /// `isMetered`: its tenant has a quota, and has to be told when it is answered.
-        case batch(EncodedBatch, isMetered: Bool)
+        case batch(EncodedBatch, metered: Int32?)
         /// It has events of types that must be noted first.
-        case unobserved([ObservedEventType])
+        case unobserved([ObservedEventType], metered: Int32?)
     }
 
     /// Decodes, authorizes, checks and encodes a request.
     private func encode(
-        _ message: [UInt8], caller: Caller, decoder: BatchDecoder
+        _ message: [UInt8], caller: Caller, decoder: BatchDecoder, metered: Int32?
     ) throws(PublishRefusal) -> Encoding {
+        var (metered, isTaken) = (metered, false)
+        defer { if let metered, !isTaken { self.quotas.answered(tenantID: metered) } }
         let rules = self.registry.rules
         let snapshot = rules.snapshot
         let principal = try self.authenticator.principal(of: caller, in: snapshot, at: .now)
@@ -157,9 +162,7 @@ package struct PublishPipeline: Sendable {
             guard !rules.isProvisional, let batchID = self.batchIDs.next(now: .now) else {
                 throw PublishRefusal.leaseLost
             }
-            let isMetered = try self.meter(request, of: tenant, bytes: message.count)
-            var isTaken = false
-            defer { if isMetered, !isTaken { self.quotas.answered(tenantID: tenant.id) } }
+            if metered == nil, try self.meter(request, of: tenant, bytes: message.count) { metered = tenant.id }
             let receivedAt = BatchID.receivedAt(of: batchID)
             var judge = EventJudge(
                 tenant: tenant, snapshot: snapshot, validators: rules.validators,
@@ -170,13 +173,14 @@ package struct PublishPipeline: Sendable {
                 batchID: batchID, receivedAt: receivedAt
             ) { judge.judge($0) }
             guard judge.typesToObserve.isEmpty else {
-                return .unobserved(
-                    judge.typesToObserve.map { ObservedEventType(tenantID: tenant.id, name: $0) })
+                isTaken = true
+                let types = judge.typesToObserve.map { ObservedEventType(tenantID: tenant.id, name: $0) }
+                return .unobserved(types, metered: metered)
             }
             self.metrics.judged(violations: judge.violationCount, clockFaults: judge.clockFaultCount)
             self.metrics.received(batch)
             isTaken = true
-            return .batch(batch, isMetered: isMetered)
+            return .batch(batch, metered: metered)
         } catch let error as CodecError {
             throw PublishRefusal(error)
         } catch let error as RegistryError {

@@ -155,7 +155,7 @@ extension PublishRefusal {
         case .sequenceRange: self.init(.invalidArgument, .fieldInvalid, error.message, field: "sequence")
         case .noEvents, .tooManyEvents, .invalidEvent:
             self.init(.invalidArgument, .fieldInvalid, error.message, field: "events")
-        case .malformed, .invalidRow: self.init(.invalidArgument, .messageMalformed, error.message)
+        case .malformed, .tooManyFields, .invalidRow: self.init(.invalidArgument, .messageMalformed, error.message)
         }
     }
 

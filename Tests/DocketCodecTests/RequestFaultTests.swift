@@ -113,6 +113,25 @@ struct RequestFaultTests {
         #expect(self.fault(bytes)?.code == .malformed)
     }
 
+    @Test(
+        "more fields than any version could mean, unknown or one again and again, refuse the request",
+        arguments: [[0xC0, 0x3E, 0x00], [0x32, 0x00], [0x20, 0x01]] as [[UInt8]])
+    func tooManyFields(_ bytes: [UInt8]) throws {
+        func event(_ count: Int) -> [UInt8] {
+            (0..<count).reduce(RawMessage.minimalEvent) { event, _ in event.raw(bytes) }.bytes
+        }
+        func request(_ count: Int) -> [UInt8] {
+            RawMessage.request([Self.event]) + Array(repeatElement(bytes, count: count).joined())
+        }
+        for message in [RawMessage.request([event(1_002)]), request(1_001)] {
+            let fault = try #require(self.fault(message))
+            #expect(fault.code == .tooManyFields && fault.message.contains("1000 fields"))
+        }
+        for message in [RawMessage.request([event(999)]), request(990)] {
+            #expect(self.fault(message)?.code != .tooManyFields)
+        }
+    }
+
     @Test("a delegation chain that would take more memory than the budget refuses the request; the decoder goes on")
     func parserBudget() throws {
         let bench = Bench(parserBudgetBytes: 64 * 1024)

@@ -35,7 +35,7 @@ struct PublishRefusalTests {
             case .producerIDLength: "producer_id"
             case .sequenceRange: "sequence"
             case .noEvents, .tooManyEvents, .invalidEvent: "events"
-            case .malformed, .messageTooLarge, .expandsTooFar, .invalidRow: nil
+            case .malformed, .tooManyFields, .messageTooLarge, .expandsTooFar, .invalidRow: nil
             }
         let details = try self.details(PublishRefusal(CodecError(code: code, message: "why")))
         #expect(details.contains(.badRequest([.init(field: expected ?? "", description: "why")])) == (expected != nil))

@@ -88,3 +88,30 @@ def test_collectors_share_a_quota_and_add_up_a_day(
         f"SELECT bytes FROM docket.tenant_usage JOIN docket.tenants USING (tenant_id) WHERE slug = '{tenant}'"
     )
     assert 1_000_000 <= int(taken) < 2_000_000
+
+
+def test_a_batch_that_waits_for_its_event_types_to_be_noted_counts_once(
+    cluster: Cluster, tenant: str, clients: list[Client]  # noqa: F811
+) -> None:
+    cluster.docket("tenant", "set", tenant, "--event-types", "observe", "--bytes-per-day", "1000000")
+    sent = []
+
+    def publish() -> bool:
+        """Publishes a type that nobody has seen; whether the tenant takes those already, and so has its quota."""
+        batch = request([event(type=f"seen.{unique()}".lower().replace("-", "_"))])
+        taken = clients[0].publish(batch).verdict.accepted_count == 1
+        if taken:
+            sent.append(batch.ByteSize())
+        return taken
+
+    until(publish)
+    assert all(publish() for _ in range(3))
+
+    def usage() -> int:
+        return int(cluster.sql(
+            f"SELECT coalesce(sum(bytes), 0) FROM docket.tenant_usage JOIN docket.tenants USING (tenant_id) "
+            f"WHERE slug = '{tenant}'"
+        )[0][0])  # fmt: skip
+
+    until(lambda: usage() >= sum(sent))
+    assert usage() == sum(sent)
