@@ -144,12 +144,14 @@ package final class JWTVerifier: Sendable {
     private func judge(
         _ claims: Claims, generation: UInt64, at now: Timestamp
     ) throws(AuthenticationError) -> VerifiedJWT {
-        guard claims.iss == self.policy.issuer else {
+        guard claims.iss.map({ ExactText($0) }) == ExactText(self.policy.issuer) else {
             throw AuthenticationError(
                 .tokenUntrusted,
                 "the JWT's issuer (iss) is '\((claims.iss ?? "").prefix(128))'; it must be '\(self.policy.issuer)'")
         }
-        guard let audience = claims.aud?.values, audience.contains(self.policy.audience) else {
+        guard let audience = claims.aud?.values,
+            audience.contains(where: { ExactText($0) == ExactText(self.policy.audience) })
+        else {
             throw AuthenticationError(
                 .tokenUntrusted, "the JWT is for another audience (aud); it must be for '\(self.policy.audience)'")
         }

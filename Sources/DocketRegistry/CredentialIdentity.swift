@@ -1,4 +1,7 @@
-/// What a credential is known by: what a caller proves, in the one form in which it is compared.
+internal import DocketModel
+
+/// What a credential is known by: what a caller proves, in the one form in which it is compared: byte by byte, as the database does.
+/// Under the canonical equivalence of Swift's strings a caller could pass for another whose name is merely composed otherwise.
 package enum CredentialIdentity: Sendable, Hashable {
     /// SHA-256 of an ``AccessToken``: 32 bytes. The token itself is never kept.
     case token(hash: [UInt8])
@@ -34,6 +37,23 @@ package enum CredentialIdentity: Sendable, Hashable {
     /// Who has given the name, where that isn't the authority of the certificates; `nil` otherwise.
     package var issuer: String? {
         if case .jwt(let issuer, _) = self { issuer } else { nil }
+    }
+
+    package static func == (left: CredentialIdentity, right: CredentialIdentity) -> Bool {
+        switch (left, right) {
+        case (.token(let left), .token(let right)): left == right
+        case (.spiffe(let left), .spiffe(let right)), (.subject(let left), .subject(let right)):
+            ExactText(left) == ExactText(right)
+        case (.jwt(let issuer, let subject), .jwt(let otherIssuer, let otherSubject)):
+            ExactText(subject) == ExactText(otherSubject) && ExactText(issuer) == ExactText(otherIssuer)
+        default: false
+        }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(self.kind)
+        if case .token(let hash) = self { hasher.combine(hash) }
+        if let name = self.name { hasher.combine(ExactText(name)) }
     }
 
     /// That of a JWT's claims.

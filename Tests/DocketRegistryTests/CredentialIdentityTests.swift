@@ -90,6 +90,20 @@ struct CredentialKindTests {
         }
     }
 
+    @Test(
+        "tells names apart that are canonically equivalent, as the database does",
+        arguments: [("Zürich", "Zu\u{308}rich"), ("K", "\u{212A}"), ("\u{C5}", "\u{212B}")])
+    func composition(_ one: String, _ other: String) {
+        #expect(one == other)
+        for make in [
+            { .subject("CN=" + $0) }, { .spiffe($0) }, { .jwt(issuer: "i", subject: $0) },
+            { .jwt(issuer: $0, subject: "s") },
+        ] as [(String) -> CredentialIdentity] {
+            #expect(make(one) == make(one) && make(one) != make(other))
+            #expect(Set([make(one), make(other), make(one)]).count == 2)
+        }
+    }
+
     @Test("notes the use of each, and forgets one that is revoked")
     func use() {
         for identity in Self.identities {
