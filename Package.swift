@@ -102,7 +102,7 @@ let package = Package(
         .target(
             name: "DocketCodec", dependencies: ["CDocketProtos", "CProtobufC", "DocketMerkle", "DocketModel"],
             swiftSettings: bridgeSettings),
-        .target(name: "DocketRegistry", dependencies: [crypto], swiftSettings: houseSettings),
+        .target(name: "DocketRegistry", dependencies: ["DocketModel", crypto], swiftSettings: houseSettings),
         .target(name: "DocketImport", dependencies: ["DocketModel", crypto], swiftSettings: houseSettings),
 
         // Floor 3: what the codec's events must keep; who callers are; I/O and the shape of a store.
@@ -297,7 +297,7 @@ let package = Package(
             dependencies: ["DocketModel", "DocketOperations", "DocketRegistry", "DocketRuntime"],
             swiftSettings: houseSettings),
         .testTarget(
-            name: "DocketStoreTests", dependencies: ["DocketCodec", "DocketModel", "DocketStore"],
+            name: "DocketStoreTests", dependencies: ["DocketTestSupport", "DocketCodec", "DocketModel", "DocketStore"],
             swiftSettings: houseSettings),
         .testTarget(name: "DocketTerminalTests", dependencies: ["DocketTerminal"], swiftSettings: houseSettings),
         .testTarget(
