@@ -35,7 +35,8 @@ struct FlowControlTests {
                 }
                 try await group.waitForAll()
             }
-            #expect(test.budget.availableBytes == test.budget.limitBytes)
+            // The server counts what a call held once it has sent the answer.
+            await until { test.budget.availableBytes == test.budget.limitBytes }
             #expect(test.budget.waitingCount == 0)
             for client in clients { await client.close() }
         }
