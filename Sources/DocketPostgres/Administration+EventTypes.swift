@@ -18,6 +18,27 @@ extension Administration {
         }
     }
 
+    /// Registers event types without a definition: any event of them is in order. Those that are registered stay as they are.
+    ///
+    /// - Parameter tenant: the tenant that the types belong to; `nil` for types that every tenant may use.
+    /// - Throws: `refused` for an unknown tenant and a reserved name.
+    package func registerEventTypes(
+        _ names: [String], tenant: String?, actor: Actor
+    ) async throws(PostgresError) {
+        try SystemLog.refuseReserved(names)
+        try await self.recording { connection, log throws(PostgresError) in
+            var tenantID: Int32?
+            if let tenant { tenantID = try TenantPolicy.tenantID(named: tenant, connection) }
+            let loggedIn = try TenantPolicy.tenantID(named: tenant ?? Self.defaultTenant, connection)
+            for name in try Self.register(names, tenant: tenantID, connection) {
+                let entry = SystemLog.Entry(
+                    tenantID: loggedIn, type: .eventTypeChanged, action: "add",
+                    resource: Resource(type: "event_type", id: name), reason: "", actor: actor)
+                try log.write(entry, connection)
+            }
+        }
+    }
+
     /// Applies definitions, all or none, and says what that did to each type, in their order.
     ///
     /// - Parameters:

@@ -63,13 +63,7 @@ package final class Administration: Sendable {
         try SystemLog.refuseReserved(names)
         let tenantID = tenant.map { PostgresValue.int4($0) } ?? .null
         return try await self.pool.run { connection throws(PostgresError) in
-            _ = try connection.query(
-                """
-                INSERT INTO docket.event_types (tenant_id, name)
-                SELECT $1::int4, wanted.name FROM unnest($2) AS wanted (name)
-                EXCEPT SELECT tenant_id, name FROM docket.event_types WHERE NOT is_observed
-                ON CONFLICT (tenant_id, name) DO UPDATE SET is_observed = false
-                """, [tenantID, .textArray(names)])
+            _ = try Self.register(names, tenant: tenant, connection)
             let rows = try connection.query(
                 """
                 SELECT name, type_id FROM docket.event_types
@@ -80,6 +74,24 @@ package final class Administration: Sendable {
             for row in 0..<rows.count { ids[try rows.text(row, 0)] = try rows.integer(row, 1) }
             return ids
         }
+    }
+
+    /// Registers event types, and gives the names of those that weren't registered before, in order.
+    static func register(
+        _ names: [String], tenant: Int32?, _ connection: PostgresConnection
+    ) throws(PostgresError) -> [String] {
+        let rows = try connection.query(
+            """
+            WITH made AS (
+                INSERT INTO docket.event_types (tenant_id, name)
+                SELECT $1::int4, wanted.name FROM unnest($2) AS wanted (name)
+                EXCEPT SELECT tenant_id, name FROM docket.event_types WHERE NOT is_observed
+                ON CONFLICT (tenant_id, name) DO UPDATE SET is_observed = false RETURNING name
+            ) SELECT name FROM made ORDER BY name
+            """, [tenant.map { .int4($0) } ?? .null, .textArray(names)])
+        var made: [String] = []
+        for row in 0..<rows.count { made.append(try rows.text(row, 0)) }
+        return made
     }
 
     /// Closes the connection.

@@ -1,3 +1,5 @@
+import DocketModel
+
 /// How large segments grow and how long things are kept: the one row of `docket.store_policy`, which all collectors of a
 /// database share.
 package struct StorePolicy: Sendable, Equatable {
@@ -44,6 +46,27 @@ package struct StorePolicy: Sendable, Equatable {
         package var quarantineRows: Int64?
 
         package init() {}
+
+        /// What is changed, for the log: the text of a JSON object.
+        var attributes: String {
+            var writer = JSONWriter()
+            writer.beginObject()
+            for (key, value) in [
+                ("segment_rows", self.segmentRows), ("segment_age_hours", self.segmentAgeHours),
+                ("replay_window_hours", self.replayWindowHours), ("quarantine_days", self.quarantineDays),
+                ("quarantine_rows", self.quarantineRows),
+            ] {
+                guard let value else { continue }
+                writer.key(key)
+                writer.integer(value)
+            }
+            if let retention = self.retention {
+                writer.key("retention_days")
+                if let days = retention.days { writer.integer(days) } else { writer.null() }
+            }
+            writer.endObject()
+            return writer.text
+        }
 
         /// Throws an error that names the first value outside its bounds.
         package func validate() throws(PostgresError) {

@@ -45,6 +45,7 @@ package final class SystemLog: Sendable {
         case tenantChanged = "docket.tenant.changed"
         case credentialChanged = "docket.credential.changed"
         case eventTypeChanged = "docket.event_type.changed"
+        case policyChanged = "docket.policy.changed"
         /// Collectors write it.
         case quotaBreached = "quota.breached"
     }

@@ -7,17 +7,6 @@ package struct TenantPolicy: Sendable, Equatable {
     /// Whether nothing of its log may be removed.
     package var hasLegalHold: Bool
 
-    /// A change of some of it.
-    package struct Change: Sendable, Equatable {
-        package var retention: StorePolicy.Retention?
-        package var hasLegalHold: Bool?
-
-        package init(retention: StorePolicy.Retention? = nil, hasLegalHold: Bool? = nil) {
-            self.retention = retention
-            self.hasLegalHold = hasLegalHold
-        }
-    }
-
     /// The tenant's key.
     ///
     /// - Throws: `refused` when there is no such tenant.
@@ -39,26 +28,6 @@ package struct TenantPolicy: Sendable, Equatable {
         var policies: [TenantPolicy] = []
         for row in 0..<rows.count { policies.append(try self.policy(rows, row)) }
         return policies
-    }
-
-    /// Changes a tenant's policy over a connection of `docket_maintainer`, and gives it back as it is then.
-    static func update(
-        _ slug: String, _ change: Change, _ connection: PostgresConnection
-    ) throws(PostgresError) -> TenantPolicy {
-        try StorePolicy.Bounds.check("retention_days", change.retention?.days, StorePolicy.Bounds.retentionDays)
-        let rows = try connection.query(
-            """
-            UPDATE docket.tenants SET
-                retention_days = CASE WHEN $2::bool THEN $3::int8::int4 ELSE retention_days END,
-                legal_hold = coalesce($4::bool, legal_hold)
-            WHERE slug = $1 RETURNING slug, retention_days, legal_hold
-            """,
-            [
-                .text(slug), .bool(change.retention != nil), .optional(change.retention?.days),
-                change.hasLegalHold.map { .bool($0) } ?? .null,
-            ])
-        guard rows.count == 1 else { throw self.unknown(slug) }
-        return try self.policy(rows, 0)
     }
 
     private static func policy(_ rows: PostgresRows, _ row: Int) throws(PostgresError) -> TenantPolicy {

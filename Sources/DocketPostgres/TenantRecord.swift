@@ -145,15 +145,16 @@ package struct TenantRecord: Sendable, Equatable {
                 code: .refused,
                 message: "the display name has \(name.utf8.count) bytes; at most \(Self.maxDisplayNameBytes) are kept")
         }
-        _ = try TenantPolicy.update(
-            slug, TenantPolicy.Change(retention: change.retention, hasLegalHold: change.hasLegalHold), connection)
+        try StorePolicy.Bounds.check("retention_days", change.retention?.days, StorePolicy.Bounds.retentionDays)
         _ = try connection.query(
             """
             UPDATE docket.tenants SET
                 display_name = coalesce($2::text, display_name), state = coalesce($3::text, state),
                 event_type_mode = coalesce($4::text, event_type_mode), clock_mode = coalesce($5::text, clock_mode),
                 max_clock_ahead_seconds = CASE WHEN $6::bool THEN $7::int8 ELSE max_clock_ahead_seconds END,
-                max_clock_behind_seconds = CASE WHEN $8::bool THEN $9::int8 ELSE max_clock_behind_seconds END
+                max_clock_behind_seconds = CASE WHEN $8::bool THEN $9::int8 ELSE max_clock_behind_seconds END,
+                retention_days = CASE WHEN $10::bool THEN $11::int8::int4 ELSE retention_days END,
+                legal_hold = coalesce($12::bool, legal_hold)
             WHERE slug = $1
             """,
             [
@@ -163,6 +164,8 @@ package struct TenantRecord: Sendable, Equatable {
                 change.clockMode.map { .text($0.rawValue) } ?? .null,
                 .bool(change.maxClockAhead != nil), .optional(change.maxClockAhead?.value),
                 .bool(change.maxClockBehind != nil), .optional(change.maxClockBehind?.value),
+                .bool(change.retention != nil), .optional(change.retention?.days),
+                change.hasLegalHold.map { .bool($0) } ?? .null,
             ])
         for (limit, value) in change.quota {
             _ = try connection.query(

@@ -40,6 +40,33 @@ struct EventTypeApplyTests {
         #expect(page.events.first?.event.actor == Self.actor)
     }
 
+    @Test("names without a definition are registered once, and the log tells of each that is new")
+    func registered() async throws {
+        let database = try await TestDatabase.migrated()
+        let administration = try database.administration()
+        for names in [["a.one", "a.two"], ["a.two", "a.three"]] {
+            try await administration.registerEventTypes(names, tenant: "default", actor: Self.actor)
+        }
+        let types = try await self.loaded(database).eventTypes
+        #expect(types.map(\.name).sorted() == ["a.one", "a.three", "a.two"] && types.allSatisfy { $0.tenantID == 1 })
+        let page = try await database.reader().query(EventQuery(tenantIDs: [1], order: .oldestFirst, limit: 10))
+        #expect(page.events.map(\.event.resource?.id) == ["a.one", "a.two", "a.three"])
+        #expect(page.events.allSatisfy { $0.event.type == "docket.event_type.changed" && $0.event.action == "add" })
+        #expect(page.events.allSatisfy { $0.event.actor == Self.actor })
+    }
+
+    @Test("names for a tenant that doesn't exist are refused, and nothing is made")
+    func registeredForNobody() async throws {
+        let database = try await TestDatabase.migrated()
+        let administration = try database.administration()
+        let error = await #expect(throws: PostgresError.self) {
+            try await administration.registerEventTypes(["a.one"], tenant: "nobody", actor: Self.actor)
+        }
+        #expect(error?.code == .refused && error?.message.contains("'nobody'") == true)
+        let contents = try await self.loaded(database)
+        #expect(contents.eventTypes.isEmpty && contents.tenants.map(\.slug) == ["default"])
+    }
+
     @Test("another content needs a higher version, which says what it breaks; lower ones are refused")
     func versions() async throws {
         let database = try await TestDatabase.migrated()

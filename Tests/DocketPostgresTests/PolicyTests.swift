@@ -8,6 +8,8 @@ import Testing
 
 @Suite("The policies")
 struct PolicyTests {
+    private static let actor = Actor(kind: "user", id: "olga")
+
     @Test("begin with the documented defaults, and nothing of a tenant's own")
     func defaults() async throws {
         let administration = try await TestDatabase.migrated().administration()
@@ -32,7 +34,7 @@ struct PolicyTests {
         expected.segmentRows = 5000
         expected.retentionDays = 365
         expected.quarantineRows = 0
-        #expect(try await administration.changeStorePolicy(change) == expected)
+        #expect(try await administration.changeStorePolicy(change, actor: Self.actor) == expected)
         change = StorePolicy.Change()
         change.segmentAgeHours = 1
         change.replayWindowHours = 8760
@@ -40,12 +42,32 @@ struct PolicyTests {
         expected.segmentAgeHours = 1
         expected.replayWindowHours = 8760
         expected.quarantineDays = 36_500
-        #expect(try await administration.changeStorePolicy(change) == expected)
+        #expect(try await administration.changeStorePolicy(change, actor: Self.actor) == expected)
         change = StorePolicy.Change()
         change.retention = .unset
         expected.retentionDays = nil
-        #expect(try await administration.changeStorePolicy(change) == expected)
+        #expect(try await administration.changeStorePolicy(change, actor: Self.actor) == expected)
         #expect(try await administration.storePolicy() == expected)
+    }
+
+    @Test("of the store: a change is an event in the log of default, with what was changed; one that is refused isn't")
+    func changesAreLogged() async throws {
+        let database = try await TestDatabase.migrated()
+        let administration = try database.administration()
+        var change = StorePolicy.Change()
+        change.segmentRows = 5000
+        change.retention = .unset
+        _ = try await administration.changeStorePolicy(change, actor: Self.actor)
+        change.segmentRows = 999
+        let refused = change
+        await #expect(throws: PostgresError.self) {
+            try await administration.changeStorePolicy(refused, actor: Self.actor)
+        }
+        let page = try await database.reader().query(EventQuery(tenantIDs: [1], order: .oldestFirst, limit: 10))
+        let event = try #require(page.events.first?.event)
+        #expect(page.events.count == 1 && event.type == "docket.policy.changed" && event.action == "set")
+        #expect(event.actor == Self.actor && event.resource == Resource(type: "policy", id: "store"))
+        #expect(event.attributes == #"{"segment_rows":5000,"retention_days":null}"#)
     }
 
     private static let outside: [(String, @Sendable (inout StorePolicy.Change) -> Void)] = [
@@ -66,7 +88,9 @@ struct PolicyTests {
         change.segmentRows = 4000
         Self.outside[index].1(&change)
         let broken = change
-        let error = await #expect(throws: PostgresError.self) { try await administration.changeStorePolicy(broken) }
+        let error = await #expect(throws: PostgresError.self) {
+            try await administration.changeStorePolicy(broken, actor: Self.actor)
+        }
         #expect(error?.code == .refused && error?.message == Self.outside[index].0)
         #expect(try await administration.storePolicy() == before)
     }
@@ -99,38 +123,25 @@ struct PolicyTests {
     func tenants() async throws {
         let administration = try await TestDatabase.migrated().administration()
         _ = try await administration.ensureTenant("other")
-        var change = TenantPolicy.Change()
-        change.retention = .days(90)
-        #expect(
-            try await administration.changeTenantPolicy("other", change)
-                == TenantPolicy(tenant: "other", retentionDays: 90, hasLegalHold: false))
-        change = TenantPolicy.Change()
-        change.hasLegalHold = true
-        #expect(
-            try await administration.changeTenantPolicy("other", change)
-                == TenantPolicy(tenant: "other", retentionDays: 90, hasLegalHold: true))
-        change = TenantPolicy.Change()
-        change.retention = .unset
-        change.hasLegalHold = false
-        #expect(
-            try await administration.changeTenantPolicy("other", change)
-                == TenantPolicy(tenant: "other", retentionDays: nil, hasLegalHold: false))
+        for (change, expected) in [
+            (.init(retention: .days(90)), TenantPolicy(tenant: "other", retentionDays: 90, hasLegalHold: false)),
+            (.init(hasLegalHold: true), TenantPolicy(tenant: "other", retentionDays: 90, hasLegalHold: true)),
+            (
+                .init(retention: .unset, hasLegalHold: false),
+                TenantPolicy(tenant: "other", retentionDays: nil, hasLegalHold: false)
+            ),
+        ] as [(TenantRecord.Change, TenantPolicy)] {
+            _ = try await administration.changeTenant("other", change, action: "set", actor: Self.actor)
+            #expect(try await administration.tenantPolicies("other") == [expected])
+        }
         #expect(try await administration.tenantPolicies().map(\.tenant) == ["default", "other"])
         #expect(try await administration.tenantPolicies("other").map(\.tenant) == ["other"])
-        let empty = TenantPolicy.Change()
-        for call in [
-            { _ = try await administration.tenantPolicies("nobody") },
-            { _ = try await administration.changeTenantPolicy("nobody", empty) },
-        ] as [@Sendable () async throws -> Void] {
-            let error = await #expect(throws: PostgresError.self) { try await call() }
-            #expect(error?.code == .refused && error?.message.contains("'nobody'") == true)
+        let unknown = await #expect(throws: PostgresError.self) { try await administration.tenantPolicies("nobody") }
+        #expect(unknown?.code == .refused && unknown?.message.contains("'nobody'") == true)
+        let outside = await #expect(throws: PostgresError.self) {
+            try await administration.changeTenant("other", .init(retention: .days(0)), action: "set", actor: Self.actor)
         }
-        change.retention = .days(0)
-        let outside = change
-        let error = await #expect(throws: PostgresError.self) {
-            try await administration.changeTenantPolicy("other", outside)
-        }
-        #expect(error?.code == .refused)
+        #expect(outside?.code == .refused && outside?.message.contains("retention_days is 0") == true)
     }
 }
 

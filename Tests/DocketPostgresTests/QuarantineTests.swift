@@ -147,9 +147,8 @@ struct QuarantineDropTests {
         let other = try await fixture.administration.ensureTenant("other")
         try await fixture.reject(3)
         try await fixture.reject(2, tenant: other)
-        var change = TenantPolicy.Change()
-        change.hasLegalHold = true
-        _ = try await fixture.administration.changeTenantPolicy("default", change)
+        _ = try await fixture.administration.changeTenant(
+            "default", .init(hasLegalHold: true), action: "set", actor: QuarantineFixture.operatorActor)
         let report = try await fixture.administration.dropQuarantine(
             QuarantineSelection(), actor: QuarantineFixture.operatorActor)
         #expect(report == QuarantineRemoval.Report(removedCount: 2, heldCount: 3))

@@ -44,10 +44,12 @@ struct PolicyCommand: AsyncParsableCommand {
                   docket policy set --tenant default --retention-days 90
                   docket policy set --tenant default --retention-days inherit --legal-hold on
 
-                Collectors go by a change within seconds.
+                Collectors go by a change within seconds. It is an event of type docket.policy.changed in the log of the tenant \
+                default; a tenant's own is docket.tenant.changed in the tenant's log.
                 """)
 
         @OptionGroup var maintainer: MaintainerOptions
+        @OptionGroup var actor: ActorOption
         @OptionGroup var verbose: VerboseOption
 
         @Option(help: "The tenant whose policy changes; without it the store's does.")
@@ -139,15 +141,16 @@ struct PolicyCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (slug, storeChange) = (self.tenant, self.storeChange)
-            var tenantChange = TenantPolicy.Change()
-            tenantChange.retention = self.retentionDays?.retention
-            tenantChange.hasLegalHold = self.legalHold.map { $0 == .on }
-            let change = tenantChange
+            let change = TenantRecord.Change(
+                retention: self.retentionDays?.retention, hasLegalHold: self.legalHold.map { $0 == .on })
+            let actor = self.actor.value
             let (policy, tenants): (StorePolicy, [TenantPolicy]) = try await self.maintainer.administer {
                 administration throws(PostgresError) in
-                guard let slug else { return (try await administration.changeStorePolicy(storeChange), []) }
-                let tenant = try await administration.changeTenantPolicy(slug, change)
-                return (try await administration.storePolicy(), [tenant])
+                guard let slug else {
+                    return (try await administration.changeStorePolicy(storeChange, actor: actor), [])
+                }
+                _ = try await administration.changeTenant(slug, change, action: "set", actor: actor)
+                return (try await administration.storePolicy(), try await administration.tenantPolicies(slug))
             }
             try PolicyText.print(
                 slug == nil ? policy : nil, tenants, inherited: policy.retentionDays, json: self.json)

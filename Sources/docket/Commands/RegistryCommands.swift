@@ -42,6 +42,7 @@ struct EventTypeCommand: AsyncParsableCommand {
                 """)
 
         @OptionGroup var maintainer: MaintainerOptions
+        @OptionGroup var actor: ActorOption
         @OptionGroup var verbose: VerboseOption
 
         @Option(help: "The tenant that the types belong to.")
@@ -65,9 +66,8 @@ struct EventTypeCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await self.maintainer.administer { administration throws(PostgresError) in
-                var tenantID: Int32?
-                if let slug = self.tenant { tenantID = try await administration.ensureTenant(slug) }
-                _ = try await administration.ensureEventTypes(self.names, tenant: tenantID)
+                try await administration.registerEventTypes(
+                    self.names, tenant: self.tenant, actor: self.actor.value)
             }
         }
     }
