@@ -15,6 +15,8 @@ protocol ConnectionCore: AnyObject {
     func burstEnded()
     /// The peer reads again, or doesn't any more.
     func writabilityChanged()
+    /// The peer has closed its side, on a channel that doesn't end by that.
+    func peerClosed(_ context: ChannelHandlerContext)
     /// The channel failed; it will be closed.
     func failed(_ error: any Error)
     /// The channel is closed. The last call.
@@ -33,6 +35,8 @@ final class ConnectionChannelHandler<Core: ConnectionCore>: ChannelDuplexHandler
     private let usesTLS: Bool
     private var isUp = false
     private var owesRead = false
+    /// Whether bytes have come since a burst ended.
+    private var isInBurst = false
 
     init(core: Core, usesTLS: Bool) {
         self.core = core
@@ -67,15 +71,22 @@ final class ConnectionChannelHandler<Core: ConnectionCore>: ChannelDuplexHandler
                 context.close(promise: nil)
             }
         }
+        if case .inputClosed? = event as? ChannelEvent { self.core.peerClosed(context) }
         context.fireUserInboundEventTriggered(event)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        self.isInBurst = true
         self.core.received(self.unwrapInboundIn(data))
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        self.core.burstEnded()
+        // The end of what the peer sends is a burst without bytes. There is nothing to flush then, and a write that fails there would
+        // close the channel while it is still being told of the end.
+        if self.isInBurst {
+            self.isInBurst = false
+            self.core.burstEnded()
+        }
         context.fireChannelReadComplete()
     }
 

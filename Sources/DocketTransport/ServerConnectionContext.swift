@@ -193,6 +193,8 @@ extension ServerConnectionContext: ConnectionCore {
 
     func writabilityChanged() { self.settle() }
 
+    func peerClosed(_ context: ChannelHandlerContext) { self.leisure.add(Departure(context.channel)) }
+
     func failed(_ error: any Error) {
         if error is NIOSSLError || error is BoringSSLError { self.environment.metrics.connectionFaulted(.tls) }
         self.environment.logger.debug("connection failed: \(error)", metadata: ["peer": "\(self.peer)"])

@@ -49,6 +49,8 @@ package final class ServerListener: Sendable {
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+            // Closing takes its turns, where TLS doesn't have a word to say about the end.
+            .childChannelOption(.allowRemoteHalfClosure, value: tls == nil)
             .childChannelInitializer { channel in
                 let arrival = Arrival(channel) { try Self.setUp($0, environment, tlsContext, connections) }
                 LoopLeisure.shared(by: connections.loopStorage(of: channel.eventLoop), of: channel.eventLoop).add(

@@ -1,6 +1,8 @@
+import Dispatch
 import DocketGRPC
 import DocketHeaders
 import DocketRPC
+import DocketTestSupport
 import DocketTransport
 import Logging
 import NIOCore
@@ -44,6 +46,49 @@ struct ConnectionTests {
             _ = await iterator.next()
         }
         await server.shutDown()
+    }
+
+    @Test("hundreds that close at once are closed in turns: the event loop looks at its sockets in between")
+    func departures() async throws {
+        let count = 200
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let server = RPCServer(
+            configuration: RPCServerConfiguration(address: .tcp(host: "127.0.0.1", port: 0)),
+            budget: MemoryBudget(limitBytes: 64 << 20), group: group, logger: Logger(label: "test")
+        ) { _ in }
+        guard case .tcp(let host, let port) = try await server.start() else { return }
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        var peers: [any Channel] = []
+        for _ in 0..<count { peers.append(try await bootstrap.connect(host: host, port: port).get()) }
+        await until { server.connectionCount == count }
+        // The loop hears of all of them together.
+        let loop = group.next()
+        let isClosed = DispatchSemaphore(value: 0)
+        let isHeld = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Void.self)
+        loop.execute {
+            isHeld.succeed()
+            isClosed.wait()
+        }
+        try await isHeld.futureResult.get()
+        for peer in peers { try await peer.close() }
+        let samples = loop.makePromise(of: [Int].self)
+        Self.sample(loop, [], { server.connectionCount }, samples)
+        isClosed.signal()
+        let left = try await samples.futureResult.get()
+        let most = zip(left, left.dropFirst()).map { $0 - $1 }.max()
+        #expect(try #require(most) <= 32, "of \(count) at once: \(left)")
+        await server.shutDown()
+        try await group.shutdownGracefully()
+    }
+
+    /// What there is left each time that the loop comes round, until there is nothing.
+    private static func sample(
+        _ loop: any EventLoop, _ samples: [Int], _ count: @escaping @Sendable () -> Int, _ done: EventLoopPromise<[Int]>
+    ) {
+        loop.scheduleTask(in: .microseconds(10)) {
+            let all = samples + [count()]
+            if all.last == 0 { done.succeed(all) } else { Self.sample(loop, all, count, done) }
+        }
     }
 
     @Test("a server that falls silent is noticed by keepalive, and the open call told UNAVAILABLE")
