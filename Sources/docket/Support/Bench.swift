@@ -4,7 +4,6 @@ import DocketCodec
 import DocketModel
 import DocketPostgres
 import DocketRegistry
-import DocketRuntime
 import Foundation
 import Histogram
 
@@ -63,7 +62,7 @@ struct Bench {
     ) async throws -> BenchReport.CollectorRun {
         let collector = try BenchCollector(environment: environment, folder: folder, writers: self.writers)
         defer { collector.stop() }
-        let address = try await collector.waitUntilReady()
+        let address = try await collector.waitUntilReady().address
         var configuration = AuditClient.Configuration(target: address, token: token)
         configuration.maxInFlightBatches = self.inFlight
         let batchesPerSecond = self.rate == 0 ? nil : Double(self.rate) / Double(max(1, self.batches.first?.count ?? 1))
@@ -93,54 +92,5 @@ struct Bench {
             p99Milliseconds: Double(result.latency.valueAtPercentile(99)) / 1000,
             p999Milliseconds: Double(result.latency.valueAtPercentile(99.9)) / 1000,
             collectorPeakMebibytes: collector.peakMebibytes)
-    }
-}
-
-/// A `docket serve` of this program, as a process of its own.
-private final class BenchCollector {
-    private let process = Process()
-    private let readyFile: String
-
-    init(environment: DevEnvironment, folder: String, writers: Int) throws {
-        self.readyFile = "\(folder)/ready.json"
-        unlink(self.readyFile)
-        self.process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        self.process.arguments = [
-            "serve", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--writers", "\(writers)",
-            "--log-level", "warning", "--ready-file", self.readyFile,
-        ]
-        var variables = ProcessInfo.processInfo.environment
-        variables["DOCKET_POSTGRES_WRITER"] = environment.conninfo(role: Roles.writer)
-        variables["DOCKET_POSTGRES_READER"] = environment.conninfo(role: Roles.reader)
-        variables["DOCKET_POSTGRES_MAINTAINER"] = environment.conninfo(role: Roles.maintainer)
-        self.process.environment = variables
-        try self.process.run()
-    }
-
-    /// The address of its gRPC side, once it serves.
-    func waitUntilReady() async throws -> String {
-        let deadline = ContinuousClock.now + .seconds(30)
-        while ContinuousClock.now < deadline, self.process.isRunning {
-            if let ready = try? ReadyFile(contentsOf: self.readyFile) { return ready.grpc }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-        throw CommandError(.unavailable, "the collector did not become ready within 30 s; its log is above")
-    }
-
-    var cpuSeconds: Double { ProcessCPU.seconds(of: self.process.processIdentifier) ?? 0 }
-
-    /// The most memory that it has had, in MiB.
-    var peakMebibytes: Double {
-        let path = "/proc/\(self.process.processIdentifier)/status"
-        let line = (try? String(contentsOfFile: path, encoding: .utf8))?.split(separator: "\n").first {
-            $0.hasPrefix("VmHWM:")
-        }
-        let kibibytes = line?.split(whereSeparator: { $0.isWhitespace }).dropFirst().first.flatMap { Double($0) }
-        return (kibibytes ?? 0) / 1024
-    }
-
-    func stop() {
-        self.process.terminate()
-        self.process.waitUntilExit()
     }
 }
