@@ -113,22 +113,7 @@ package import DocketModel
     /// Parses one event, in place of the one before.
     private func parse(_ bytes: UnsafeBufferPointer<UInt8>, index: Int) throws(CodecError) -> CEvent {
         if let event = unsafe self.parser.parse(bytes) { return unsafe event }
-        if self.parser.hasTooManyOddFields {
-            throw CodecError(
-                code: .tooManyFields,
-                message:
-                    "events[\(index)] has more than \(EventParser.maxOddFields) fields that this version doesn't know, or that "
-                    + "come out of order: leave them out")
-        }
-        guard self.parser.isExhausted else {
-            throw CodecError(
-                code: .malformed,
-                message: "events[\(index)] is no docket.v1.Event: encode it with the published event.proto")
-        }
-        throw CodecError(
-            code: .expandsTooFar,
-            message: "events[\(index)] would take more than \(self.parser.budgetBytes) bytes of memory: "
-                + "its delegation chain is made of almost nothing but empty actors; leave them out")
+        throw CodecError(self.parser.fault, eventIndex: index, budgetBytes: self.parser.budgetBytes)
     }
 
     /// Appends the leaf hash of the event that was parsed last, over its bytes as they came if those are canonical.

@@ -49,3 +49,29 @@ extension CodecError: Equatable {
         left.code == right.code && left.message == right.message && left.refusal == right.refusal
     }
 }
+
+extension CodecError {
+    /// That an event can't be parsed.
+    ///
+    /// - Parameter budgetBytes: how much memory its delegation chain may take.
+    init(_ fault: EventParser.Fault, eventIndex: Int, budgetBytes: Int) {
+        let name = "events[\(eventIndex)]"
+        switch fault {
+        case .malformed:
+            self.init(
+                code: .malformed,
+                message: "\(name) is no docket.v1.Event: encode it with the published event.proto")
+        case .tooManyFields:
+            self.init(
+                code: .tooManyFields,
+                message:
+                    "\(name) has more than \(FieldCursor.maxOddFields) fields that this version doesn't know, or that come out "
+                    + "of order: leave them out")
+        case .expandsTooFar:
+            self.init(
+                code: .expandsTooFar,
+                message: "\(name) would take more than \(budgetBytes) bytes of memory: its delegation chain is made of "
+                    + "almost nothing but empty actors; leave them out")
+        }
+    }
+}

@@ -41,17 +41,23 @@ import CProtobufC
     /// Whether the event that was parsed last came in its canonical form (docs/evidence.md).
     private(set) var isCanonical = true
 
-    /// Whether the event that was parsed last failed because its delegation chain takes more memory than the budget.
-    var isExhausted: Bool { self.hasChain && self.arena.isExhausted }
-
-    /// How many fields of an event may be unknown, or come behind one that they should precede. More would only cost time: no
-    /// version has as many.
-    static let maxOddFields = 1_000
-
     private var oddFieldCount = 0
+    private var hasTooManyOddFields: Bool { self.oddFieldCount > FieldCursor.maxOddFields }
 
-    /// Whether the event that was parsed last failed because it has more than ``maxOddFields``.
-    var hasTooManyOddFields: Bool { self.oddFieldCount > Self.maxOddFields }
+    /// Why an event can't be parsed.
+    enum Fault {
+        case malformed
+        /// It has more odd fields than ``FieldCursor/maxOddFields``.
+        case tooManyFields
+        /// Its delegation chain takes more memory than the budget.
+        case expandsTooFar
+    }
+
+    /// Why the event that was parsed last failed.
+    var fault: Fault {
+        if self.hasTooManyOddFields { return .tooManyFields }
+        return self.hasChain && self.arena.isExhausted ? .expandsTooFar : .malformed
+    }
 
     /// Parses one event, in place of the one before; `nil` when the bytes are no `docket.v1.Event`.
     func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> CEvent? {

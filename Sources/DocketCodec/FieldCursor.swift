@@ -14,7 +14,9 @@ import CProtobufC
     /// Whether what was read is in canonical form so far, as far as tags and varints go: known fields only, in rising order
     /// of their numbers, each once, and every varint in as few bytes as it needs.
     private(set) var isCanonical = true
-    /// How many fields were unknown, or came behind one that they should precede.
+    /// How many fields of an event may be odd. More would only cost time: no version has as many.
+    static let maxOddFields = 1_000
+    /// How many fields were odd: unknown, or behind one that they should precede.
     private(set) var oddFieldCount = 0
     /// The last tag that came too late: counted, whether or not it is unknown as well.
     private var countedTag: UInt32 = 0
@@ -156,7 +158,7 @@ import CProtobufC
     private mutating func noteOddField() -> Bool {
         self.isCanonical = false
         self.oddFieldCount += 1
-        return self.oddFieldCount <= EventParser.maxOddFields
+        return self.oddFieldCount <= Self.maxOddFields
     }
 
     private mutating func skip(bytes count: Int) -> Bool {

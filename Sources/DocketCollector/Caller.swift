@@ -99,7 +99,8 @@ package struct Authenticator: Sendable {
 
 /// What a connection's callers turned out to be: emitters show the same with every call.
 private final class ConnectionCallers {
-    private var authorization: ArraySlice<UInt8> = []
+    /// A copy: the call's other headers aren't kept for it.
+    private var authorization: [UInt8] = []
     private var authorized: Caller?
     /// What the certificate says; `nil` until it is asked for.
     private var certificate: Result<ClientCertificate, PublishRefusal>?
@@ -116,7 +117,7 @@ private final class ConnectionCallers {
         let value = call.head.headers.valueBytes(at: index)
         if let known = self.authorized, value.elementsEqual(self.authorization) { return known }
         let caller = try authenticator.caller(authorization: value, at: now)
-        self.authorization = value
+        self.authorization = Array(value)
         self.authorized = caller
         return caller
     }

@@ -26,8 +26,6 @@ package struct PublishPipeline: Sendable {
     private let metrics = CollectorMetrics()
     /// What a batch and an event may hold.
     package let limits: Limits
-    /// How many fields a request that is refused may have beside its events, for its sequence to be found behind them.
-    private static let maxOtherFields = 16
 
     package init(
         registry: RegistryHolder, store: any EventStore, batchIDs: BatchIDSource, quotas: QuotaBook, limits: Limits,
@@ -85,40 +83,39 @@ package struct PublishPipeline: Sendable {
     }
 
     /// - Parameters:
-    ///   - metered: the tenant whose quota the request has been taken into already.
+    ///   - metered: that the request has been taken into its tenant's quota already.
     ///   - again: how to try again when event types have been noted; that is done once.
     private func publish(
-        _ submission: Submission, decoder: BatchDecoder, metered: Int32? = nil,
+        _ submission: Submission, decoder: BatchDecoder, metered: MeteredBatch? = nil,
         again: (@Sendable (@escaping @Sendable (BatchDecoder) -> Void) -> Void)?
     ) {
         do throws(PublishRefusal) {
             switch try self.encode(submission.message, caller: submission.caller, decoder: decoder, metered: metered) {
-            case .batch(let batch, let metered): self.submit(batch, isMetered: metered != nil, submission)
+            case .batch(let batch, let metered): self.submit(batch, metered, submission)
             case .unobserved(let types, let metered):
                 let resume = { @Sendable (decoder: BatchDecoder) in
                     self.publish(submission, decoder: decoder, metered: metered, again: nil)
                 }
                 guard let again, self.registry.observe(types, resume: { again(resume) }) else {
-                    if let metered { self.quotas.answered(tenantID: metered) }
+                    metered?.end()
                     throw PublishRefusal.typesNotNoted
                 }
             }
         } catch {
             self.metrics.refused()
             let sequence = publishRequestSequence(
-                in: submission.message, maxFields: self.limits.maxBatchEvents + Self.maxOtherFields)
+                in: submission.message, maxFields: self.limits.maxBatchEvents + PublishRequestView.maxOtherFields)
             submission.answer(.refused(sequence: sequence, error))
         }
     }
 
-    private func submit(_ batch: EncodedBatch, isMetered: Bool, _ submission: Submission) {
+    private func submit(_ batch: EncodedBatch, _ metered: MeteredBatch?, _ submission: Submission) {
         submission.encoded(batch.sizeBytes)
         let (metrics, sequence, hash, answer) = (
             self.metrics, batch.key.sequence, batch.contentHash, submission.answer
         )
-        let (quotas, tenantID) = (self.quotas, batch.key.tenantID)
         self.store.submit(batch, by: submission.submitter) { result in
-            if isMetered { quotas.answered(tenantID: tenantID) }
+            metered?.end()
             switch result {
             case .success(.committed(let verdict)):
                 metrics.committed(verdict)
@@ -139,20 +136,17 @@ package struct PublishPipeline: Sendable {
     /// Takes back what a call has published and no commit has begun with: nobody waits for it any more.
     package func withdraw(_ submitter: Submitter) { self.store.withdraw(submitter) }
 
-    /// What has become of a request. `metered` is its tenant where that has a quota: the quota has to be told when the request is
-    /// answered.
+    /// What has become of a request; `metered` where its tenant has a quota.
     private enum Encoding {
-        case batch(EncodedBatch, metered: Int32?)
+        case batch(EncodedBatch, metered: MeteredBatch?)
         /// It has events of types that must be noted first.
-        case unobserved([ObservedEventType], metered: Int32?)
+        case unobserved([ObservedEventType], metered: MeteredBatch?)
     }
 
     /// Decodes, authorizes, checks and encodes a request.
     private func encode(
-        _ message: [UInt8], caller: Caller, decoder: BatchDecoder, metered: Int32?
+        _ message: [UInt8], caller: Caller, decoder: BatchDecoder, metered: MeteredBatch?
     ) throws(PublishRefusal) -> Encoding {
-        var (metered, isTaken) = (metered, false)
-        defer { if let metered, !isTaken { self.quotas.answered(tenantID: metered) } }
         let rules = self.registry.rules
         let snapshot = rules.snapshot
         let principal = try self.authenticator.principal(of: caller, in: snapshot, at: .now)
@@ -162,7 +156,7 @@ package struct PublishPipeline: Sendable {
             guard !rules.isProvisional, let batchID = self.batchIDs.next(now: .now) else {
                 throw PublishRefusal.leaseLost
             }
-            if metered == nil, try self.meter(request, of: tenant, bytes: message.count) { metered = tenant.id }
+            let metered = try metered ?? self.meter(request, of: tenant, bytes: message.count)
             let receivedAt = BatchID.receivedAt(of: batchID)
             var judge = EventJudge(
                 tenant: tenant, snapshot: snapshot, validators: rules.validators,
@@ -173,13 +167,11 @@ package struct PublishPipeline: Sendable {
                 batchID: batchID, receivedAt: receivedAt
             ) { judge.judge($0) }
             guard judge.typesToObserve.isEmpty else {
-                isTaken = true
                 let types = judge.typesToObserve.map { ObservedEventType(tenantID: tenant.id, name: $0) }
                 return .unobserved(types, metered: metered)
             }
             self.metrics.judged(violations: judge.violationCount, clockFaults: judge.clockFaultCount)
             self.metrics.received(batch)
-            isTaken = true
             return .batch(batch, metered: metered)
         } catch let error as CodecError {
             throw PublishRefusal(error)
@@ -192,13 +184,13 @@ package struct PublishPipeline: Sendable {
         }
     }
 
-    /// Takes a request into its tenant's quota, if it has one; whether it has.
+    /// Takes a request into its tenant's quota, if it has one.
     private func meter(
         _ request: PublishRequestView, of tenant: RegistryContents.Tenant, bytes: Int
-    ) throws(PublishRefusal) -> Bool {
-        guard tenant.quota != .unlimited else { return false }
+    ) throws(PublishRefusal) -> MeteredBatch? {
+        guard tenant.quota != .unlimited else { return nil }
         guard let refusal = self.quotas.admit(tenant, events: request.eventCount, bytes: bytes, at: .now) else {
-            return true
+            return MeteredBatch(self.quotas, tenantID: tenant.id)
         }
         self.metrics.overQuota(refusal.limit)
         throw .overQuota(refusal, tenant: tenant.slug)

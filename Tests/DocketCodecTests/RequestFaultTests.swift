@@ -115,21 +115,34 @@ struct RequestFaultTests {
 
     @Test(
         "more fields than any version could mean, unknown or one again and again, refuse the request",
-        arguments: [[0xC0, 0x3E, 0x00], [0x32, 0x00], [0x20, 0x01]] as [[UInt8]])
-    func tooManyFields(_ bytes: [UInt8]) throws {
+        // The first actor is where it belongs.
+        arguments: [([0xC0, 0x3E, 0x00], 1_000), ([0x32, 0x00], 1_001), ([0x20, 0x01], 1_000)] as [([UInt8], Int)])
+    func tooManyFields(_ bytes: [UInt8], most: Int) throws {
         func event(_ count: Int) -> [UInt8] {
             (0..<count).reduce(RawMessage.minimalEvent) { event, _ in event.raw(bytes) }.bytes
         }
         func request(_ count: Int) -> [UInt8] {
             RawMessage.request([Self.event]) + Array(repeatElement(bytes, count: count).joined())
         }
-        for message in [RawMessage.request([event(1_002)]), request(1_001)] {
+        for message in [RawMessage.request([event(most + 1)]), request(998)] {
             let fault = try #require(self.fault(message))
             #expect(fault.code == .tooManyFields && fault.message.contains("1000 fields"))
         }
-        for message in [RawMessage.request([event(999)]), request(990)] {
+        for message in [RawMessage.request([event(most)]), request(997)] {
             #expect(self.fault(message)?.code != .tooManyFields)
         }
+    }
+
+    @Test("the sequence of a refused request is told, unless it is behind more fields than are looked at")
+    func sequence() {
+        let message = RawMessage.request([Self.event, Self.event], sequence: 7)
+        let late = Array(repeating: [0xC0, 0x3E, 0x00], count: 10).joined() + message
+        #expect(publishRequestSequence(in: message, maxFields: 100) == 7)
+        #expect(publishRequestSequence(in: Array(late), maxFields: 13) == 7)
+        #expect(publishRequestSequence(in: Array(late), maxFields: 12) == nil)
+        #expect(publishRequestSequence(in: RawMessage.request([Self.event], sequence: 0), maxFields: 100) == 0)
+        #expect(publishRequestSequence(in: [0x18], maxFields: 100) == nil)
+        #expect(publishRequestSequence(in: RawMessage.request([], sequence: 1 << 63), maxFields: 100) == nil)
     }
 
     @Test("a delegation chain that would take more memory than the budget refuses the request; the decoder goes on")
