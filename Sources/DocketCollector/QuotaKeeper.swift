@@ -1,4 +1,5 @@
 internal import DocketCodec
+internal import DocketEventTypes
 internal import DocketModel
 internal import DocketRegistry
 package import DocketStore
@@ -12,8 +13,6 @@ package final class QuotaKeeper: Sendable {
         var sequence: Int64 = 0
     }
 
-    /// The type of the event that tells of a breach.
-    static let breachType = "quota.breached"
     private static let interval = Duration.seconds(1)
     private static let secondsPerDay: Int64 = 86_400
 
@@ -71,7 +70,9 @@ package final class QuotaKeeper: Sendable {
         self.logger.warning(
             "a tenant has reached its quota",
             metadata: ["tenant": "\(breach.slug)", "limit": "\(breach.refusal.limit.rawValue)"])
-        guard let typeID = snapshot.reservedTypes[Self.breachType], let batchID = self.batchIDs.next(now: .now) else {
+        guard let typeID = snapshot.reservedTypes[EventTypeName.quotaBreached],
+            let batchID = self.batchIDs.next(now: .now)
+        else {
             return
         }
         let sequence = self.state.withLock { state in
@@ -79,21 +80,15 @@ package final class QuotaKeeper: Sendable {
             return state.sequence
         }
         var event = Event(
-            eventID: .new(), type: Self.breachType, occurredAt: breach.at, actor: Actor(kind: "service", id: "docket"),
+            eventID: .new(), type: EventTypeName.quotaBreached, occurredAt: breach.at, actor: .docket,
             action: "refuse", resource: Resource(type: "quota", id: breach.refusal.limit.rawValue), outcome: .success,
             attributes: #"{"limit": \#(breach.refusal.value)}"#)
         event.reason = "batches are refused until the tenant is within its quota"
         event.source = "docket"
-        var request = EventEncoder.publishRequestPrefix(
-            tenant: "", producerID: self.producerID, sequence: sequence)
-        EventEncoder.append(event, to: &request)
         do throws(CodecError) {
-            let decoder = BatchDecoder(limits: Limits())
-            let batch = try decoder.encode(
-                decoder.decode(request),
-                key: BatchKey(tenantID: breach.tenantID, producerID: self.producerID, sequence: sequence),
-                batchID: batchID, receivedAt: BatchID.receivedAt(of: batchID)
-            ) { _ in .accept(typeID: typeID) }
+            let batch = try EncodedBatch.own(
+                event, key: BatchKey(tenantID: breach.tenantID, producerID: self.producerID, sequence: sequence),
+                batchID: batchID, typeID: typeID)
             let logger = self.logger
             self.store.submit(batch, by: nil) { result in
                 guard case .failure(let error) = result else { return }

@@ -150,7 +150,9 @@ package enum EventTypeName {
     /// What the names of Docket's own types begin with.
     private static let reservedPrefix = "docket."
     /// And those beside.
-    private static let otherReserved = ["quota.breached"]
+    private static let otherReserved = [Self.quotaBreached]
+    /// The type of the event that tells that a tenant has reached its quota.
+    package static let quotaBreached = "quota.breached"
     /// Which names are Docket's own, in words.
     package static let reservedNames = "names that begin with 'docket.', and 'quota.breached',"
 

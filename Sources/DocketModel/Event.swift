@@ -94,6 +94,9 @@ public struct Actor: Sendable, Hashable {
         self.userID = userID
     }
 
+    /// Docket itself, of what it does without being told.
+    package static let docket = Actor(kind: "service", id: "docket")
+
     /// Whether no field is set.
     package var isEmpty: Bool { self.kind == nil && self.id == nil && self.userID == nil }
 }

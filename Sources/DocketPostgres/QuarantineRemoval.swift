@@ -41,7 +41,7 @@ package struct QuarantineRemoval: Sendable {
     /// - Parameters:
     ///   - log: Writes what was removed into the tenants' logs.
     ///   - actor: Who removes.
-    package init(log: SystemLog, actor: Actor = SystemLog.collector) {
+    package init(log: SystemLog, actor: Actor = .docket) {
         self.log = log
         self.actor = actor
     }

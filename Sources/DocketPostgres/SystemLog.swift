@@ -50,9 +50,6 @@ package final class SystemLog: Sendable {
         case quotaBreached = "quota.breached"
     }
 
-    /// The actor of what a collector does by itself.
-    package static let collector = Actor(kind: "service", id: "docket")
-
     /// Throws `refused` when one of the names is Docket's own: an emitter could pass its events off as Docket's.
     static func refuseReserved(_ names: some Sequence<String>) throws(PostgresError) {
         for name in names where EventTypeName.isReserved(name) {
@@ -94,25 +91,13 @@ package final class SystemLog: Sendable {
             resource: entry.resource, outcome: .success, attributes: entry.attributes)
         event.reason = entry.reason.isEmpty ? nil : entry.reason
         event.source = "docket"
-        var request = EventEncoder.publishRequestPrefix(
-            tenant: "", producerID: self.producerID, sequence: sequence)
-        EventEncoder.append(event, to: &request)
         let batch: EncodedBatch
         do throws(CodecError) {
-            let decoder = BatchDecoder(limits: Limits())
-            batch = try decoder.encode(
-                decoder.decode(request),
-                key: BatchKey(tenantID: entry.tenantID, producerID: self.producerID, sequence: sequence),
-                batchID: batchID, receivedAt: BatchID.receivedAt(of: batchID)
-            ) { _ in .accept(typeID: typeID) }
+            batch = try EncodedBatch.own(
+                event, key: BatchKey(tenantID: entry.tenantID, producerID: self.producerID, sequence: sequence),
+                batchID: batchID, typeID: typeID)
         } catch {
-            throw PostgresError(
-                code: .refused, message: "an event of Docket's own can't be encoded: \(error)", cause: error)
-        }
-        if let rejection = batch.rejections.first {
-            throw PostgresError(
-                code: .refused,
-                message: "an event of Docket's own breaks a rule: \(rejection.field): \(rejection.reason)")
+            throw PostgresError(code: .refused, message: error.message, cause: error)
         }
         try MaintainerInsert.store(batch, connection)
         return batchID

@@ -25,7 +25,7 @@ struct SystemLogTests {
     private let entry = SystemLog.Entry(
         tenantID: 1, type: .retentionRemoved, action: "remove",
         resource: Resource(type: "segment", id: "events_000009"),
-        reason: "its time was up", actor: SystemLog.collector, attributes: #"{"count":12}"#)
+        reason: "its time was up", actor: .docket, attributes: #"{"count":12}"#)
 
     @Test("is an event of a reserved type, in a batch of its own, with a root that its row proves")
     func event() async throws {

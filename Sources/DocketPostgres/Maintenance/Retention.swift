@@ -157,6 +157,6 @@ struct Retention {
                 reason:
                     "\(removal.events) events of \(removal.isWhole ? "a whole segment" : "a segment that others share") "
                     + "are older than the tenant's retention",
-                actor: SystemLog.collector, attributes: attributes.text), connection)
+                actor: .docket, attributes: attributes.text), connection)
     }
 }
