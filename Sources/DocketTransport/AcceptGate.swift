@@ -18,7 +18,7 @@ final class AcceptGate: ChannelDuplexHandler, Sendable {
     }
 
     /// How many connections are being set up at once, or a few more: a read accepts more than one.
-    static let most = 16
+    static let maxConnectionsInSetUp = 16
 
     private let state = Mutex(State())
 
@@ -29,17 +29,17 @@ final class AcceptGate: ChannelDuplexHandler, Sendable {
 
     func read(context: ChannelHandlerContext) {
         let mayRead = self.state.withLock { state in
-            if state.inSetUp >= Self.most { state.held = context.channel }
+            if state.inSetUp >= Self.maxConnectionsInSetUp { state.held = context.channel }
             return state.held == nil
         }
         if mayRead { context.read() }
     }
 
     /// A connection is set up, or refused. On any thread, once for each that was accepted.
-    func isSetUp() {
+    func connectionSetUp() {
         let held = self.state.withLock { state -> (any Channel)? in
             state.inSetUp -= 1
-            guard state.inSetUp <= Self.most / 2 else { return nil }
+            guard state.inSetUp <= Self.maxConnectionsInSetUp / 2 else { return nil }
             defer { state.held = nil }
             return state.held
         }

@@ -6,12 +6,13 @@ import NIOCore
 ///
 /// Confined to its event loop.
 final class LoopDeadlines: TurnTaking {
-    /// When a timer was to fire. It still is if it is armed for that moment; otherwise this is left over.
+    /// When a timer was to fire. It still is unless it has been armed or disarmed since; otherwise this is left over.
     private struct Entry: Comparable {
         let deadline: NIODeadline
         let timer: LoopTimer
+        let arming: UInt64
 
-        var isLeftOver: Bool { self.timer.armedFor != self.deadline }
+        var isLeftOver: Bool { self.timer.arming != self.arming }
 
         static func < (left: Entry, right: Entry) -> Bool { left.deadline < right.deadline }
         static func == (left: Entry, right: Entry) -> Bool { left.deadline == right.deadline }
@@ -34,9 +35,12 @@ final class LoopDeadlines: TurnTaking {
     /// How much is kept, what is left over included.
     var entryCount: Int { self.entries.count }
 
-    func add(_ timer: LoopTimer, isFirst: Bool) {
+    /// A timer has been armed.
+    ///
+    /// - Parameter isFirst: whether it wasn't before.
+    func add(_ timer: LoopTimer, at deadline: NIODeadline, isFirst: Bool) {
         if isFirst { self.armedCount += 1 }
-        self.entries.insert(Entry(deadline: timer.armedFor, timer: timer))
+        self.entries.insert(Entry(deadline: deadline, timer: timer, arming: timer.arming))
         self.forgetLeftOvers()
         self.schedule()
     }
@@ -44,7 +48,11 @@ final class LoopDeadlines: TurnTaking {
     /// A timer isn't armed any more.
     func removed() {
         self.armedCount -= 1
-        self.forgetLeftOvers()
+        guard self.armedCount == 0 else { return self.forgetLeftOvers() }
+        // A connection's deadlines may be hours away, and nobody waits for them any more.
+        self.entries = Heap()
+        self.look?.task.cancel()
+        self.look = nil
     }
 
     private func forgetLeftOvers() {

@@ -6,7 +6,9 @@ import NIOCore
 /// Confined to its event loop.
 final class LoopTimer {
     private let deadlines: LoopDeadlines
-    private(set) var armedFor = NIODeadline.distantFuture
+    private var armedFor = NIODeadline.distantFuture
+    /// Which arming this is: what was to fire at an earlier one is left over.
+    private(set) var arming: UInt64 = 0
     private var fire: (() -> Void)?
 
     init(deadlines: LoopDeadlines) {
@@ -23,7 +25,8 @@ final class LoopTimer {
         guard deadline < self.armedFor, self.fire != nil else { return }
         let isFirst = self.armedFor == .distantFuture
         self.armedFor = deadline
-        self.deadlines.add(self, isFirst: isFirst)
+        self.arming += 1
+        self.deadlines.add(self, at: deadline, isFirst: isFirst)
     }
 
     /// Ends the timer for good.
@@ -35,6 +38,7 @@ final class LoopTimer {
     private func disarm() {
         guard self.armedFor != .distantFuture else { return }
         self.armedFor = .distantFuture
+        self.arming += 1
         self.deadlines.removed()
     }
 

@@ -1,27 +1,33 @@
 import NIOCore
 
-/// Calls of a connection that ends: nobody gets their answers any more. A few are told at once, the others when the event loop has
-/// the leisure.
+/// Calls of connections that end: nobody gets their answers any more. A few of each connection are told at once, the others when the
+/// event loop has the leisure; however many connections that are, the loop's other leisure waits for one slice at a time.
+///
+/// Confined to its event loop.
 final class OrphanedCalls: TurnTaking {
     /// How many are told at once.
-    private static let slice = 32
+    fileprivate static let slice = 32
 
-    private let connection: ServerConnectionContext
-    private var calls: [ServerCallContext]
+    private let leisure: LoopLeisure
+    private var isTakingTurns = false
+    private var waiting = CircularBuffer<(connection: ServerConnectionContext, calls: ArraySlice<ServerCallContext>)>()
 
-    init(_ calls: [ServerCallContext], of connection: ServerConnectionContext) {
-        self.calls = calls
-        self.connection = connection
-        connection.orphanCount += calls.count
+    init(leisure: LoopLeisure) { self.leisure = leisure }
+
+    fileprivate func add(_ calls: ArraySlice<ServerCallContext>, of connection: ServerConnectionContext) {
+        self.waiting.append((connection, calls))
+        guard !self.isTakingTurns else { return }
+        self.isTakingTurns = true
+        self.leisure.add(self)
     }
 
     func takeTurn() -> Bool {
-        let told = self.calls.suffix(Self.slice)
-        for call in told { self.connection.end(call) }
-        self.calls.removeLast(told.count)
-        self.connection.orphanCount -= told.count
-        self.connection.forgetUnreservedIfOver()
-        return !self.calls.isEmpty
+        if let (connection, calls) = self.waiting.popFirst() {
+            if calls.count > Self.slice { self.waiting.prepend((connection, calls.dropFirst(Self.slice))) }
+            connection.tellOrphans(calls.prefix(Self.slice))
+        }
+        self.isTakingTurns = !self.waiting.isEmpty
+        return self.isTakingTurns
     }
 }
 
@@ -29,9 +35,20 @@ extension ServerConnectionContext {
     /// Ends all calls.
     func orphanCalls() {
         guard !self.calls.isEmpty else { return }
-        let orphans = OrphanedCalls(Array(self.calls.values), of: self)
+        let orphans = Array(self.calls.values)
         self.calls = [:]
-        if orphans.takeTurn() { self.leisure.add(orphans) }
+        self.orphanCount += orphans.count
+        self.tellOrphans(orphans.prefix(OrphanedCalls.slice))
+        guard orphans.count > OrphanedCalls.slice else { return }
+        let leisure = self.leisure
+        self.loopStorage.object(OrphanedCalls.self, make: { OrphanedCalls(leisure: leisure) })
+            .add(orphans.dropFirst(OrphanedCalls.slice), of: self)
+    }
+
+    fileprivate func tellOrphans(_ calls: ArraySlice<ServerCallContext>) {
+        for call in calls { self.end(call) }
+        self.orphanCount -= calls.count
+        self.forgetUnreservedIfOver()
     }
 
     /// The connection is gone, and all its calls know: it holds nothing any more.

@@ -10,6 +10,7 @@ struct ServerEnvironment: Sendable {
     let limits: ServerConnectionLimits
     let budget: MemoryBudget
     let logger: Logger
+    let usesTCP: Bool
     let usesTLS: Bool
     /// Whether clients may show certificates.
     let asksForCertificates: Bool

@@ -38,7 +38,8 @@ package final class ServerListener: Sendable {
         try limits.validate(budgetBytes: budget.limitBytes)
         let tlsContext: ServerTLSContext? = if let tls { try ServerTLSContext(tls) } else { nil }
         let environment = ServerEnvironment(
-            router: router, limits: limits, budget: budget, logger: logger, usesTLS: tls != nil,
+            router: router, limits: limits, budget: budget, logger: logger, usesTCP: address.isTCP,
+            usesTLS: tls != nil,
             asksForCertificates: tls?.clientAuthority != nil, admission: Admission(limits: limits.admission))
         let connections = ServerConnectionSet()
         let gate = AcceptGate()
@@ -55,14 +56,13 @@ package final class ServerListener: Sendable {
                 let arrival = Arrival(channel) { try Self.setUp($0, environment, tlsContext, connections) }
                 LoopLeisure.shared(by: connections.loopStorage(of: channel.eventLoop), of: channel.eventLoop).add(
                     arrival)
-                return arrival.isSetUp.always { _ in gate.isSetUp() }
+                return arrival.isSetUp.always { _ in gate.connectionSetUp() }
             }
         do {
             let channel: any Channel
             switch address {
             case .tcp(let host, let port):
-                channel = try await bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                    .bind(host: host, port: port).get()
+                channel = try await bootstrap.bind(host: host, port: port).get()
             case .unix(let path):
                 channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
             }
@@ -96,6 +96,8 @@ package final class ServerListener: Sendable {
         _ connections: ServerConnectionSet
     ) throws {
         let admitted = try environment.admit(channel)
+        // Not by the bootstrap: where that fails, as it may on a connection that was reset, nobody would tell the gate.
+        if environment.usesTCP { try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1) }
         let mailbox = LoopMailbox<ServerMail>(eventLoop: channel.eventLoop)
         guard connections.add(channel, mailbox) else { throw ChannelError.ioOnClosedChannel }
         let connection = ServerConnectionContext(

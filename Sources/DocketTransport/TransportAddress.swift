@@ -26,6 +26,12 @@ package enum TransportAddress: Sendable, Hashable {
         self = .tcp(host: String(host), port: Int(port))
     }
 
+    /// Whether it is one of TCP's.
+    var isTCP: Bool {
+        if case .tcp = self { return true }
+        return false
+    }
+
     /// The `:authority` that a client sends: host and port, `localhost` for a Unix-domain socket.
     package var authority: String {
         switch self {

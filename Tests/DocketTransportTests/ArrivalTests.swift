@@ -21,16 +21,16 @@ struct ArrivalTests {
         let (counter, gate) = (ReadCounter(), AcceptGate())
         let listener = EmbeddedChannel(handlers: [counter, gate])
         func accept() { listener.pipeline.fireChannelRead(EmbeddedChannel() as any Channel) }
-        for _ in 0..<AcceptGate.most { accept() }
+        for _ in 0..<AcceptGate.maxConnectionsInSetUp { accept() }
         let before = counter.reads
         listener.read()
         #expect(counter.reads == before)
-        for _ in 0..<AcceptGate.most / 2 {
+        for _ in 0..<AcceptGate.maxConnectionsInSetUp / 2 {
             #expect(counter.reads == before)
-            gate.isSetUp()
+            gate.connectionSetUp()
         }
         #expect(counter.reads == before + 1)
-        gate.isSetUp()
+        gate.connectionSetUp()
         #expect(counter.reads == before + 1, "what was held back once is read once")
         listener.read()
         #expect(counter.reads == before + 2)

@@ -112,9 +112,27 @@ struct LoopTests {
             timer.arm(at: loop.now + .seconds(60))
             timer.stop()
         }
-        #expect(deadlines.entryCount <= 65)
-        loop.advanceTime(by: .seconds(60))
         #expect(deadlines.entryCount == 0)
+        loop.advanceTime(by: .seconds(60))
+    }
+
+    @Test("a timer that is armed for the same moment again each time it has fired earlier leaves nothing behind")
+    func rearmedTimer() {
+        let loop = EmbeddedEventLoop()
+        let deadlines = LoopDeadlines(eventLoop: loop, turns: LoopTurns(eventLoop: loop))
+        let timer = LoopTimer(deadlines: deadlines)
+        let late = loop.now + .hours(1)
+        var fired = 0
+        timer.onFire {
+            fired += 1
+            timer.arm(at: late)
+        }
+        for _ in 0..<1_000 {
+            timer.arm(at: loop.now + .milliseconds(1))
+            loop.advanceTime(by: .milliseconds(1))
+        }
+        #expect(fired == 1_000)
+        #expect(deadlines.entryCount <= 2 + 64)
     }
 
     @Test("deadlines beyond a year are none, and negative timeouts are now")
