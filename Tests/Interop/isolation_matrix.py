@@ -1,17 +1,13 @@
-"""What each API call may be asked to give away of a tenant, and what it is to answer."""
+"""What the calls that need a credential may be asked to give away of a tenant, and what they are to answer."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import grpc
 from docket.v1.audit_log_pb2 import EventFilter, QueryRequest, QueryResponse
 from docket.v1.collector_pb2 import PublishRequest, PublishResponse
 from google.protobuf.message import Message
 from google.rpc import status_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 from client import TIMEOUT_SECONDS
 from events import event, request
@@ -127,7 +123,7 @@ def publishing(publish: Publish) -> Call:
         own = target.replays.pop()
         yield one("another batch under a key that is stored, into the own log",
                   request([event()], own.producer_id, own.sequence, tenant=caller.own))  # fmt: skip
-        yield one("an event of its type", request([event(type=target.type_name)], tenant=caller.own))
+        yield one("an event of its type", request([event(type=target.tried_type)], tenant=caller.own))
         if publish is streamed:
             first = request([event()], sequence=1, tenant=caller.own)
             yield one("a batch behind an own one", first, changed(other, sequence=2), is_direct=True)
@@ -193,81 +189,3 @@ def query_serves(caller: Caller, target: Target) -> bool:
     found = caller.client.query(tenant=target.slug, event_id=target.event.event_id).events
     second = caller.client.query(tenant=target.slug, page_size=1, page_token=target.page_token).events
     return [one.event for one in found] == [target.event] and len(second) == 1
-
-
-# MARK: What asks for no credential
-
-
-def serialized(found: Message) -> bytes:
-    return found.SerializeToString(deterministic=True)
-
-
-def health_probe(method: str) -> Callable[[Caller, Target], Iterator[Answer]]:
-    def probe(caller: Caller, target: Target) -> Iterator[Answer]:
-        stub = health_pb2_grpc.HealthStub(caller.client.channel)
-
-        def check(name: str) -> Message:
-            asked = health_pb2.HealthCheckRequest(service=name)
-            found = getattr(stub, method)(asked, metadata=caller.client.metadata, timeout=TIMEOUT_SECONDS)
-            if isinstance(found, Message):
-                return found
-            first = next(found)
-            found.cancel()
-            return first
-
-        for name in ("", "docket.v1.AuditLogService", target.slug, target.type_name):
-            yield ask(f"service '{name}'", lambda: check(name), serialized)
-
-    return probe
-
-
-def reflection_probe(service: str) -> Callable[[Caller, Target], Iterator[Answer]]:
-    def probe(caller: Caller, target: Target) -> Iterator[Answer]:
-        call = caller.client.channel.stream_stream(
-            f"/{service}/ServerReflectionInfo", request_serializer=ServerReflectionRequest.SerializeToString,
-            response_deserializer=ServerReflectionResponse.FromString,
-        )  # fmt: skip
-        names = (target.slug, target.type_name)
-        asked = [ServerReflectionRequest(list_services="")]
-        asked += [ServerReflectionRequest(**{field: name}) for name in names
-                  for field in ("file_by_filename", "file_containing_symbol", "all_extension_numbers_of_type")]  # fmt: skip
-
-        def first(one: ServerReflectionRequest) -> Message:
-            [found] = call(iter([one]), metadata=caller.client.metadata, timeout=TIMEOUT_SECONDS)
-            return found
-
-        for one in asked:
-            yield ask(str(one), lambda: first(one), serialized)
-
-    return probe
-
-
-CALLS: dict[str, Call] = {
-    "docket.v1.CollectorService/Publish": publishing(unary),
-    "docket.v1.CollectorService/PublishStream": publishing(streamed),
-    "docket.v1.AuditLogService/Query": Call(query_probe, scope="query", serves=query_serves),
-    "grpc.health.v1.Health/Check": Call(health_probe("Check")),
-    "grpc.health.v1.Health/Watch": Call(health_probe("Watch")),
-    **{
-        f"{name}/ServerReflectionInfo": Call(reflection_probe(name))
-        for name in ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
-    },
-}
-
-# MARK: The operator's pages
-
-PAGES = ("/livez", "/readyz", "/metrics")
-
-
-def fetched(url: str, authorization: str | None) -> bytes:
-    """A page, with its headers."""
-    try:
-        with urlopen(Request(url, headers={"Authorization": authorization} if authorization else {}), timeout=30) as found:
-            return str(found.headers).encode() + found.read()
-    except HTTPError as error:
-        return str(error.headers).encode() + error.read()
-
-
-def methods(services: Iterable[str], find: Callable[[str], object]) -> set[str]:
-    """All methods of services, as reflection describes them."""
-    return {f"{name}/{method.name}" for name in services for method in find(name).methods}

@@ -14,7 +14,7 @@ from docket.v1.event_pb2 import Actor, Event, Resource
 
 from client import Client
 from events import event, full_event, request, unique
-from isolation_credentials import CREDENTIALS, SCOPES, TENANTS, Credential, Shown, make
+from isolation_credentials import CREDENTIALS, TENANTS, Credential, Shown, make
 from principals import Principals
 from private_postgres import Session
 from test_jwts import AUDIENCE, ISSUER, Issuer
@@ -32,6 +32,8 @@ class Target:
     # In every text of its events, and in no request that anybody else sends.
     mark: str = field(default_factory=unique)
     type_name: str = field(default_factory=lambda: unique("own.x"))
+    # Another type of its own: others try it, and what they send is in their own quarantine.
+    tried_type: str = field(default_factory=lambda: unique("tried.x"))
     tenant_id: int = 2_000_000_000
     credential_id: int = 2_000_000_000
     quarantine_id: int = 2_000_000_000
@@ -59,7 +61,7 @@ class Target:
 
     def blotted(self, text: bytes) -> bytes:
         """A text without what whoever asks for the tenant has said himself."""
-        for name in (self.slug, self.type_name):
+        for name in (self.slug, self.type_name, self.tried_type):
             text = re.sub(re.escape(name.encode()), b"<said>", text, flags=re.IGNORECASE)
         return text
 
@@ -138,13 +140,14 @@ class World:
         docket = self.principals.docket
         for target in self.targets.values():
             docket("tenant", "add", target.slug, "--display-name", f"name {target.mark}")
-            docket("event-type", "add", "--tenant", target.slug, target.type_name)
-        flags = [flag for scope in SCOPES for flag in ("--scope", scope)]
-        token = docket("token", "add", "--all-tenants", *flags).strip()
+            docket("event-type", "add", "--tenant", target.slug, target.type_name, target.tried_type)
+        # Without the scope import, with which no clock counts.
+        token = docket("token", "add", "--all-tenants", "--scope", "publish", "--scope", "query").strip()
         self.principals.wait_for_registry()
         with self.principals.client(token=token) as operator:
             for target in self.targets.values():
                 self._publish(operator, target)
+        self._wait_for_the_log()
         docket("tenant", "suspend", self.targets["suspended"].slug)
         docket("tenant", "close", self.targets["closing"].slug)
         for target in self.targets.values():
@@ -163,6 +166,14 @@ class World:
         assert all(one.verdict.accepted_count == 1 for one in operator.publish_stream(target.replays))
         target.page_token = operator.query(tenant=target.slug, page_size=1).next_page_token
         assert len(target.page_token) == len(self.ghost.page_token)
+
+    def _wait_for_the_log(self) -> None:
+        """Until the appender has given all batches their place."""
+        deadline = time.monotonic() + 20
+        while self.session.ask(
+            "SELECT 1 FROM docket.batches WHERE batch_id NOT IN (SELECT batch_id FROM docket.log_entries) LIMIT 1"
+        ):
+            assert time.monotonic() < deadline
 
     def footprint(self, target: Target) -> list[list[str]]:
         """What there is of a tenant."""
