@@ -1,0 +1,191 @@
+"""What the calls that need a credential may be asked to give away of a tenant, and what they are to answer."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import grpc
+from docket.v1.audit_log_pb2 import EventFilter, QueryRequest, QueryResponse
+from docket.v1.collector_pb2 import PublishRequest, PublishResponse
+from google.protobuf.message import Message
+from google.rpc import status_pb2
+
+from client import TIMEOUT_SECONDS
+from events import event, request
+from isolation_credentials import Credential
+from isolation_world import Caller, Target
+from test_semantics import details, unpacked
+
+
+@dataclass
+class Answer:
+    """What comes back."""
+
+    what: str
+    # All of it, as it came.
+    raw: bytes
+    # What is to be the same for a tenant that doesn't exist.
+    text: bytes
+    # Why it was refused; None if it wasn't.
+    reason: str | None = None
+    # Whether the request named the tenant.
+    is_direct: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """A method: what it needs, how it is asked for what it mustn't tell, and how it answers who may be told."""
+
+    probe: Callable[[Caller, Target], Iterator[Answer]]
+    scope: str | None = None
+    writes: bool = False
+    # Whether it gives a tenant that is the caller's.
+    serves: Callable[[Caller, Target], bool] | None = None
+
+    def refusal(self, credential: Credential, tenant: str) -> str | None:
+        """The reason for which somebody is refused a tenant; None for somebody who isn't."""
+        if credential.fault:
+            return credential.fault
+        if self.scope not in credential.scopes:
+            return "SCOPE_MISSING"
+        if tenant not in credential.covers:
+            return "TENANT_NOT_COVERED"
+        if tenant == "suspended":
+            return "TENANT_SUSPENDED"
+        return "TENANT_CLOSING" if tenant == "closing" and self.writes else None
+
+
+def ask(what: str, call: Callable[[], Message], tell: Callable[[Message], bytes], is_direct: bool = False) -> Answer:
+    """What a call answers, `tell` being what counts of an answer that is no error."""
+    try:
+        found = call()
+    except grpc.RpcError as error:
+        metadata = b"".join(
+            f"{name}={value!r};".encode() + (value if isinstance(value, bytes) else value.encode())
+            for name, value in [*(error.initial_metadata() or ()), *(error.trailing_metadata() or ())]
+        )
+        text = f"{error.code()} {error.details()} ".encode() + metadata
+        reason = details(error)["ErrorInfo"].reason if "grpc-status-details-bin" in metadata.decode(errors="replace") else ""
+        return Answer(what, text, text, reason, is_direct)
+    if isinstance(found, PublishResponse) and found.WhichOneof("result") == "status":
+        return refused_batch(what, found.status, is_direct)
+    return Answer(what, found.SerializeToString(), tell(found), None, is_direct)
+
+
+def refused_batch(what: str, status: status_pb2.Status, is_direct: bool) -> Answer:
+    text = status.SerializeToString(deterministic=True)
+    return Answer(what, text, text, unpacked(status)["ErrorInfo"].reason, is_direct)
+
+
+def variants(slug: str) -> dict[str, str]:
+    """Names that aren't the tenant's and must not be taken for it."""
+    return {
+        "in capitals": slug.upper(), "with a space": f"{slug} ", "with U+0000": f"{slug}\0", "with a comma": f"{slug},{slug}",
+        "with a wildcard": f"{slug}%", "composed otherwise": f"{slug}\u0301",
+    }  # fmt: skip
+
+
+# MARK: CollectorService
+
+Publish = Callable[[Caller, list[PublishRequest]], PublishResponse]
+
+
+def unary(caller: Caller, batches: list[PublishRequest]) -> PublishResponse:
+    return [caller.client.publish(batch) for batch in batches][-1]
+
+
+def streamed(caller: Caller, batches: list[PublishRequest]) -> PublishResponse:
+    """The answer to the last one."""
+    found = {one.sequence: one for one in caller.client.publish_stream(batches)}
+    return found[batches[-1].sequence]
+
+
+def verdict(answer: PublishResponse) -> bytes:
+    """What of a verdict doesn't depend on when it was given."""
+    found = answer.verdict
+    rejections = [(one.index, one.field, one.code, one.reason) for one in found.rejections]
+    return f"{found.accepted_count} accepted, replayed: {found.replayed}, {rejections}".encode()
+
+
+def publishing(publish: Publish) -> Call:
+    def probe(caller: Caller, target: Target) -> Iterator[Answer]:
+        def one(what: str, *batches: PublishRequest, is_direct: bool = False) -> Answer:
+            return ask(what, lambda: publish(caller, list(batches)), verdict, is_direct)
+
+        other = request([event()], target.batch.producer_id, target.batch.sequence, tenant=target.slug)
+        yield one("a batch", request([event()], tenant=target.slug), is_direct=True)
+        yield one("a batch that is stored", target.batch, is_direct=True)
+        yield one("another batch under a key that is stored", other, is_direct=True)
+        for what, name in variants(target.slug).items():
+            yield one(f"a batch for its name {what}", request([event()], tenant=name))
+        # Its keys and types mean nothing in another log, and its limits neither.
+        own = target.replays.pop()
+        yield one("a batch that is stored, into the own log", changed(own, tenant=caller.own))
+        own = target.replays.pop()
+        yield one("another batch under a key that is stored, into the own log",
+                  request([event()], own.producer_id, own.sequence, tenant=caller.own))  # fmt: skip
+        yield one("an event of its type", request([event(type=target.tried_type)], tenant=caller.own))
+        if publish is streamed:
+            first = request([event()], sequence=1, tenant=caller.own)
+            yield one("a batch behind an own one", first, changed(other, sequence=2), is_direct=True)
+
+    def serves(caller: Caller, target: Target) -> bool:
+        return publish(caller, [request([event()], tenant=target.slug)]).verdict.accepted_count == 1
+
+    return Call(probe, scope="publish", writes=True, serves=serves)
+
+
+def changed(batch: PublishRequest, **fields: object) -> PublishRequest:
+    copy = PublishRequest()
+    copy.CopyFrom(batch)
+    for name, value in fields.items():
+        setattr(copy, name, value)
+    return copy
+
+
+# MARK: AuditLogService
+
+# What finds an event of a tenant, by the fields of EventFilter; the others say nothing of whose events they are.
+FILTERS: dict[str, Callable[[Target], object]] = {
+    "scope": lambda t: t.event.scope, "type": lambda t: t.type_name, "actor_id": lambda t: t.event.actor.id,
+    "session_id": lambda t: t.event.session_id, "resource_type": lambda t: t.event.resource.type,
+    "resource_id": lambda t: t.event.resource.id, "event_id": lambda t: t.event.event_id,
+    "action": lambda t: t.event.action, "request_id": lambda t: t.event.request_id,
+    "agent_id": lambda t: t.event.agent_id, "trace_id": lambda t: t.event.trace_id,
+}  # fmt: skip
+WIDE_FILTERS: dict[str, Callable[[Target], object]] = {
+    "decision": lambda t: t.event.decision, "occurred_from_us": lambda t: t.event.occurred_at_us - 1,
+    "occurred_to_us": lambda t: t.event.occurred_at_us + 1,
+}  # fmt: skip
+REQUEST_FIELDS = {"tenant", "filter", "order", "page_size", "page_token"}
+
+
+def query_probe(caller: Caller, target: Target) -> Iterator[Answer]:
+    def page(asked: QueryRequest) -> QueryResponse:
+        return caller.client.audit_log.Query(asked, metadata=caller.client.metadata, timeout=TIMEOUT_SECONDS)
+
+    def count(found: QueryResponse) -> bytes:
+        return f"{len(found.events)} events, and {len(found.next_page_token)} bytes of a token".encode()
+
+    def owners(found: QueryResponse) -> bytes:
+        return f"nothing but the own: {all(one.tenant == caller.own for one in found.events)}".encode()
+
+    filters = {name: EventFilter(**{name: value(target)}) for name, value in (FILTERS | WIDE_FILTERS).items()}
+    yield ask("all", lambda: page(QueryRequest(tenant=target.slug)), count, is_direct=True)
+    for order in (0, 1, 2):
+        asked = QueryRequest(tenant=target.slug, page_size=1, page_token=target.page_token, order=order)
+        yield ask(f"its page token in order {order}", lambda: page(asked), count, is_direct=True)
+        asked.tenant = caller.own
+        yield ask(f"its page token in order {order}, with the own log", lambda: page(asked), owners)
+    for name, chosen in filters.items():
+        yield ask(name, lambda: page(QueryRequest(tenant=target.slug, filter=chosen)), count, is_direct=True)
+        tell = count if name in FILTERS else owners
+        yield ask(f"{name} in the own log", lambda: page(QueryRequest(tenant=caller.own, filter=chosen)), tell)
+        yield ask(f"{name} without a tenant", lambda: page(QueryRequest(filter=chosen)), tell)
+    for what, name in variants(target.slug).items():
+        yield ask(f"its name {what}", lambda: page(QueryRequest(tenant=name)), count)
+
+
+def query_serves(caller: Caller, target: Target) -> bool:
+    found = caller.client.query(tenant=target.slug, event_id=target.event.event_id).events
+    second = caller.client.query(tenant=target.slug, page_size=1, page_token=target.page_token).events
+    return [one.event for one in found] == [target.event] and len(second) == 1
