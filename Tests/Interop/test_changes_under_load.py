@@ -20,8 +20,8 @@ from test_tenancy import NAMES, add_token, cluster  # noqa: F401
 # What a change may take to count, from the end of its command on.
 SECONDS = 1.0
 OVERLAP_SECONDS = 2
-# What the definition of each version requires: what all events lack, but for the first and the last version. There are many such
-# versions in a row, since a collector spends more time on a batch that it rejects: a change may come while it does.
+# What the definition of each version requires: what all events lack, but for the first and the last version. There are many
+# such versions in a row, since a collector spends more time on a batch that it rejects: a change may come while it does.
 REQUIRED = [[], *[["second"], ["third"]] * 10, []]
 # After this, batches are stored although they break their definitions.
 OBSERVE = "--event-types", "observe"
@@ -51,8 +51,8 @@ def packs(folder: Path) -> dict[int, str]:
 def changes_of(tenant: str, pack: dict[int, str]) -> list[Planned]:
     """What is changed for the tenant, one after the other, and how.
 
-    Batches are judged otherwise after each change than before it. Both types change in one command: a batch in which one event
-    is judged by the one and one by the other shows.
+    Batches are judged otherwise after each change than before it. Both types change in one command, so that a batch shows in
+    which an event is judged by the one and the next by the other.
     """
 
     def apply(version: int, becomes: str) -> Planned:
@@ -85,7 +85,7 @@ def wait_for_registry(cluster: Cluster) -> None:  # noqa: F811
 
 
 def end_by_rotation(stage: Stage, tenant: str, number: int, old: list[Line]) -> tuple[list[Line], list[str]]:
-    """Rotates a token. Gives the lines with its successor, and where it was not so that both tokens were good until the end."""
+    """Rotates a token. Gives the lines with its successor, and what was wrong with either token before the end and after."""
     successors = stage.let_in(
         "token rotate: the successor", tenant, "token", "rotate", str(number), "--overlap", f"{OVERLAP_SECONDS}s"
     )
