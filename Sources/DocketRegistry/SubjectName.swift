@@ -60,7 +60,10 @@ package struct SubjectName: Sendable, Hashable {
             written.append(attributes.sorted().joined(separator: "+"))
         }
         self.text = written.joined(separator: ",")
-        guard !self.text.isEmpty else { throw Self.malformedLength(given) }
+        // Longer than what was typed, where a type has no name but its number.
+        guard (1...CredentialIdentity.maxNameBytes).contains(self.text.utf8.count) else {
+            throw Self.malformedLength(given)
+        }
     }
 
     static func malformed(_ text: String, _ demand: String) -> RegistryError {
@@ -71,7 +74,8 @@ package struct SubjectName: Sendable, Hashable {
     }
 
     private static func malformedLength(_ text: String) -> RegistryError {
-        self.malformed(text, "it must have 1 to \(CredentialIdentity.maxNameBytes) bytes")
+        self.malformed(
+            text, "it must have 1 to \(CredentialIdentity.maxNameBytes) bytes in the form in which it is kept")
     }
 }
 
