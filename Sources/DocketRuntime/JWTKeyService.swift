@@ -35,7 +35,8 @@ struct JWTKeyService: Service {
             keys: keys)
         self.interval =
             settings.reloadIntervalMilliseconds == 0 ? nil : .milliseconds(settings.reloadIntervalMilliseconds)
-        self.record = FileRecord(name: "JWT key set", counter: "docket_jwt_key_set_loads_total", logger: logger)
+        self.record = FileRecord(
+            name: "JWT key set", counter: "docket_jwt_key_set_loads_total", interval: self.interval, logger: logger)
         self.logger = logger
         self.report(keys)
     }
