@@ -25,7 +25,8 @@ struct JWTKeyService: Service {
             keys = try await file.read()
         } catch {
             throw OperationsError(
-                code: .unreadable, message: "the key set \(settings.keySetFile) can't be used: \(error.message)",
+                code: .invalidConfiguration,
+                message: "the key set \(settings.keySetFile) of jwt.jwks_file can't be used: \(error.message)",
                 cause: error)
         }
         self.file = file
