@@ -294,7 +294,7 @@ let package = Package(
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketRuntimeTests",
-            dependencies: ["DocketModel", "DocketOperations", "DocketRegistry", "DocketRuntime"],
+            dependencies: ["DocketModel", "DocketOperations", "DocketRegistry", "DocketRuntime", logging],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketStoreTests", dependencies: ["DocketTestSupport", "DocketCodec", "DocketModel", "DocketStore"],

@@ -199,7 +199,7 @@ package struct HostPort: Sendable, Equatable, CustomStringConvertible {
 /// An error of the operator's side: configuration, pages, and the files of both.
 package struct OperationsError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable, Equatable {
-        /// A setting is malformed, out of bounds, or in conflict with another.
+        /// A setting is malformed, out of bounds, in conflict with another, or names a file without which it means nothing.
         case invalidConfiguration
         /// The pages can't be served where a setting says.
         case bind

@@ -29,9 +29,12 @@ enum ConnectionRefusal {
         guard let handle = unsafe PostgresConnection.startConnecting(settings.parameters) else { return nil }
         defer { unsafe PQfinish(handle) }
         _ = unsafe PQsetErrorVerbosity(handle, PQERRORS_SQLSTATE)
+        // libpq is asked for the first time when the socket can be written to: on one that isn't connected yet it would fail, and
+        // never try the next host.
+        var polling = PGRES_POLLING_WRITING
         while unsafe PQstatus(handle) != CONNECTION_BAD {
             let events: Int32
-            switch unsafe PQconnectPoll(handle) {
+            switch polling {
             case PGRES_POLLING_READING: events = POLLIN
             case PGRES_POLLING_WRITING: events = POLLOUT
             case PGRES_POLLING_OK: return nil
@@ -39,6 +42,7 @@ enum ConnectionRefusal {
             }
             var wanted = pollfd(fd: unsafe PQsocket(handle), events: Int16(events), revents: 0)
             guard unsafe poll(&wanted, 1, Self.stepMilliseconds) > 0 else { return nil }
+            polling = unsafe PQconnectPoll(handle)
         }
         return unsafe Self.sqlstate(in: PQerrorMessage(handle).map { unsafe String(cString: $0) } ?? "")
     }

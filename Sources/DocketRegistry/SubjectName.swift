@@ -6,20 +6,64 @@
 package struct SubjectName: Sendable, Hashable {
     package let text: String
 
+    /// What a name is made of.
+    package struct Attribute {
+        fileprivate let type: String
+        fileprivate let value: [UInt8]
+
+        /// - Parameters:
+        ///   - type: its short name of RFC 4514, or its number, such as `2.5.4.5`.
+        ///   - value: as it is, nothing escaped.
+        package init(type: String, value: String) {
+            self.init(type: type, value: Array(value.utf8))
+        }
+
+        fileprivate init(type: String, value: [UInt8]) {
+            self.type = type
+            self.value = value
+        }
+    }
+
     /// - Throws: ``RegistryError`` when the text is empty, too long, or not as RFC 4514 section 3 has it. Values in
     ///   hexadecimal (`#04…`), which only types without text need, are not taken.
     package init(_ text: String) throws(RegistryError) {
-        guard (1...CredentialIdentity.maxNameBytes).contains(text.utf8.count) else {
-            throw Self.malformed(text, "it must have 1 to \(CredentialIdentity.maxNameBytes) bytes")
-        }
+        guard (1...CredentialIdentity.maxNameBytes).contains(text.utf8.count) else { throw Self.malformedLength(text) }
         var reader = SubjectReader(text)
-        var parts: [String] = []
+        var parts: [[Attribute]] = []
         repeat {
-            var attributes: [String] = []
+            var attributes: [Attribute] = []
             repeat { attributes.append(try reader.attribute()) } while reader.take(UInt8(ascii: "+"))
-            parts.append(attributes.sorted().joined(separator: "+"))
+            parts.append(attributes)
         } while reader.take(UInt8(ascii: ","))
-        self.text = parts.joined(separator: ",")
+        try self.init(parts, given: text)
+    }
+
+    /// The name that a certificate has.
+    ///
+    /// - Parameter parts: the most specific part first; each has at least one attribute.
+    /// - Throws: ``RegistryError`` when the name is empty or too long, or when its text could not be typed: a value is empty, or has
+    ///   control characters.
+    package init(parts: [[Attribute]]) throws(RegistryError) {
+        let given = parts.map { part in
+            part.map { "\($0.type)=\(String(decoding: $0.value, as: UTF8.self))" }.joined(separator: "+")
+        }
+        try self.init(parts, given: given.joined(separator: ","))
+    }
+
+    /// - Parameter given: what an error shows.
+    private init(_ parts: [[Attribute]], given: String) throws(RegistryError) {
+        var written: [String] = []
+        for part in parts {
+            var attributes: [String] = []
+            for attribute in part { attributes.append(try attribute.text(in: given)) }
+            guard !attributes.isEmpty else { throw Self.malformed(given, "each of its parts must be TYPE=value") }
+            written.append(attributes.sorted().joined(separator: "+"))
+        }
+        self.text = written.joined(separator: ",")
+        // Longer than what was typed, where a type has no name but its number.
+        guard (1...CredentialIdentity.maxNameBytes).contains(self.text.utf8.count) else {
+            throw Self.malformedLength(given)
+        }
     }
 
     static func malformed(_ text: String, _ demand: String) -> RegistryError {
@@ -27,6 +71,60 @@ package struct SubjectName: Sendable, Hashable {
             code: .malformedIdentity,
             message: "'\(text.prefix(128))' is no subject of a certificate: \(demand); "
                 + "'openssl x509 -noout -subject -nameopt RFC2253' prints one")
+    }
+
+    private static func malformedLength(_ text: String) -> RegistryError {
+        self.malformed(
+            text, "it must have 1 to \(CredentialIdentity.maxNameBytes) bytes in the form in which it is kept")
+    }
+}
+
+extension SubjectName.Attribute {
+    /// The types with short names of their own (RFC 4514 section 3), and what else they are called.
+    private static let shortNames: [String: String] = [
+        "CN": "CN", "C": "C", "L": "L", "ST": "ST", "S": "ST", "O": "O", "OU": "OU", "STREET": "STREET", "DC": "DC",
+        "E": "E", "EMAILADDRESS": "E", "UID": "0.9.2342.19200300.100.1.1", "SERIALNUMBER": "2.5.4.5", "SN": "2.5.4.4",
+        "GN": "2.5.4.42", "TITLE": "2.5.4.12", "DNQUALIFIER": "2.5.4.46",
+    ]
+
+    private static let numbers = [
+        "2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "STREET", "2.5.4.10": "O",
+        "2.5.4.11": "OU", "0.9.2342.19200300.100.1.25": "DC", "1.2.840.113549.1.9.1": "E",
+    ]
+
+    /// `TYPE=value`, in the form of ``SubjectName``.
+    fileprivate func text(in given: String) throws(RegistryError) -> String {
+        let type = try self.knownType(in: given)
+        guard !self.value.isEmpty, !self.value.contains(where: isControl),
+            String(validating: self.value, as: UTF8.self) != nil
+        else {
+            throw SubjectName.malformed(
+                given, "its values must be UTF-8, neither empty nor with control characters")
+        }
+        return "\(type)=\(self.escapedValue)"
+    }
+
+    private func knownType(in given: String) throws(RegistryError) -> String {
+        if let name = Self.shortNames[self.type] { return name }
+        let arcs = self.type.split(separator: ".", omittingEmptySubsequences: false)
+        guard arcs.count >= 2, arcs.allSatisfy({ UInt64($0).map(String.init) == String($0) }) else {
+            throw SubjectName.malformed(
+                given, "'\(self.type.prefix(32))' is no known type of a part; give its number, such as 2.5.4.5")
+        }
+        // The numbers of some types stand in certificates under their names.
+        return Self.numbers[self.type] ?? self.type
+    }
+
+    private var escapedValue: String {
+        var text: [UInt8] = []
+        for (index, byte) in self.value.enumerated() {
+            let isOuterSpace = byte == SubjectReader.space && (index == 0 || index == self.value.count - 1)
+            if SubjectReader.special.contains(byte) || isOuterSpace || (index == 0 && byte == SubjectReader.hash) {
+                text.append(SubjectReader.backslash)
+            }
+            text.append(byte)
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 }
 
@@ -37,15 +135,8 @@ private struct SubjectReader {
     private var next = 0
 
     /// What must be escaped wherever it stands (RFC 4514 section 2.4).
-    private static let special = Set(#"",+;<>\"#.utf8)
-    private static let (space, hash, backslash) = (UInt8(ascii: " "), UInt8(ascii: "#"), UInt8(ascii: "\\"))
-
-    /// The types with short names of their own (RFC 4514 section 3), and what else they are called.
-    private static let shortNames: [String: String] = [
-        "CN": "CN", "C": "C", "L": "L", "ST": "ST", "S": "ST", "O": "O", "OU": "OU", "STREET": "STREET", "DC": "DC",
-        "E": "E", "EMAILADDRESS": "E", "UID": "0.9.2342.19200300.100.1.1", "SERIALNUMBER": "2.5.4.5", "SN": "2.5.4.4",
-        "GN": "2.5.4.42", "TITLE": "2.5.4.12", "DNQUALIFIER": "2.5.4.46",
-    ]
+    static let special = Set(#"",+;<>\"#.utf8)
+    static let (space, hash, backslash) = (UInt8(ascii: " "), UInt8(ascii: "#"), UInt8(ascii: "\\"))
 
     init(_ text: String) {
         self.text = text
@@ -59,8 +150,8 @@ private struct SubjectReader {
         return true
     }
 
-    /// `TYPE=value`, in the form of ``SubjectName``, up to a separator or the end.
-    mutating func attribute() throws(RegistryError) -> String {
+    /// `TYPE=value`, up to a separator or the end.
+    mutating func attribute() throws(RegistryError) -> SubjectName.Attribute {
         guard let equals = self.bytes[self.next...].firstIndex(of: UInt8(ascii: "=")) else {
             throw SubjectName.malformed(self.text, "each of its parts must be TYPE=value")
         }
@@ -68,26 +159,10 @@ private struct SubjectReader {
             .split(separator: " ").joined(separator: " ").uppercased()
         let type = given.hasPrefix("OID.") ? String(given.dropFirst(4)) : given
         self.next = equals + 1
-        return "\(try self.known(type))=\(try self.value())"
+        return SubjectName.Attribute(type: type, value: try self.value())
     }
 
-    private func known(_ type: String) throws(RegistryError) -> String {
-        if let name = Self.shortNames[type] { return name }
-        let arcs = type.split(separator: ".", omittingEmptySubsequences: false)
-        guard arcs.count >= 2, arcs.allSatisfy({ UInt64($0).map(String.init) == String($0) }) else {
-            throw SubjectName.malformed(
-                self.text, "'\(type.prefix(32))' is no known type of a part; give its number, such as 2.5.4.5")
-        }
-        // The numbers of some types stand in certificates under their names.
-        return Self.numbers[type] ?? type
-    }
-
-    private static let numbers = [
-        "2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "STREET", "2.5.4.10": "O",
-        "2.5.4.11": "OU", "0.9.2342.19200300.100.1.25": "DC", "1.2.840.113549.1.9.1": "E",
-    ]
-
-    private mutating func value() throws(RegistryError) -> String {
+    private mutating func value() throws(RegistryError) -> [UInt8] {
         while self.take(Self.space) {}
         guard self.next == self.bytes.count || self.bytes[self.next] != Self.hash else {
             throw SubjectName.malformed(self.text, "a value in hexadecimal can't be compared as text")
@@ -111,11 +186,7 @@ private struct SubjectReader {
             }
         }
         value.removeSubrange(end...)
-        guard !value.isEmpty, !value.contains(where: isControl), String(validating: value, as: UTF8.self) != nil else {
-            throw SubjectName.malformed(
-                self.text, "its values must be UTF-8, neither empty nor with control characters")
-        }
-        return Self.escape(value)
+        return value
     }
 
     /// What a backslash stands before: a byte in two hexadecimal digits, or a character.
@@ -140,17 +211,5 @@ private struct SubjectReader {
         case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
         default: nil
         }
-    }
-
-    private static func escape(_ value: [UInt8]) -> String {
-        var text: [UInt8] = []
-        for (index, byte) in value.enumerated() {
-            let isOuterSpace = byte == self.space && (index == 0 || index == value.count - 1)
-            if self.special.contains(byte) || isOuterSpace || (index == 0 && byte == self.hash) {
-                text.append(self.backslash)
-            }
-            text.append(byte)
-        }
-        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -26,9 +26,9 @@ struct CertificateService: Service {
         self.files = (certificateFile, keyFile)
         self.clientAuthority = clientAuthority
         self.clientAuthorityRecord = FileRecord(
-            name: "client authorities", counter: "docket_tls_client_ca_loads_total", logger: logger)
+            name: "client authorities", counter: "docket_tls_client_ca_loads_total", interval: interval, logger: logger)
         self.interval = interval
-        let record = CertificateRecord(file: certificateFile, logger: logger)
+        let record = CertificateRecord(file: certificateFile, interval: interval, logger: logger)
         var configuration = TimedCertificateReloader.Configuration(
             refreshInterval: interval ?? .seconds(100 * 365 * 86_400),
             certificateSource: .init(location: .file(path: certificateFile), format: .pem),
@@ -70,50 +70,30 @@ struct CertificateService: Service {
     }
 }
 
-/// Says what became of the files: in the log when that is something new, in the metrics each time.
+/// Says what became of the certificate, as ``FileRecord`` does, and until when it is good.
 private final class CertificateRecord: Sendable {
-    private enum Last: Equatable {
-        case loaded([Certificate])
-        case failed(String)
-    }
-
     private let file: String
-    private let logger: Logger
-    private let last = Mutex<Last?>(nil)
-    private let loads = Counter(label: "docket_tls_certificate_loads_total", dimensions: [("outcome", "loaded")])
-    private let failures = Counter(label: "docket_tls_certificate_loads_total", dimensions: [("outcome", "failed")])
+    private let record: FileRecord
+    private let last = Mutex<[Certificate]>([])
     private let notAfter = Gauge(label: "docket_tls_certificate_not_after_seconds")
 
-    init(file: String, logger: Logger) {
+    init(file: String, interval: Duration?, logger: Logger) {
         self.file = file
-        self.logger = logger
+        self.record = FileRecord(
+            name: "certificate", counter: "docket_tls_certificate_loads_total", interval: interval, logger: logger)
     }
 
     func loaded(_ chain: [Certificate]) {
-        self.loads.increment()
-        guard let leaf = chain.first, self.isNew(.loaded(chain)) else { return }
+        guard let leaf = chain.first else { return }
         self.notAfter.record(leaf.notValidAfter.timeIntervalSince1970)
-        self.logger.info(
-            "certificate loaded",
-            metadata: [
-                "file": "\(self.file)", "subject": "\(leaf.subject)",
-                "not_after": "\(leaf.notValidAfter.formatted(.iso8601))",
-            ])
-    }
-
-    func failed(_ error: any Error) {
-        self.failures.increment()
-        let text = "\(error)"
-        guard self.isNew(.failed(text)) else { return }
-        self.logger.error(
-            "the certificate can't be read again; the one in use stays: mend the files, then send SIGHUP",
-            metadata: ["file": "\(self.file)", "error": "\(text)"])
-    }
-
-    private func isNew(_ outcome: Last) -> Bool {
-        self.last.withLock { last in
-            defer { last = outcome }
-            return last != outcome
+        let isNew = self.last.withLock { last in
+            defer { last = chain }
+            return last != chain
         }
+        self.record.loaded(
+            self.file, isNew: isNew,
+            metadata: ["subject": "\(leaf.subject)", "not_after": "\(leaf.notValidAfter.formatted(.iso8601))"])
     }
+
+    func failed(_ error: any Error) { self.record.failed(self.file, "\(error)") }
 }

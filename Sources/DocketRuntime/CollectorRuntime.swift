@@ -84,6 +84,9 @@ package struct CollectorRuntime {
         onReady: @escaping @Sendable (Addresses) -> Void
     ) async throws {
         try self.checkConninfo()
+        // Before the database: a mistake in a path need not wait for one that is away, nor leave a lease behind.
+        let jwtKeys = try await self.jwtKeyService()
+        let certificate = try self.certificateService()
         OpenFiles.raiseLimit(connections: self.settings.admission.maxConnections, logger: self.logger)
         let database = try Database(self.settings, logger: self.logger)
         let file = self.snapshotFile(at: database.place)
@@ -94,14 +97,12 @@ package struct CollectorRuntime {
             database: database, registry: registry, batchIDs: batchIDs, keeper: keeper, file: file, logger: self.logger)
         try await databaseService.start()
         let quotas = QuotaBook()
-        let jwtKeys = try await self.jwtKeyService()
         let pipeline = PublishPipeline(
             registry: registry, store: database.store, batchIDs: batchIDs, quotas: quotas, limits: self.settings.limits,
             authenticator: Authenticator(jwts: jwtKeys?.verifier))
         let ready = ReadyGate(onReady: onReady)
         let health = HealthService()
         let fault: @Sendable () -> String? = { Self.fault(registry, batchIDs) }
-        let certificate = try self.certificateService()
         let server = try makeServer(
             Front(
                 settings: self.settings, pipeline: pipeline, registry: registry, reader: database.reader,
@@ -167,9 +168,11 @@ package struct CollectorRuntime {
     private func certificateService() throws(TransportError) -> CertificateService? {
         guard let certificate = self.settings.tlsCertificateFile, let key = self.settings.tlsKeyFile else { return nil }
         let interval = self.settings.tlsReloadIntervalMilliseconds
-        return CertificateService(
+        let service = CertificateService(
             certificateFile: certificate, keyFile: key, clientAuthority: try self.clientAuthority(),
             interval: interval == 0 ? nil : .milliseconds(interval), logger: self.logger)
+        try service.tls.check()
+        return service
     }
 
     private func clientAuthority() throws(TransportError) -> ClientAuthority? {

@@ -25,7 +25,8 @@ struct JWTKeyService: Service {
             keys = try await file.read()
         } catch {
             throw OperationsError(
-                code: .unreadable, message: "the key set \(settings.keySetFile) can't be used: \(error.message)",
+                code: .invalidConfiguration,
+                message: "the key set \(settings.keySetFile) of jwt.jwks_file can't be used: \(error.message)",
                 cause: error)
         }
         self.file = file
@@ -35,7 +36,8 @@ struct JWTKeyService: Service {
             keys: keys)
         self.interval =
             settings.reloadIntervalMilliseconds == 0 ? nil : .milliseconds(settings.reloadIntervalMilliseconds)
-        self.record = FileRecord(name: "JWT key set", counter: "docket_jwt_key_set_loads_total", logger: logger)
+        self.record = FileRecord(
+            name: "JWT key set", counter: "docket_jwt_key_set_loads_total", interval: self.interval, logger: logger)
         self.logger = logger
         self.report(keys)
     }

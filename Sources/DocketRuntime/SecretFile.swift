@@ -9,9 +9,8 @@ package enum SecretFile {
     ///
     /// - Throws: ``OperationsError``: `cannotCreate` with what the system says about the path, or `writeFailed`.
     package static func write(_ content: Data, to path: String) throws(OperationsError) {
-        let temporary = "\(path).\(getpid()).new"
-        // What a killed process of the same number left.
-        unlink(temporary)
+        // Processes that share the folder may have the same number: in containers each is often the first.
+        let temporary = "\(path).\(getpid()).\(String(UInt64.random(in: 0 ... .max), radix: 16)).new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw Self.cannotCreate(temporary) }
         do {

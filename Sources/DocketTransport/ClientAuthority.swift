@@ -14,22 +14,35 @@ package final class ClientAuthority: Sendable {
     /// Whether a client without a certificate is turned away; otherwise it may show something else.
     package let isRequired: Bool
     private let state: Mutex<Loaded>
+    private let tryOut: TryOut
+
+    /// Throws when no connection could be made with the certificates.
+    typealias TryOut = @Sendable ([NIOSSLCertificate]) throws -> Void
 
     /// Loads the file.
     ///
-    /// - Throws: ``TransportError`` when it can't be read or holds no certificate.
-    package init(file: String, isRequired: Bool) throws(TransportError) {
+    /// - Throws: ``TransportError`` when it can't be read or used, or holds no certificate.
+    package convenience init(file: String, isRequired: Bool) throws(TransportError) {
+        try self.init(file: file, isRequired: isRequired) { certificates in
+            var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.trust(certificates, verification: .noHostnameVerification)
+            _ = try NIOSSLContext(configuration: configuration)
+        }
+    }
+
+    init(file: String, isRequired: Bool, tryOut: @escaping TryOut) throws(TransportError) {
         self.file = file
         self.isRequired = isRequired
-        self.state = Mutex(Loaded(certificates: try Self.load(file)))
+        self.tryOut = tryOut
+        self.state = Mutex(Loaded(certificates: try Self.load(file, tryOut)))
     }
 
     /// Reads the file again. Handshakes from then on go by it; connections that are open stay.
     ///
     /// - Returns: whether it holds other certificates than before.
-    /// - Throws: ``TransportError`` when it can't be read or holds no certificate: then all stays as it was.
+    /// - Throws: ``TransportError`` when it can't be read or used, or holds no certificate: then all stays as it was.
     package func reload() throws(TransportError) -> Bool {
-        let certificates = try Self.load(self.file)
+        let certificates = try Self.load(self.file, self.tryOut)
         return self.state.withLock { state in
             guard state.certificates != certificates else { return false }
             state = Loaded(certificates: certificates, generation: state.generation + 1)
@@ -39,7 +52,8 @@ package final class ClientAuthority: Sendable {
 
     var current: Loaded { self.state.withLock { $0 } }
 
-    private static func load(_ file: String) throws(TransportError) -> [NIOSSLCertificate] {
+    /// Whoever changes the authorities is told whether they can be used, before they count: connections come too late for that.
+    private static func load(_ file: String, _ tryOut: TryOut) throws(TransportError) -> [NIOSSLCertificate] {
         let certificates: [NIOSSLCertificate]
         do {
             certificates = try NIOSSLCertificate.fromPEMFile(file)
@@ -51,7 +65,22 @@ package final class ClientAuthority: Sendable {
             throw TransportError(
                 .tls, "the file of client authorities \(file) holds no certificate; it needs at least one")
         }
+        do {
+            try tryOut(certificates)
+        } catch {
+            throw TransportError(
+                .tls, "the client authorities in \(file) can't be used: TLS doesn't take one of them", cause: error)
+        }
         return certificates
+    }
+}
+
+extension TLSConfiguration {
+    fileprivate mutating func trust(_ certificates: [NIOSSLCertificate], verification: CertificateVerification) {
+        self.trustRoots = .certificates(certificates)
+        self.certificateVerification = verification
+        // A client with several certificates chooses by it.
+        self.sendCANameList = true
     }
 }
 
@@ -82,12 +111,12 @@ final class ServerTLSContext: Sendable {
     ///
     /// Made anew when the authorities have changed, and with it the keys of session tickets: nobody resumes a session that was
     /// made under an authority that is gone.
-    func current() -> NIOSSLContext {
+    ///
+    /// - Throws: when that isn't possible: better no connection than one that an authority lets in that is gone.
+    func current() throws -> NIOSSLContext {
         let generation = self.authority?.current.generation ?? 0
-        return self.made.withLock { made in
-            if made.generation != generation, let next = try? Self.make(self.configuration, self.authority) {
-                made = next
-            }
+        return try self.made.withLock { made in
+            if made.generation != generation { made = try Self.make(self.configuration, self.authority) }
             return made.context
         }
     }
@@ -96,11 +125,9 @@ final class ServerTLSContext: Sendable {
         var configuration = configuration
         let loaded = authority?.current
         if let authority, let loaded {
-            configuration.trustRoots = .certificates(loaded.certificates)
-            configuration.certificateVerification =
-                authority.isRequired ? .noHostnameVerification : .optionalVerification
-            // A client with several certificates chooses by it.
-            configuration.sendCANameList = true
+            configuration.trust(
+                loaded.certificates,
+                verification: authority.isRequired ? .noHostnameVerification : .optionalVerification)
         }
         return Made(context: try NIOSSLContext(configuration: configuration), generation: loaded?.generation ?? 0)
     }

@@ -104,7 +104,7 @@ package final class ServerListener: Sendable {
             environment: environment, eventLoop: channel.eventLoop,
             peer: channel.remoteAddress.map { "\($0)" } ?? "unknown", admitted: admitted,
             loopStorage: connections.loopStorage(of: channel.eventLoop), mailbox: mailbox)
-        if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls.current())) }
+        if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: try tls.current())) }
         try channel.pipeline.syncOperations.addHandler(
             ConnectionChannelHandler(core: connection, usesTLS: tls != nil))
         mailbox.open { [weak connection] mail in connection?.deliver(mail) }

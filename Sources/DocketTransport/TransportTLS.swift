@@ -29,6 +29,9 @@ package struct ServerTLS: Sendable {
         self.clientAuthority = clientAuthority
     }
 
+    /// Finds out whether the files can be used, as a listener will.
+    package func check() throws(TransportError) { _ = try self.makeConfiguration() }
+
     /// Loads the files. What clients must show is still open.
     func makeConfiguration() throws(TransportError) -> TLSConfiguration {
         do {

@@ -51,6 +51,39 @@ struct ClientCertificateTests {
         }
     }
 
+    @Test("stands for what openssl prints of its subject, as an operator types it")
+    func openssl() throws {
+        typealias Attribute = RelativeDistinguishedName.Attribute
+        let subject = try DistinguishedName([
+            RelativeDistinguishedName([Attribute(type: .RDNAttributeType.countryName, printableString: "GB")]),
+            RelativeDistinguishedName([
+                Attribute(type: .RDNAttributeType.organizationalUnitName, utf8String: "Zürich"),
+                Attribute(type: .RDNAttributeType.commonName, utf8String: ##" #a,+"\<>; "##),
+            ]),
+            RelativeDistinguishedName([Attribute(type: [0, 9, 2342, 19_200_300, 100, 1, 1], utf8String: "#1")]),
+            RelativeDistinguishedName([Attribute(type: .RDNAttributeType.emailAddress, ia5String: "a@b.c")]),
+        ])
+        let typed = try SubjectName(
+            ##"emailAddress=a@b.c,UID=\#1,OU=Z\C3\BCrich+CN=\ #a\,\+\"\\\<\>\;\ ,C=GB"##)
+        #expect(try ClientCertificate(derEncoded: self.der(subject)).identity == .subject(typed.text))
+    }
+
+    @Test("stands for nobody when its subject has a value that isn't text of the sorts that are read alike everywhere")
+    func textless() throws {
+        let values = [
+            try ASN1Any(erasing: ASN1TeletexString(contentBytes: [0x61])),
+            try ASN1Any(erasing: ASN1BMPString(contentBytes: [0, 0x61])),
+            try ASN1Any(erasing: ASN1UTF8String(contentBytes: [0x61, 0xFF])),
+        ]
+        for value in values {
+            let name = RelativeDistinguishedName.Attribute(type: .RDNAttributeType.commonName, value: value)
+            let bytes = try self.der(try DistinguishedName([name]))
+            let error = try #require(throws: AuthenticationError.self) { try ClientCertificate(derEncoded: bytes) }
+            #expect(error.code == .certificateUnusable)
+            #expect(error.message.contains("2.5.4.3") && error.message.contains("UTF8String"), "\(error)")
+        }
+    }
+
     @Test(
         "stands for nobody when its SPIFFE ID is none, or one of several URIs",
         arguments: [

@@ -1,8 +1,52 @@
 import DevCluster
 import DocketTestSupport
+import Foundation
 import Testing
 
 @testable import DocketPostgres
+
+/// A host that answers nobody, until it refuses everybody: its queue is full, so the system drops what comes, and comes again.
+private final class SilentHost: Sendable {
+    let port: UInt16
+    private let (listener, neighbour): (CInt, CInt)
+
+    init() throws {
+        self.listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        self.neighbour = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let (listener, neighbour) = (self.listener, self.neighbour)
+        let isFull = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(listener, address, length) == 0 && listen(listener, 0) == 0
+                    && getsockname(listener, address, &length) == 0 && connect(neighbour, address, length) == 0
+            }
+        }
+        self.port = UInt16(bigEndian: address.sin_port)
+        try #require(isFull)
+    }
+
+    deinit { close(self.neighbour) }
+
+    /// Whether somebody tries to connect (proc(5): the state of such a socket is 02, and ports are in hexadecimal).
+    var isTried: Bool {
+        get throws {
+            let peer = ":" + String(String(Int(self.port) + 0x10000, radix: 16, uppercase: true).dropFirst())
+            // It comes in pieces of a page each: what reads the file at once takes the first for all of it.
+            let table = try FileHandle(forReadingFrom: URL(filePath: "/proc/net/tcp"))
+            defer { try? table.close() }
+            let text = String(decoding: try table.readToEnd() ?? Data(), as: UTF8.self)
+            return text.split(separator: "\n").contains { line in
+                let columns = line.split(separator: " ")
+                return columns.count > 3 && columns[2].hasSuffix(peer) && columns[3] == "02"
+            }
+        }
+    }
+
+    func refuse() { close(self.listener) }
+}
 
 @Suite("Whether PostgreSQL is away")
 struct AbsenceTests {
@@ -25,6 +69,18 @@ struct AbsenceTests {
         let conninfo = database.cluster.conninfo(role: Roles.writer, database: "no_such_database")
         let missing = try await self.failure(ConnectionSettings(conninfo: conninfo))
         #expect((missing.code, missing.sqlstate?.text, missing.isAbsence) == (.connectFailed, "3D000", false))
+    }
+
+    @Test("it isn't when only the first of two hosts is, and takes its time to say so")
+    func secondHost() async throws {
+        let database = try await TestDatabase.migrated()
+        let silent = try SilentHost()
+        let hosts = "host=127.0.0.1,\(database.cluster.socketFolder) port=\(silent.port),\(DevCluster.port)"
+        let settings = ConnectionSettings(conninfo: "\(hosts) user=no_such_role dbname=\(database.name)")
+        async let answer = ConnectionRefusal.sqlstate(of: settings)
+        try await until { try silent.isTried }
+        silent.refuse()
+        #expect(await answer?.text == "28000")
     }
 
     @Test("it is while the server starts, has no room, or can't be written to; not when the installation is at fault")

@@ -46,6 +46,19 @@ struct SubjectNameTests {
         #expect(try SubjectName(name.text) == name)
     }
 
+    @Test("may have 2,048 bytes in the form in which it is kept, which may be longer than what is typed")
+    func bound() throws {
+        let type = "0.9.2342.19200300.100.1.1"
+        let most = 2048 - "\(type)=".utf8.count
+        let name = try SubjectName("UID=" + String(repeating: "a", count: most))
+        #expect(name.text.utf8.count == 2048)
+        let long = String(repeating: "a", count: most + 1)
+        #expect(throws: RegistryError.self) { try SubjectName("UID=\(long)") }
+        #expect(throws: RegistryError.self) { try SubjectName(parts: [[.init(type: type, value: long)]]) }
+        #expect(throws: RegistryError.self) { try SubjectName(parts: [[]]) }
+        #expect(throws: RegistryError.self) { try SubjectName(parts: []) }
+    }
+
     @Test(
         "is refused when it can't be one",
         arguments: [

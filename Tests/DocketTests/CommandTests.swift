@@ -125,3 +125,30 @@ struct CollectorOptionsTests {
         #expect(settings.logFormat == .json)
     }
 }
+
+@Suite("A collector that is set up wrong")
+struct CollectorStartTests {
+    @Test(
+        "ends before it asks the database, with the code for that",
+        arguments: [
+            ["jwt.jwks_file": "/nonexistent/keys.json", "jwt.issuer": "https://login.acme", "jwt.audience": "docket"],
+            [
+                "tls.certificate_file": "/nonexistent/own.pem", "tls.key_file": "/nonexistent/own.key",
+                "tls.client_ca_file": "/nonexistent/clients.pem",
+            ],
+            ["tls.certificate_file": "/nonexistent/own.pem", "tls.key_file": "/nonexistent/own.key"],
+        ])
+    func files(_ names: [String: String]) async throws {
+        let away = "host=/nonexistent dbname=docket"
+        let settings = try await CollectorOptions.parse([]).settings(
+            defaults: names.merging(["postgres.writer": away, "postgres.reader": away]) { $1 })
+        let runtime = CollectorRuntime(
+            settings: settings, metrics: PrometheusRegistry(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let thrown = try await #require(throws: (any Error).self) { try await runtime.run(onReady: { _ in }) }
+        let error = try #require(CommandError(thrown: thrown))
+        #expect(error.exitCode == .configuration)
+        let file = names["tls.client_ca_file"] ?? names["tls.certificate_file"] ?? "/nonexistent/keys.json"
+        #expect(error.message.contains(file), "\(error.message)")
+    }
+}

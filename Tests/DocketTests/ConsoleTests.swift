@@ -90,6 +90,25 @@ struct SecretFileTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.folder) == ["profile.json"])
     }
 
+    @Test("is whole whoever else writes it at the same time, and nothing is left beside it")
+    func writers() async throws {
+        let scratch = try Scratch()
+        let path = "\(scratch.folder)/profile.json"
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for writer in 1...4 {
+                group.addTask {
+                    let content = Data(repeating: UInt8(writer), count: writer * 1_000)
+                    for _ in 1...25 { try SecretFile.write(content, to: path) }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let content = try Data(contentsOf: URL(fileURLWithPath: path))
+        let writer = try #require(content.first)
+        #expect(content == Data(repeating: writer, count: Int(writer) * 1_000))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.folder) == ["profile.json"])
+    }
+
     @Test("says where it can't be written")
     func noFolder() throws {
         let error = try #require(throws: OperationsError.self) {

@@ -68,7 +68,7 @@ extension CommandError {
         case let error as OperationsError: self.init(error)
         case let error as PostgresError: self.init(error)
         case let error as StoreError: self.init(.unavailable, error.message, cause: error.cause)
-        case let error as TransportError: self.init(.osError, error.message, cause: error.cause)
+        case let error as TransportError: self.init(error)
         default: return nil
         }
     }
@@ -95,6 +95,16 @@ extension CommandError {
             case .unreadable: .noInput
             case .cannotCreate: .cannotCreate
             case .writeFailed: .ioError
+            }
+        self.init(status, error.message, cause: error.cause)
+    }
+
+    /// The error of a server that can't be set up.
+    init(_ error: TransportError) {
+        let status: ExitStatus =
+            switch error.code {
+            case .configuration, .tls: .configuration
+            case .bind, .connect, .closed: .osError
             }
         self.init(status, error.message, cause: error.cause)
     }

@@ -12,7 +12,7 @@ struct Profile: Codable {
     var token: String?
     /// The tenant to use when the credential covers several.
     var tenant: String?
-    /// A PEM file of the certificates to trust; with it (or `tls`) the connection uses TLS.
+    /// A PEM file of the certificates to trust; with it the connection uses TLS, unless `tls` says otherwise.
     var caFile: String?
     /// Whether the connection uses TLS.
     var tls: Bool?
@@ -46,7 +46,7 @@ struct Profile: Codable {
     }
 
     /// Whether the connection uses TLS.
-    var usesTLS: Bool { self.tls ?? (self.caFile != nil || self.clientCertificateFile != nil) }
+    var usesTLS: Bool { self.clientFiles != nil || self.tls ?? (self.caFile != nil) }
 
     /// The client's certificate and key, when it shows one.
     var clientFiles: (certificate: String, key: String)? {
@@ -90,7 +90,7 @@ struct ConnectionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A file that holds the token; DOCKET_TOKEN holds it otherwise.", valueName: "file"))
     var tokenFile: String?
 
-    @Option(help: "The tenant, when the token covers several.")
+    @Option(help: "The tenant, when the credential covers several.")
     var tenant: String?
 
     @Option(help: ArgumentHelp("Connect with TLS and trust the certificates of this PEM file.", valueName: "file"))
@@ -99,7 +99,7 @@ struct ConnectionOptions: ParsableArguments {
     @Flag(help: "Connect with TLS and trust the system's certificates.")
     var tls = false
 
-    @Option(help: ArgumentHelp("PEM file of the certificate to show: connect with TLS.", valueName: "file"))
+    @Option(help: ArgumentHelp("PEM file of the certificate to show instead of a token, with TLS.", valueName: "file"))
     var tlsClientCertificate: String?
 
     @Option(help: ArgumentHelp("PEM file of that certificate's key.", valueName: "file"))
@@ -118,7 +118,9 @@ struct ConnectionOptions: ParsableArguments {
     }
 
     /// The profile with the flags and the environment over it.
-    func resolve() throws -> Profile {
+    ///
+    /// - Parameter environment: gives the variables of the environment.
+    func resolve(environment: (String) -> String? = Console.environment) throws -> Profile {
         let found = try self.profile.map { try Profile(contentsOf: $0) } ?? Profile.discover()
         guard var resolved = found ?? self.address.map({ Profile(address: $0, token: nil, tenant: nil) }) else {
             throw CommandError(
@@ -127,14 +129,19 @@ struct ConnectionOptions: ParsableArguments {
         }
         if let address = self.address { resolved.address = address }
         if let tenant = self.tenant { resolved.tenant = tenant }
-        if let caFile = self.caFile { resolved.caFile = caFile }
+        if let caFile = self.caFile { (resolved.caFile, resolved.tls) = (caFile, true) }
         if self.tls { resolved.tls = true }
         if let certificate = self.tlsClientCertificate, let key = self.tlsClientKey {
             (resolved.clientCertificateFile, resolved.clientKeyFile) = (certificate, key)
-            // The certificate is meant to say who calls: a token of the profile would be asked first.
+            // The certificate is meant to say who calls: a token of the profile or the environment would be asked first.
             resolved.token = nil
         }
-        let environmentToken = Console.environment("DOCKET_TOKEN")
+        guard (resolved.clientCertificateFile == nil) == (resolved.clientKeyFile == nil) else {
+            throw CommandError(
+                .configuration,
+                "the profile has one of client_certificate_file and client_key_file; write both into it, or neither")
+        }
+        let environmentToken = self.tlsClientCertificate == nil ? environment("DOCKET_TOKEN") : nil
         // The profile's tenant belongs to the profile's token.
         if self.tenant == nil, self.tokenFile != nil || environmentToken != nil || self.tlsClientCertificate != nil {
             resolved.tenant = nil
