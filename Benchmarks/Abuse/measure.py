@@ -27,6 +27,7 @@ import machine  # noqa: E402
 import report  # noqa: E402
 from attacks import ATTACKS, Attack  # noqa: E402
 from attacks.process import AttackProcess  # noqa: E402
+from certificates import make_authority, sign  # noqa: E402
 from collector import Collector  # noqa: E402
 from figures import Sample, of_window  # noqa: E402
 
@@ -82,8 +83,9 @@ class Site:
         flags: tuple[str, ...] = ()
         authority = None
         if uses_tls:
-            authority, key = make_certificate(folder)
-            flags = ("--tls-certificate", str(authority), "--tls-key", str(key))
+            authority = make_authority(folder, "Abuse CA")
+            certificate, key = sign(folder, authority, "server")
+            flags = ("--tls-certificate", str(certificate), "--tls-key", str(key))
         self.collector = Collector(*flags)
         self._options = options
         self.neighbour = Neighbour(self.collector, options.rate, authority)
@@ -160,18 +162,6 @@ class Site:
         self.neighbour.stop()
         self.collector.stop()
         self.collector.delete_folder()
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    certificate, key = folder / "server.pem", folder / "server.key"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-keyout", key, "-out", certificate,
-         "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    folder.chmod(0o755)
-    return certificate, key
 
 
 @contextlib.contextmanager

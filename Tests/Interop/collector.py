@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from stubs import ROOT
+from waiting import eventually
 
 BINARY = Path(os.environ.get("DOCKET_BINARY", ROOT / ".build" / "debug" / "docket"))
 # A sanitizer's build needs most of it.
@@ -89,6 +90,12 @@ class Collector:
         )  # fmt: skip
         assert found.returncode == 0, f"psql: {found.stderr}"
         return [line.split("|") for line in found.stdout.splitlines()]
+
+    def reload(self, series: str) -> None:
+        """Has it read its files again, and waits until the series has counted that."""
+        before = self.metrics().get(series, 0)
+        self.process.send_signal(signal.SIGHUP)
+        eventually(lambda: self.metrics().get(series, 0) > before, self.log)
 
     def stop(self) -> int:
         """Asks it to stop and returns its exit code."""

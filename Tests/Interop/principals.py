@@ -14,6 +14,7 @@ from certificates import make_authority, sign
 from client import Client
 from collector import BINARY, Collector
 from events import event, request
+from waiting import eventually
 
 AUTHORITY = "Client CA"
 
@@ -61,9 +62,9 @@ class Principals:
     def wait_for_registry(self) -> None:
         """Until the collector has loaded what is in the database now."""
         [[version]] = self.collector.sql("SELECT version FROM docket.registry_version")
-        deadline = time.monotonic() + 20
-        while self.collector.metrics().get("docket_registry_version", 0) < int(version):
-            assert time.monotonic() < deadline, self.collector.log()
+        eventually(
+            lambda: self.collector.metrics().get("docket_registry_version", 0) >= int(version), self.collector.log
+        )
 
     def certificate(self, name: str, subject: str, names: str | None = None, **options: object) -> tuple[Path, Path]:
         """A client's certificate and key."""

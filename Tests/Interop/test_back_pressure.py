@@ -22,6 +22,7 @@ from client import Client
 from collector import BINARY, Collector
 from events import event, request
 from private_postgres import PrivatePostgres
+from waiting import eventually
 
 SECONDS = float(os.environ.get("DOCKET_PRESSURE_SECONDS", "8"))
 MEMORY_LIMIT_BYTES = 64 << 20
@@ -180,13 +181,6 @@ def frozen(postgres: PrivatePostgres) -> Iterator[None]:
             os.kill(process, signal.SIGCONT)
 
 
-def wait_until(condition: object, what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("away", [stopped, frozen])
 def test_memory_stays_bounded_while_postgresql_is_away_and_all_goes_on_when_it_is_back(
     postgres: PrivatePostgres, collector: Collector, away: object
@@ -197,13 +191,15 @@ def test_memory_stays_bounded_while_postgresql_is_away_and_all_goes_on_when_it_i
         return sum(one.published for one in emitters)
 
     try:
-        wait_until(lambda: published() >= 20 * BATCH_EVENTS, "nothing is published")
+        eventually(lambda: published() >= 20 * BATCH_EVENTS, "nothing is published", PATIENCE_SECONDS)
         Path(f"/proc/{collector.process.pid}/clear_refs").write_text("5")
         with away(postgres):
             # The load itself, not a condition: how much was pushed meanwhile is printed.
             time.sleep(SECONDS)
             peak, before = peak_bytes(collector), published()
-        wait_until(lambda: published() > before + 20 * BATCH_EVENTS, "nothing goes on, though it is back")
+        eventually(
+            lambda: published() > before + 20 * BATCH_EVENTS, "nothing goes on, though it is back", PATIENCE_SECONDS
+        )
         for emitter in emitters:
             emitter.stop()
     finally:

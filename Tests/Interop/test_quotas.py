@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import grpc
 import pytest
@@ -12,6 +12,7 @@ from cluster import Cluster
 from events import event, request, unique
 from test_semantics import details
 from test_tenancy import NAMES, add_token, cluster, tenant  # noqa: F401
+from waiting import eventually
 
 
 @pytest.fixture
@@ -24,17 +25,10 @@ def clients(cluster: Cluster, tenant: str, token: str) -> Iterator[list[Client]]
     """A client of each collector, once that knows the token."""
     opened = [Client(cluster.collectors[name].address, token) for name in NAMES]
     for client in opened:
-        until(lambda client=client: not refusal(client, 1))
+        eventually(lambda client=client: not refusal(client, 1))
     yield opened
     for client in opened:
         client.channel.close()
-
-
-def until(done: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def refusal(client: Client, events: int) -> grpc.RpcError | None:
@@ -58,7 +52,7 @@ def test_a_batch_over_the_quota_is_refused_whole_and_passes_when_it_is_told_to_c
     cluster: Cluster, tenant: str, clients: list[Client]  # noqa: F811
 ) -> None:
     cluster.docket("tenant", "set", tenant, "--events-per-second", "300", "--burst-seconds", "1")
-    until(lambda: refusal(clients[0], 100))
+    eventually(lambda: refusal(clients[0], 100))
     error = refusal(clients[0], 1) or refusal(clients[0], 1)
     assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     found = details(error)
@@ -68,21 +62,21 @@ def test_a_batch_over_the_quota_is_refused_whole_and_passes_when_it_is_told_to_c
     assert 0 < wait < 5
     time.sleep(wait)
     assert refusal(clients[0], 1) is None
-    until(lambda: breaches(cluster, tenant))
+    eventually(lambda: breaches(cluster, tenant))
     [[limit, attributes]] = breaches(cluster, tenant)
     assert limit == "events_per_second" and json.loads(attributes)["limit"] in (100, 150, 300)
     cluster.docket("tenant", "set", tenant, "--events-per-second", "any")
-    until(lambda: not any(refusal(clients[0], 1000) for _ in range(3)))
+    eventually(lambda: not any(refusal(clients[0], 1000) for _ in range(3)))
 
 
 def test_collectors_share_a_quota_and_add_up_a_day(
     cluster: Cluster, tenant: str, clients: list[Client]  # noqa: F811
 ) -> None:
     cluster.docket("tenant", "set", tenant, "--bytes-per-day", "1000000")
-    until(lambda: refusal(clients[0], 100), 30)
+    eventually(lambda: refusal(clients[0], 100))
     # The others have taken nothing of it, and refuse as well once they have heard.
     for client in clients[1:]:
-        until(lambda client=client: refusal(client, 100))
+        eventually(lambda client=client: refusal(client, 100))
         assert details(refusal(client, 1))["ErrorInfo"].reason == "QUOTA_EXCEEDED"
     [[taken]] = cluster.sql(
         f"SELECT bytes FROM docket.tenant_usage JOIN docket.tenants USING (tenant_id) WHERE slug = '{tenant}'"
@@ -104,7 +98,7 @@ def test_a_batch_that_waits_for_its_event_types_to_be_noted_counts_once(
             sent.append(batch.ByteSize())
         return taken
 
-    until(publish)
+    eventually(publish)
     assert all(publish() for _ in range(3))
 
     def usage() -> int:
@@ -113,5 +107,5 @@ def test_a_batch_that_waits_for_its_event_types_to_be_noted_counts_once(
             f"WHERE slug = '{tenant}'"
         )[0][0])  # fmt: skip
 
-    until(lambda: usage() >= sum(sent))
+    eventually(lambda: usage() >= sum(sent))
     assert usage() == sum(sent)

@@ -1,7 +1,6 @@
 """The same over TLS, with certificates of a CA made for the test."""
 
 import shutil
-import signal
 import socket
 import ssl
 import time
@@ -13,10 +12,11 @@ import grpc
 import pytest
 
 from certificates import make_authority, sign
-from client import TIMEOUT_SECONDS, Client, failure
+from client import Client, failure
 from collector import Collector
 from conftest import StartCollector
 from events import event, request
+from waiting import eventually
 
 
 @dataclass
@@ -134,11 +134,9 @@ def served(collector: Collector) -> bytes:
         return secure.getpeercert(binary_form=True)
 
 
-def wait_for_loads(collector: Collector, outcome: str, count: int) -> None:
-    series = f'docket_tls_certificate_loads_total{{outcome="{outcome}"}}'
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while collector.metrics().get(series, 0) < count:
-        assert time.monotonic() < deadline, collector.log()
+def loads(outcome: str) -> str:
+    """The series of how often the certificate was read."""
+    return f'docket_tls_certificate_loads_total{{outcome="{outcome}"}}'
 
 
 def test_a_new_certificate_is_taken_up_and_open_connections_go_on(
@@ -146,7 +144,7 @@ def test_a_new_certificate_is_taken_up_and_open_connections_go_on(
 ) -> None:
     certificate, key = sign(tmp_path, certificates.authority, "served")
     collector = start_collector("--tls-certificate", str(certificate), "--tls-key", str(key))
-    wait_for_loads(collector, "loaded", 1)
+    eventually(lambda: collector.metrics().get(loads("loaded"), 0) == 1, collector.log)
     before = served(collector)
     accepted = "docket_rpc_connections_accepted_total"
     with Client(collector.address, collector.token, credentials(certificates.authority)) as client:
@@ -156,13 +154,11 @@ def test_a_new_certificate_is_taken_up_and_open_connections_go_on(
         # Half of the change, as a deployment may leave it for a moment: what is there goes on.
         renewed, renewed_key = sign(tmp_path, certificates.authority, "renewed")
         shutil.copy(renewed, certificate)
-        collector.process.send_signal(signal.SIGHUP)
-        wait_for_loads(collector, "failed", 1)
+        collector.reload(loads("failed"))
         assert served(collector) == before
 
         shutil.copy(renewed_key, key)
-        collector.process.send_signal(signal.SIGHUP)
-        wait_for_loads(collector, "loaded", 2)
+        collector.reload(loads("loaded"))
         assert served(collector) == ssl.PEM_cert_to_DER_cert(renewed.read_text())
         assert client.publish_events(event()).accepted_count == 1
         assert collector.metrics()[accepted] == connections + 2, "the client has connected again"
@@ -181,8 +177,6 @@ def test_a_new_certificate_is_found_without_being_told(
     renewed, renewed_key = sign(tmp_path, certificates.authority, "renewed")
     shutil.copy(renewed_key, key)
     shutil.copy(renewed, certificate)
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while served(collector) != ssl.PEM_cert_to_DER_cert(renewed.read_text()):
-        assert time.monotonic() < deadline, collector.log()
+    eventually(lambda: served(collector) == ssl.PEM_cert_to_DER_cert(renewed.read_text()), collector.log)
     days_left = (collector.metrics()["docket_tls_certificate_not_after_seconds"] - time.time()) / 86_400
     assert 1 < days_left < 3
