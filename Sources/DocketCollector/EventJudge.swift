@@ -7,7 +7,7 @@ import DocketRegistry
 struct EventJudge {
     private let tenant: RegistryContents.Tenant
     private let snapshot: RegistrySnapshot
-    private let types: EventTypeTable
+    private let types: TenantEventTypes
     private let validators: EventTypeValidators
     /// When the events may have happened.
     private let times: ClosedRange<Timestamp>

@@ -38,9 +38,9 @@ package struct EventTypeValidators: Sendable {
             }
         }
         var byType: [Int32: EventTypeValidator] = [:]
-        byType.reserveCapacity(contents.eventTypes.count)
         for type in contents.eventTypes {
-            byType[type.id] = type.definitionID.flatMap { byDefinition[$0] }
+            guard let definitionID = type.definitionID else { continue }
+            byType[type.id] = byDefinition[definitionID]
         }
         self.init(byType: byType, byDefinition: byDefinition, faults: faults)
     }

@@ -63,7 +63,7 @@ enum PublishHandler {
         let submitter = Submitter()
         return UnaryHandler(onCancel: { pipeline.withdraw(submitter) }) { message, call in
             let (reference, reservation) = (call.reference, message.reservation)
-            pipeline.publish(
+            let refusal = pipeline.publish(
                 message.bytes, caller: caller, decoder: call.decoder(limits: pipeline.limits), by: submitter,
                 again: reference.decoding(limits: pipeline.limits), encoded: { reservation.resize(toBytes: $0) }
             ) { answer in
@@ -74,6 +74,9 @@ enum PublishHandler {
                     reference.finish(error)
                 }
             }
+            guard case .refused(_, let refusal)? = refusal else { return }
+            reservation.release()
+            call.finish(refusal.status)
         }
     }
 }
@@ -109,7 +112,7 @@ final class PublishStreamHandler: ServerCallHandler {
         let (reference, reservation) = (call.reference, message.reservation)
         // The answer comes back by way of the call's loop, where alone the handler may be touched.
         let handler = NIOLoopBound(self, eventLoop: call.connection.eventLoop)
-        self.pipeline.publish(
+        let refusal = self.pipeline.publish(
             message.bytes, caller: self.caller, decoder: call.decoder(limits: self.pipeline.limits),
             by: self.submitter, again: reference.decoding(limits: self.pipeline.limits),
             encoded: { reservation.resize(toBytes: $0) }
@@ -117,6 +120,9 @@ final class PublishStreamHandler: ServerCallHandler {
             reservation.release()
             reference.execute { call in handler.value.answer(answer, call: call) }
         }
+        guard let refusal else { return }
+        reservation.release()
+        self.answer(refusal, call: call)
     }
 
     func receiveEnd(call: ServerCallContext) {

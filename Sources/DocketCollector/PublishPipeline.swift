@@ -60,17 +60,18 @@ package struct PublishPipeline: Sendable {
     ///   - again: runs what it is given on the event loop, with the loop's decoder, later and from any thread: for a batch that
     ///     waits for event types to be noted. Without it such a batch is refused.
     ///   - encoded: called with the batch's size in memory, in bytes, before the store gets it; not when it is refused.
-    ///   - answer: called exactly once, on any thread, perhaps before this returns.
+    ///   - answer: called exactly once, on any thread, perhaps before this returns; not when the answer is returned.
+    /// - Returns: the refusal of a request that goes no further; `nil` when `answer` is called.
     package func publish(
         _ message: [UInt8], caller: Caller, decoder: BatchDecoder, by submitter: Submitter? = nil,
         again: (@Sendable (@escaping @Sendable (BatchDecoder) -> Void) -> Void)? = nil,
         encoded: @escaping @Sendable (_ sizeBytes: Int) -> Void = { _ in },
         answer: @escaping @Sendable (Answer) -> Void
-    ) {
+    ) -> Answer? {
         self.metrics.received(bytes: message.count)
         let submission = Submission(
             message: message, caller: caller, submitter: submitter, encoded: encoded, answer: answer)
-        self.publish(submission, decoder: decoder, again: again)
+        return self.publish(submission, decoder: decoder, again: again)
     }
 
     /// A request on its way.
@@ -88,24 +89,26 @@ package struct PublishPipeline: Sendable {
     private func publish(
         _ submission: Submission, decoder: BatchDecoder, metered: MeteredBatch? = nil,
         again: (@Sendable (@escaping @Sendable (BatchDecoder) -> Void) -> Void)?
-    ) {
+    ) -> Answer? {
         do throws(PublishRefusal) {
             switch try self.encode(submission.message, caller: submission.caller, decoder: decoder, metered: metered) {
             case .batch(let batch, let metered): self.submit(batch, metered, submission)
             case .unobserved(let types, let metered):
                 let resume = { @Sendable (decoder: BatchDecoder) in
-                    self.publish(submission, decoder: decoder, metered: metered, again: nil)
+                    let refusal = self.publish(submission, decoder: decoder, metered: metered, again: nil)
+                    if let refusal { submission.answer(refusal) }
                 }
                 guard let again, self.registry.observe(types, resume: { again(resume) }) else {
                     metered?.end()
                     throw PublishRefusal.typesNotNoted
                 }
             }
+            return nil
         } catch {
             self.metrics.refused()
             let sequence = publishRequestSequence(
                 in: submission.message, maxFields: self.limits.maxBatchEvents + PublishRequestView.maxOtherFields)
-            submission.answer(.refused(sequence: sequence, error))
+            return .refused(sequence: sequence, error)
         }
     }
 

@@ -66,3 +66,20 @@ package struct EventTypeTable: Sendable {
         return hash
     }
 }
+
+/// The event types that a tenant may use: its own, each of which hides a global one of the same name, and the global ones, which all
+/// tenants share.
+package struct TenantEventTypes: Sendable {
+    private let own: EventTypeTable?
+    private let global: EventTypeTable
+
+    package init(own: EventTypeTable?, global: EventTypeTable) {
+        self.own = own
+        self.global = global
+    }
+
+    /// The surrogate key of the type of that name; `nil` when the tenant may use none.
+    package func id(ofTypeNamed name: Span<UInt8>) -> Int32? {
+        self.own?.id(ofTypeNamed: name) ?? self.global.id(ofTypeNamed: name)
+    }
+}

@@ -37,11 +37,8 @@ package final class RegistrySnapshot: Sendable {
         self.observedTypes = Set(contents.eventTypes.lazy.filter(\.isObserved).map(\.id))
         let global = contents.eventTypes.filter { $0.tenantID == nil }
         self.globalTypes = EventTypeTable(global.map { ($0.name, $0.id) })
-        // A tenant's own definition comes first and so hides a global one of the same name.
         let own = Dictionary(grouping: contents.eventTypes.filter { $0.tenantID != nil }) { $0.tenantID ?? 0 }
-        self.typesByTenant = own.mapValues { types in
-            EventTypeTable(types.map { ($0.name, $0.id) } + global.map { ($0.name, $0.id) })
-        }
+        self.typesByTenant = own.mapValues { types in EventTypeTable(types.map { ($0.name, $0.id) }) }
     }
 
     /// A registry without any entry: what a collector holds until the first load.
@@ -119,8 +116,8 @@ package final class RegistrySnapshot: Sendable {
     }
 
     /// The event types that a tenant may use.
-    package func eventTypes(ofTenant id: Int32) -> EventTypeTable {
-        self.typesByTenant[id] ?? self.globalTypes
+    package func eventTypes(ofTenant id: Int32) -> TenantEventTypes {
+        TenantEventTypes(own: self.typesByTenant[id], global: self.globalTypes)
     }
 
     /// Whether nobody has registered the type of that key.
@@ -128,7 +125,7 @@ package final class RegistrySnapshot: Sendable {
 
     /// How many tenants and credentials there are, for the log.
     package var summary: (tenants: Int, credentials: Int, eventTypes: Int) {
-        let own = self.typesByTenant.values.reduce(0) { $0 + $1.count - self.globalTypes.count }
+        let own = self.typesByTenant.values.reduce(0) { $0 + $1.count }
         return (self.tenantsByID.count, self.principals.count, self.globalTypes.count + own)
     }
 }

@@ -71,6 +71,14 @@ struct EventTypeTableTests {
     func empty() {
         #expect(EventTypeTable([]).id(ofTypeNamed: Array("a".utf8).span) == nil)
     }
+
+    @Test("of a tenant has its own first, and the global ones behind them", arguments: [true, false])
+    func layers(_ hasOwn: Bool) {
+        let own = hasOwn ? EventTypeTable([("a", 1), ("b", 2)]) : nil
+        let types = TenantEventTypes(own: own, global: EventTypeTable([("b", 12), ("c", 13)]))
+        let ids = ["a", "b", "c", "d"].map { types.id(ofTypeNamed: Array($0.utf8).span) }
+        #expect(ids == (hasOwn ? [1, 2, 13, nil] : [nil, 12, 13, nil]))
+    }
 }
 
 @Suite("A registry snapshot")

@@ -80,7 +80,8 @@ struct PublishService: Sendable {
         _ message: [UInt8], caller: Caller, answer: @escaping @Sendable (PublishPipeline.Answer) -> Void
     ) {
         self.decoders.withDecoder { decoder in
-            self.pipeline.publish(message, caller: caller, decoder: decoder, answer: answer)
+            let refusal = self.pipeline.publish(message, caller: caller, decoder: decoder, answer: answer)
+            if let refusal { answer(refusal) }
         }
     }
 }
