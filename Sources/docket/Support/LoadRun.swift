@@ -31,10 +31,18 @@ struct LoadRun {
     /// Over how many tenants, `bench-0` and so on, the batches are spread; 0: each client's own.
     var tenantCount = 0
 
+    /// How often a batch is tried. A collector under load refuses many times; what it refuses for good ends the run at once, which it
+    /// doesn't without a bound.
+    private static let maxAttempts = 1_000
+
     /// Publishes every batch once. At a fixed rate a batch's latency counts from the moment it was due, so that a
     /// stalled collector isn't spared the batches that would have come meanwhile (coordinated omission).
     func run() async throws -> Result {
-        let clients = try self.clients.map { try EmitCommand.client($0) }
+        let clients = try self.clients.map { configuration in
+            var configuration = configuration
+            configuration.maxAttempts = configuration.maxAttempts ?? Self.maxAttempts
+            return try EmitCommand.client(configuration)
+        }
         let shared = Shared()
         let start = ContinuousClock.now
         try await withThrowingTaskGroup(of: Void.self) { group in
