@@ -6,7 +6,7 @@ package final class Administration: Sendable {
 
     /// Starts a thread; connects when something is to be done.
     package init(settings: ConnectionSettings) throws(PostgresError) {
-        self.pool = try ConnectionPool(settings: settings.writable, size: 1, name: "admin")
+        self.pool = try ConnectionPool(settings: settings.writable(as: Roles.maintainer), size: 1, name: "admin")
     }
 
     /// The id of the tenant of that name, which is made unless it exists. The name has 1 to 63 of `a-z 0-9 . _ -` and

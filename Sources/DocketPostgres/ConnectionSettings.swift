@@ -17,6 +17,8 @@ package struct ConnectionSettings: Sendable, Equatable, CustomStringConvertible 
     /// Whether only a server that can be written to will do. With several hosts in the connection string, libpq passes the
     /// others by, unless the string has `target_session_attrs` itself.
     var needsWritableServer = false
+    /// The role that what is to be written is for; `nil` when that goes without saying.
+    var neededRole: String?
 
     package init(conninfo: String, user: String? = nil, applicationName: String = "docket") {
         self.conninfo = conninfo
@@ -46,6 +48,13 @@ package struct ConnectionSettings: Sendable, Equatable, CustomStringConvertible 
     var writable: ConnectionSettings {
         var settings = self
         settings.needsWritableServer = true
+        return settings
+    }
+
+    /// The same, but for a server that can be written to, by a role that errors name when another one may only read.
+    func writable(as role: String) -> ConnectionSettings {
+        var settings = self.writable
+        settings.neededRole = role
         return settings
     }
 

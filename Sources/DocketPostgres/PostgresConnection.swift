@@ -22,9 +22,11 @@ import CLibpq
         // libpq would print notices to standard error.
         unsafe PQsetNoticeReceiver(handle, { _, _ in }, nil)
         guard unsafe PQstatus(handle) == CONNECTION_OK else {
+            let message = self.handleMessage
+            let (hint, sqlstate) = self.readOnlyCause(message)
             throw PostgresError(
-                code: .connectFailed,
-                message: "no connection to PostgreSQL (\(settings)): \(self.handleMessage)\(self.readOnlyHint)")
+                code: .connectFailed, message: "no connection to PostgreSQL (\(settings)): \(message)\(hint)",
+                sqlstate: sqlstate)
         }
     }
 
@@ -141,12 +143,6 @@ import CLibpq
     }
 
     // MARK: Errors
-
-    /// What libpq leaves to guess about a server that it passed by.
-    private var readOnlyHint: String {
-        self.settings.needsWritableServer && self.handleMessage.contains("read-only")
-            ? " (default_transaction_read_only is on)" : ""
-    }
 
     private var handleMessage: String {
         let text = unsafe PQerrorMessage(self.handle).map { unsafe String(cString: $0) } ?? ""

@@ -29,7 +29,8 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
     package let code: Code
     /// Names the value, the limit and the remedy.
     package let message: String
-    /// The server's five-character error code (PostgreSQL, appendix A), when it answered with an error.
+    /// The server's five-character error code (PostgreSQL, appendix A), when it answered with an error. `25006` with
+    /// ``Code/connectFailed``: the role may only read, where another one is needed.
     package let sqlstate: SQLState?
     /// The constraint that was violated, when one was.
     package let constraint: String?

@@ -13,6 +13,7 @@ package struct SQLState: Sendable, Hashable, CustomStringConvertible {
     package static let duplicateObject = SQLState("42710")
     package static let serializationFailure = SQLState("40001")
     package static let deadlockDetected = SQLState("40P01")
+    package static let readOnlyTransaction = SQLState("25006")
     package static let lockNotAvailable = SQLState("55P03")
     package static let queryCanceled = SQLState("57014")
     package static let adminShutdown = SQLState("57P01")

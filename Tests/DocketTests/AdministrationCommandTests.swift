@@ -185,6 +185,10 @@ struct DatabaseErrorTests {
         #expect(status(.unfit) == .configuration)
         #expect(status(.connectFailed) == .unavailable)
         #expect(status(.statementFailed, "53100") == .unavailable)
+        #expect(status(.connectFailed, "57P03") == .unavailable)
+        let readOnly = CommandError(
+            PostgresError(code: .connectFailed, message: "m", sqlstate: .readOnlyTransaction))
+        #expect(readOnly.exitCode == .noPermission && readOnly.message == "m; connect as docket_maintainer")
         #expect(status(.statementFailed, "42501") == .noPermission)
         for undefined in ["42P01", "42703", "3F000"] {
             let error = CommandError(

@@ -116,6 +116,8 @@ extension CommandError {
         case .unfit, .invalidSettings, .migration: status = .configuration
         case .refused: status = .dataError
         case .leaseLost: status = .temporaryFailure
+        case .connectFailed where error.sqlstate == .readOnlyTransaction:
+            (status, remedy) = (.noPermission, "; connect as \(Roles.maintainer)")
         case .statementFailed:
             switch error.sqlstate?.text {
             case "42501": (status, remedy) = (.noPermission, "; connect as \(Roles.maintainer)")
