@@ -80,7 +80,7 @@ struct AbsenceTests {
         async let answer = ConnectionRefusal.sqlstate(of: settings)
         try await until { try silent.isTried }
         silent.refuse()
-        #expect(await answer?.text == "28000")
+        #expect(await answer?.classCode == "28")
     }
 
     @Test("it is while the server starts, has no room, or can't be written to; not when the installation is at fault")
