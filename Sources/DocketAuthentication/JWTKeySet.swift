@@ -29,7 +29,9 @@ package struct JWTKeySet: Sendable {
         do {
             entries = try JSONDecoder().decode(KeyList.self, from: json).keys
         } catch {
-            throw AuthenticationError(.keysUnusable, "it is not a JWK Set (RFC 7517 section 5): \(error)")
+            throw AuthenticationError(
+                .keysUnusable, "it is not a JWK Set (RFC 7517 section 5): a JSON object with an array 'keys' of objects"
+            )
         }
         var verifiers: [String: [String: any JWTAlgorithm]] = [:]
         var faults: [String] = []

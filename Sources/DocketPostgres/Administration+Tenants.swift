@@ -97,13 +97,14 @@ extension Administration {
         }
     }
 
-    /// Ends a credential now. Throws `refused` when there is none of that id, or it has ended already.
-    package func revokeCredential(_ id: Int32, actor: Actor) async throws(PostgresError) -> CredentialRecord {
+    /// Ends credentials now, all or none. Throws `refused` when there is none of such an id, or it has ended already.
+    package func revokeCredentials(_ ids: [Int32], actor: Actor) async throws(PostgresError) {
         try await self.recording { connection, log throws(PostgresError) in
-            try CredentialRecord.end(id, at: nil, connection)
-            let revoked = try CredentialRecord.read(id: id, connection)[0]
-            try log.write(about: revoked, action: "revoke", actor, connection)
-            return revoked
+            for id in ids {
+                try CredentialRecord.end(id, at: nil, connection)
+                let revoked = try CredentialRecord.read(id: id, connection)[0]
+                try log.write(about: revoked, action: "revoke", actor, connection)
+            }
         }
     }
 

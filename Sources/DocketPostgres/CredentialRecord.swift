@@ -83,7 +83,8 @@ package struct CredentialRecord: Sendable, Equatable {
         guard rows.count == 0 else { return }
         let state = try self.read(id: id, connection)[0].state
         throw PostgresError(
-            code: .refused, message: "the credential \(id) is \(state.rawValue) already; docket token list shows all")
+            code: .refused,
+            message: "the credential \(id) is \(state.rawValue) already; docket token list --all shows all")
     }
 
     private static func record(_ rows: PostgresRows, _ row: Int) throws(PostgresError) -> CredentialRecord {

@@ -146,7 +146,8 @@ import CLibpq
 
     private var handleMessage: String {
         let text = unsafe PQerrorMessage(self.handle).map { unsafe String(cString: $0) } ?? ""
-        return text.split(separator: "\n").joined(separator: "; ")
+        // libpq sets hints on lines of their own, behind a tab.
+        return text.split(separator: "\n").map { $0.trimmingPrefix(while: \.isWhitespace) }.joined(separator: "; ")
     }
 
     /// The connection is of no use any more. What the server said last, if anything, says why.

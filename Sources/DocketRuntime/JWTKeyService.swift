@@ -96,7 +96,12 @@ private final class KeySetFile: Sendable {
             defer { try? file.close() }
             return try file.read(upToCount: JWTKeySet.maxBytes + 1) ?? Data()
         } catch {
-            throw AuthenticationError(.keysUnusable, "the file can't be read: \(error.localizedDescription)")
+            let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
+            let reason =
+                cause.domain == NSPOSIXErrorDomain
+                ? String(cString: strerror(Int32(truncatingIfNeeded: cause.code)))
+                : "it must be a file that the collector may read"
+            throw AuthenticationError(.keysUnusable, "the file can't be read: \(reason)")
         }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DocketRuntime
+import DocketTerminal
 import Foundation
 
 /// The command `docket`: the collector, its development environment, and the tools around the log.
@@ -35,10 +36,19 @@ struct Docket: AsyncParsableCommand {
         } catch is OutputClosed {
             return
         } catch {
-            guard let known = CommandError(thrown: error) else { Self.exit(withError: error) }
+            guard let known = CommandError(thrown: error) else { Self.exit(parsing: error) }
             known.report()
             Self.exit(withError: ExitCode(known.exitCode.rawValue))
         }
+    }
+
+    /// Ends as the argument parser says: with help, or with what is wrong, which quotes what was typed.
+    private static func exit(parsing error: any Error) -> Never {
+        guard !Self.exitCode(for: error).isSuccess else { Self.exit(withError: error) }
+        for line in Self.fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false) {
+            Console.error(TerminalText.escaped(line))
+        }
+        Self.exit(withError: Self.exitCode(for: error))
     }
 }
 

@@ -89,17 +89,34 @@ struct TenancyTests {
         let contents = try await self.loaded(database)
         #expect(
             contents.credentials == [.init(id: made.id, tokenHash: self.hash(1), tenantIDs: [2], scopes: Self.scopes)])
-        let revoked = try await administration.revokeCredential(made.id, actor: Self.actor)
+        try await administration.revokeCredentials([made.id], actor: Self.actor)
+        let revoked = try await administration.credential(made.id)
         #expect(revoked.state == .revoked && revoked.revokedAt != nil)
         #expect(try await self.loaded(database).credentials.isEmpty)
         #expect(try await administration.credentials(tenant: "acme") == [revoked])
         let error = await #expect(throws: PostgresError.self) {
-            try await administration.revokeCredential(made.id, actor: Self.actor)
+            try await administration.revokeCredentials([made.id], actor: Self.actor)
         }
         #expect(error?.message.contains("is revoked already") == true)
         #expect(
             try await self.log(database, 2).suffix(2)
                 == ["docket.credential.changed create \(made.id)", "docket.credential.changed revoke \(made.id)"])
+    }
+
+    @Test("several credentials are revoked together, or none where one of them can't be")
+    func revocations() async throws {
+        let (_, administration) = try await self.acme()
+        var ids: [Int32] = []
+        for byte in 1...2 as ClosedRange<UInt8> {
+            ids.append(try await administration.addCredential(self.new(byte), actor: Self.actor).id)
+        }
+        let withUnknown = ids + [2_000_000_000]
+        await #expect(throws: PostgresError.self) {
+            try await administration.revokeCredentials(withUnknown, actor: Self.actor)
+        }
+        #expect(try await administration.credentials().map(\.state) == [.active, .active])
+        try await administration.revokeCredentials(ids, actor: Self.actor)
+        #expect(try await administration.credentials().map(\.state) == [.revoked, .revoked])
     }
 
     @Test("a rotated credential goes on until the overlap is over, and its successor is like it")
@@ -141,7 +158,7 @@ struct TenancyTests {
         #expect(made.map(\.kind) == identities.map(\.kind) && made.map(\.issuer) == identities.map(\.issuer))
         #expect(try await self.loaded(database).credentials.map(\.identity) == identities)
         // What is revoked can be let in again; it has no token to rotate.
-        _ = try await administration.revokeCredential(made[0].id, actor: Self.actor)
+        try await administration.revokeCredentials([made[0].id], actor: Self.actor)
         let again = try await administration.addCredential(
             .init(identity: identities[0], tenants: nil, scopes: .query), actor: Self.actor)
         #expect(again.id > made[0].id && again.subject == "spiffe://acme/a")

@@ -51,9 +51,16 @@ struct EventTypeCommand: AsyncParsableCommand {
         @Argument(help: "The names: lower case letters, digits and '_', in parts separated by dots.")
         var names: [String]
 
+        /// The longest that collectors take unless they are configured otherwise.
+        private static let maxNameBytes = 128
+
         func validate() throws {
-            // The longest that collectors take unless they are configured otherwise.
-            for name in self.names where name.utf8.count > 128 || !EventTypeName.isWellFormed(name) {
+            for name in self.names where name.utf8.count > Self.maxNameBytes {
+                throw ValidationError(
+                    "the event type '\(name.prefix(64))…' is \(name.utf8.count) bytes; the limit is \(Self.maxNameBytes): shorten "
+                        + "it")
+            }
+            for name in self.names where !EventTypeName.isWellFormed(name) {
                 throw ValidationError(
                     "the event type is '\(name)'; it must be lower case letters, digits and '_', in parts separated by dots"
                 )

@@ -131,7 +131,7 @@ struct TokenCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await self.maintainer.administer { administration throws(PostgresError) in
-                for id in self.ids { _ = try await administration.revokeCredential(id, actor: self.actor.value) }
+                try await administration.revokeCredentials(self.ids, actor: self.actor.value)
             }
         }
     }

@@ -15,10 +15,12 @@ enum EventTypeFiles {
     /// The same, each with the text that it was read from.
     static func readTexts(_ path: String) throws -> [Administration.DefinitionFile] {
         let files = try Self.files(path)
+        // First, since its errors name the file.
+        let pack = try EventTypePack(files: files)
         let texts = Dictionary(
             try files.map { (try EventTypeDefinition(json: $0.bytes).name, String(decoding: $0.bytes, as: UTF8.self)) },
             uniquingKeysWith: { first, _ in first })
-        return try EventTypePack(files: files).definitions.map {
+        return pack.definitions.map {
             Administration.DefinitionFile(definition: $0, body: texts[$0.name] ?? "")
         }
     }
