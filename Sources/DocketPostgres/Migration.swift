@@ -41,6 +41,7 @@ package struct Migration: Sendable, Equatable {
         Migration(12, "principals", PackageResources._012_principals_sql),
         Migration(13, "policy_events", PackageResources._013_policy_events_sql),
         Migration(14, "quarantine_compression", PackageResources._014_quarantine_compression_sql),
+        Migration(15, "live_collectors", PackageResources._015_live_collectors_sql),
     ]
 
     private init(_ version: Int32, _ name: String, _ sql: [UInt8], extensions: [String] = []) {
