@@ -17,8 +17,6 @@ package import DocketModel
     private var leaf: UnsafeMutableRawBufferPointer
     /// The leaf hashes of the batch at hand.
     private var hashes: [MerkleHash] = []
-    /// The type of the event before, which most events share.
-    private var lastTypeName = ""
 
     /// How much larger than now scratch memory may stay between batches, in bytes.
     private static let keptLeafBytes = 1024 * 1024
@@ -76,6 +74,8 @@ package import DocketModel
             self.tidy()
         }
         try unsafe request.message.withUnsafeBufferPointer { message throws(CodecError) in
+            // In the message, like all that an event has.
+            var lastType = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
             for index in 0..<request.eventCount {
                 let range = request.events[index]
                 let bytes = unsafe UnsafeBufferPointer(rebasing: message[range])
@@ -85,10 +85,10 @@ package import DocketModel
                 if let refusal = unsafe check.refusal(of: event) {
                     admission = .reject(refusal)
                 } else {
-                    let isSameType = unsafe self.noteType(of: event)
-                    admission = unsafe admit(
-                        EventView(
-                            event, index: index, typeName: self.lastTypeName, hasTypeOfEventBefore: isSameType))
+                    let type = unsafe event.pointee.type.buffer
+                    let isSameType = unsafe sameBytes(type, lastType)
+                    unsafe lastType = type
+                    admission = unsafe admit(EventView(event, index: index, hasTypeOfEventBefore: isSameType))
                 }
                 switch admission {
                 case .accept(let typeID):
@@ -130,17 +130,6 @@ package import DocketModel
             unsafe canonical = UnsafeRawBufferPointer(rebasing: self.leaf[..<count])
         }
         unsafe self.lanes.appendLeaf(version: EventLeaf.version, canonical, to: &hashes)
-    }
-
-    /// Makes ``lastTypeName`` the event's type, which has passed the check for UTF-8; whether it was that already.
-    private func noteType(of event: CEvent) -> Bool {
-        let type = unsafe event.pointee.type.buffer
-        let isSame = unsafe self.lastTypeName.utf8.withContiguousStorageIfAvailable { last in
-            unsafe sameBytes(last, type)
-        }
-        if isSame == true { return true }
-        self.lastTypeName = unsafe String(decoding: type, as: UTF8.self)
-        return false
     }
 
     private func finish(

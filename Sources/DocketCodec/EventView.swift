@@ -8,15 +8,14 @@ package import DocketModel
     private let event: CEvent
     /// The event's index in its request, from 0.
     package let index: Int
-    /// The name of the event's type. Events of one type that follow each other share this string.
-    package let typeName: String
+    /// The name of the event's type.
+    package var typeName: String { unsafe String(decoding: self.event.pointee.type.buffer, as: UTF8.self) }
     /// Whether the event that was decided on before it, if there was one, has the same type.
     package let hasTypeOfEventBefore: Bool
 
-    init(_ event: CEvent, index: Int, typeName: String, hasTypeOfEventBefore: Bool) {
+    init(_ event: CEvent, index: Int, hasTypeOfEventBefore: Bool) {
         unsafe self.event = unsafe event
         self.index = index
-        self.typeName = typeName
         self.hasTypeOfEventBefore = hasTypeOfEventBefore
     }
 

@@ -49,7 +49,8 @@ struct EventJudge {
     }
 
     private mutating func lookUpType(of event: borrowing EventView) {
-        self.typeID = event.withTypeBytes { self.types.id(ofTypeNamed: $0) }
+        let types = self.types
+        self.typeID = event.withTypeBytes { types.id(ofTypeNamed: $0) }
         self.validator = nil
         self.typeFault = nil
         guard let typeID = self.typeID else {

@@ -2,7 +2,7 @@
 /// collector does for each event.
 ///
 /// An open-addressing hash table over one byte buffer, never more than half full.
-package struct EventTypeTable: Sendable {
+package final class EventTypeTable: Sendable {
     private struct Slot {
         var hash: UInt32
         var start: UInt32
@@ -12,48 +12,53 @@ package struct EventTypeTable: Sendable {
 
     private static let free = Slot(hash: 0, start: 0, length: 0, id: 0)
 
-    private var slots: [Slot]
-    private var names: [UInt8]
+    private let slots: [Slot]
+    private let names: [UInt8]
     /// How many names the table holds.
-    package private(set) var count: Int
+    package let count: Int
 
     /// A table of the given names. The first of two equal names wins; empty names are left out.
     package init(_ types: [(name: String, id: Int32)]) {
         var capacity = 8
         while capacity < 2 * types.count { capacity *= 2 }
-        self.slots = Array(repeating: Self.free, count: capacity)
-        self.names = []
-        self.count = 0
+        var slots = Array(repeating: Self.free, count: capacity)
+        var names: [UInt8] = []
+        var count = 0
         for type in types where !type.name.isEmpty {
-            self.insert(Array(type.name.utf8), id: type.id)
+            let name = Array(type.name.utf8)
+            let (index, isFree) = Self.slot(of: name.span, in: slots, names)
+            guard isFree else { continue }
+            slots[index] = Slot(
+                hash: Self.hash(name.span), start: UInt32(names.count), length: UInt32(name.count), id: type.id)
+            names += name
+            count += 1
         }
+        self.slots = slots
+        self.names = names
+        self.count = count
     }
 
     /// The surrogate key of the type of that name; `nil` when the table has none.
     package func id(ofTypeNamed name: Span<UInt8>) -> Int32? {
-        let hash = Self.hash(name)
-        var index = Int(hash) & (self.slots.count - 1)
-        while self.slots[index].length > 0 {
-            let slot = self.slots[index]
-            if slot.hash == hash, self.isName(of: slot, equalTo: name) { return slot.id }
-            index = (index + 1) & (self.slots.count - 1)
+        let (index, isFree) = Self.slot(of: name, in: self.slots, self.names)
+        return isFree ? nil : self.slots[index].id
+    }
+
+    /// Where the name is, or would be.
+    private static func slot(of name: Span<UInt8>, in slots: [Slot], _ names: [UInt8]) -> (index: Int, isFree: Bool) {
+        let hash = self.hash(name)
+        var index = Int(hash) & (slots.count - 1)
+        while slots[index].length > 0 {
+            let slot = slots[index]
+            if slot.hash == hash, Self.isName(of: slot, in: names, equalTo: name) { return (index, false) }
+            index = (index + 1) & (slots.count - 1)
         }
-        return nil
+        return (index, true)
     }
 
-    private mutating func insert(_ name: [UInt8], id: Int32) {
-        guard self.id(ofTypeNamed: name.span) == nil else { return }
-        let hash = Self.hash(name.span)
-        var index = Int(hash) & (self.slots.count - 1)
-        while self.slots[index].length > 0 { index = (index + 1) & (self.slots.count - 1) }
-        self.slots[index] = Slot(hash: hash, start: UInt32(self.names.count), length: UInt32(name.count), id: id)
-        self.names.append(contentsOf: name)
-        self.count += 1
-    }
-
-    private func isName(of slot: Slot, equalTo name: Span<UInt8>) -> Bool {
+    private static func isName(of slot: Slot, in names: [UInt8], equalTo name: Span<UInt8>) -> Bool {
         guard Int(slot.length) == name.count else { return false }
-        for offset in 0..<name.count where self.names[Int(slot.start) + offset] != name[offset] { return false }
+        for offset in 0..<name.count where names[Int(slot.start) + offset] != name[offset] { return false }
         return true
     }
 
