@@ -75,7 +75,7 @@ package import DocketModel
         }
         try unsafe request.message.withUnsafeBufferPointer { message throws(CodecError) in
             // In the message, like all that an event has.
-            var lastType = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+            var lastType = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
             for index in 0..<request.eventCount {
                 let range = request.events[index]
                 let bytes = unsafe UnsafeBufferPointer(rebasing: message[range])
