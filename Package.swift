@@ -84,6 +84,9 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CDocketProtos", dependencies: ["CProtobufC"], path: "Generated", publicHeadersPath: "include"),
 
+        // Threads and what they wait on, for the targets that block.
+        .target(name: "DocketThreads", swiftSettings: bridgeSettings),
+
         // Floor 1: values and pure functions.
         .target(name: "DocketModel", swiftSettings: houseSettings),
         .target(name: "DocketHeaders", swiftSettings: houseSettings),
@@ -132,8 +135,7 @@ let package = Package(
             name: "DocketPostgres",
             dependencies: [
                 "CLibpq", "DocketCodec", "DocketEventTypes", "DocketModel", "DocketRegistry", "DocketStore",
-                coreMetrics,
-                crypto, logging,
+                "DocketThreads", coreMetrics, crypto, logging,
             ],
             resources: [.embedInCode("Migrations")],
             swiftSettings: bridgeSettings),
@@ -271,7 +273,7 @@ let package = Package(
             name: "DocketPostgresTests",
             dependencies: [
                 "DocketTestSupport", "DevCluster", "DocketCodec", "DocketEventTypes", "DocketModel", "DocketPostgres",
-                "DocketRegistry", "DocketStore", logging,
+                "DocketRegistry", "DocketStore", "DocketThreads", logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(
