@@ -87,11 +87,12 @@ let package = Package(
         // Threads and what they wait on, for the targets that block.
         .target(name: "DocketThreads", swiftSettings: bridgeSettings),
 
-        // Floor 1: values and pure functions.
+        // Floor 1: values and pure functions; the journal's files.
         .target(name: "DocketModel", swiftSettings: houseSettings),
         .target(name: "DocketHeaders", swiftSettings: houseSettings),
         .target(name: "DocketMerkle", dependencies: ["CHashLanes", "CLibcrypto"], swiftSettings: bridgeSettings),
         .target(name: "DocketCompression", dependencies: ["CZlib"], swiftSettings: bridgeSettings),
+        .target(name: "DocketJournal", dependencies: ["CZlib", "DocketThreads"], swiftSettings: bridgeSettings),
         .target(name: "DocketTerminal", swiftSettings: houseSettings),
 
         // Floor 2: protocol machines and codecs; no I/O.
@@ -253,6 +254,9 @@ let package = Package(
         .testTarget(name: "DocketHeadersTests", dependencies: ["DocketHeaders"], swiftSettings: houseSettings),
         .testTarget(
             name: "DocketImportTests", dependencies: ["DocketTestSupport", "DocketImport", "DocketModel"],
+            swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketJournalTests", dependencies: ["DocketTestSupport", "DocketJournal"],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketMerkleTests", dependencies: ["DocketTestSupport", "DocketMerkle", crypto],
