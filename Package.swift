@@ -185,8 +185,8 @@ let package = Package(
             name: "docket",
             dependencies: [
                 "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketEventTypes", "DocketGRPC",
-                "DocketHeaders", "DocketImport", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres",
-                "DocketRPC", "DocketRegistry",
+                "DocketHeaders", "DocketImport", "DocketJournal", "DocketMessages", "DocketModel", "DocketOperations",
+                "DocketPostgres", "DocketRPC", "DocketRegistry",
                 "DocketRuntime", "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser,
                 histogram, logging, nioPosix, serviceLifecycle,
             ],
@@ -309,8 +309,8 @@ let package = Package(
         .testTarget(
             name: "DocketTests",
             dependencies: [
-                "DocketCodec", "DocketEventTypes", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres",
-                "DocketRuntime", "DocketTerminal", "docket", argumentParser, logging,
+                "DocketCodec", "DocketEventTypes", "DocketImport", "DocketJournal", "DocketModel", "DocketOperations",
+                "DocketPostgres", "DocketRuntime", "DocketTerminal", "docket", argumentParser, logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(

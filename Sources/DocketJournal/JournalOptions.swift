@@ -36,7 +36,7 @@ package struct JournalOptions: Sendable, Equatable {
     package init() {}
 
     /// What isn't there for records: checkpoints, the old and the new one, and the lock.
-    static let reservedBytes = 2 * Checkpoint.maxBytes + 64
+    static let reservedBytes = 2 * JournalCheckpoint.maxBytes + 64
 
     /// - Throws: ``JournalError`` `invalidOptions`.
     package func check() throws(JournalError) {

@@ -4,7 +4,7 @@ package struct RecordKind: RawRepresentable, Sendable, Hashable, CustomStringCon
 
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    /// A batch under its name: the payload begins with a ``BatchKey``.
+    /// A batch under its name: the payload begins with a ``JournalBatchKey``.
     package static let batch = RecordKind(rawValue: 1)
 
     package var description: String { self == .batch ? "batch" : "\(self.rawValue)" }
@@ -26,7 +26,7 @@ package struct JournalRecord: Sendable, Equatable {
 
 /// The name of a batch, which the payload of a ``RecordKind/batch`` begins with: the producer's id in 16 bytes, then its sequence in 8,
 /// the least byte first.
-package struct BatchKey: Sendable, Hashable {
+package struct JournalBatchKey: Sendable, Hashable {
     package static let byteCount = 24
 
     /// Bytes 0 to 7 of the producer's id, the first the most significant.

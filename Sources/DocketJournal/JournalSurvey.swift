@@ -18,43 +18,8 @@ package struct JournalSurvey: Sendable, Equatable {
         package var name: String { FileName.segment(self.number) }
     }
 
-    /// Something that isn't as a journal that was closed leaves it.
-    package struct Finding: Sendable, Equatable {
-        package enum Kind: Sendable, Equatable {
-            /// What a crash left of a write: is cut.
-            case tornTail
-            /// What a failed sync, or a policy without syncs, has lost.
-            case lost
-            /// A segment was set aside before.
-            case setAside
-            /// The checkpoint can't be read: acknowledged records may be sent again.
-            case unusableCheckpoint
-            /// Synced bytes are gone or altered.
-            case damaged
-            /// A segment's file is gone.
-            case missing
-            case otherVersion
-        }
-
-        package let kind: Kind
-        /// The segment; 0 for the checkpoint.
-        package let segment: UInt64
-        package let offset: Int
-        /// How many segments are missing, from that one on.
-        package let count: Int
-        package let message: String
-
-        /// Whether it is what a crash, or an operator's repair, leaves.
-        package var isSound: Bool {
-            switch self.kind {
-            case .tornTail, .lost, .setAside: true
-            case .unusableCheckpoint, .damaged, .missing, .otherVersion: false
-            }
-        }
-    }
-
     package private(set) var journalID: JournalID?
-    package private(set) var checkpoint: Checkpoint?
+    package private(set) var checkpoint: JournalCheckpoint?
     package private(set) var segments: [Segment] = []
     /// Segments that were set aside: their numbers and sizes.
     package private(set) var aside: [UInt64: Int] = [:]
@@ -67,8 +32,16 @@ package struct JournalSurvey: Sendable, Equatable {
     package private(set) var totalBytes = 0
     package private(set) var files: [String: Int] = [:]
 
-    package typealias Visit = (_ segment: UInt64, _ kind: RecordKind, _ index: UInt64, _ payload: ArraySlice<UInt8>) ->
-        Void
+    /// A whole record, as it is met.
+    package struct Visited {
+        package let segment: UInt64
+        package let kind: RecordKind
+        package let index: UInt64
+        package let payload: ArraySlice<UInt8>
+        package let isAcknowledged: Bool
+    }
+
+    package typealias Visit = (Visited) -> Void
 
     /// Reads a journal's files.
     ///
@@ -76,7 +49,7 @@ package struct JournalSurvey: Sendable, Equatable {
     ///   - readsAcknowledged: whether to read segments as well that hold nothing any more that is wanted.
     ///   - visit: is given each whole record that is read.
     package init(
-        _ directory: any JournalDirectory, readsAcknowledged: Bool, visit: Visit = { _, _, _, _ in }
+        _ directory: any JournalDirectory, readsAcknowledged: Bool, visit: Visit = { _ in }
     ) throws(JournalError) {
         do throws(SystemFailure) {
             self.files = try directory.list()
@@ -141,8 +114,9 @@ package struct JournalSurvey: Sendable, Equatable {
 
     private mutating func readCheckpoint(_ directory: any JournalDirectory) throws(SystemFailure) {
         guard self.files[FileName.checkpoint] != nil else { return }
-        let bytes = try directory.contents(FileName.checkpoint, bytes: Checkpoint.maxBytes + 1)
-        guard let checkpoint = Checkpoint(bytes), self.journalID == nil || checkpoint.journalID == self.journalID else {
+        let bytes = try directory.contents(FileName.checkpoint, bytes: JournalCheckpoint.maxBytes + 1)
+        guard let checkpoint = JournalCheckpoint(bytes), self.journalID == nil || checkpoint.journalID == self.journalID
+        else {
             self.note(
                 .unusableCheckpoint, 0, 0,
                 "can't be read, or is another journal's: records that were acknowledged may be sent again")
@@ -197,9 +171,15 @@ package struct JournalSurvey: Sendable, Equatable {
         let next = position + 1 < self.segments.count ? self.segments[position + 1] : nil
         if let first = next?.header?.firstIndex, first <= self.acknowledged.through + 1, !readsAcknowledged { return }
         let bytes = try directory.contents(segment.name, bytes: segment.fileBytes)
+        let acknowledged = self.acknowledged
         let scan = SegmentScan(
             bytes, number: segment.number, journalID: self.journalID, extent: self.extent(of: segment, next: next)
-        ) { kind, index, payload in visit(segment.number, kind, index, bytes[payload]) }
+        ) { kind, index, payload in
+            visit(
+                Visited(
+                    segment: segment.number, kind: kind, index: index, payload: bytes[payload],
+                    isAcknowledged: acknowledged.contains(index)))
+        }
         self.segments[position].recordCount = scan.recordCount
         self.segments[position].lastIndex = scan.lastIndex
         self.segments[position].validBytes = scan.validBytes

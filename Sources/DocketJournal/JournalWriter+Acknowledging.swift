@@ -39,7 +39,7 @@ extension JournalWriter {
     /// Keeps on disk what is acknowledged.
     func writeCheckpoint() throws(JournalError) {
         let durable = self.segments.last { $0.syncedBytes > 0 }
-        let checkpoint = Checkpoint(
+        let checkpoint = JournalCheckpoint(
             journalID: self.journalID, nextIndex: self.nextIndex, acknowledged: self.acknowledged,
             segment: durable?.number ?? 0, syncedBytes: durable?.syncedBytes ?? 0)
         do throws(SystemFailure) {

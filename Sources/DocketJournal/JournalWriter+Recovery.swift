@@ -76,7 +76,7 @@ extension JournalWriter {
         }
     }
 
-    /// Gives damaged segments another name, which nobody reads, and notes missing ones by empty files of such names. Nothing is
+    /// Gives what is damaged another name, which nobody reads, and notes missing segments by empty files of such names. Nothing is
     /// deleted.
     ///
     /// - Returns: their numbers.
@@ -84,9 +84,10 @@ extension JournalWriter {
         var numbers: [UInt64] = []
         do throws(SystemFailure) {
             for finding in survey.findings {
-                let name = FileName.segment(finding.segment)
-                if finding.kind == .damaged, !numbers.contains(finding.segment) {
-                    try directory.rename(name, to: FileName.aside(finding.segment))
+                if finding.kind == .unusableCheckpoint {
+                    try directory.rename(FileName.checkpoint, to: FileName.asideCheckpoint)
+                } else if finding.kind == .damaged, !numbers.contains(finding.segment) {
+                    try directory.rename(FileName.segment(finding.segment), to: FileName.aside(finding.segment))
                     numbers.append(finding.segment)
                 } else if finding.kind == .missing, finding.count <= JournalSurvey.maxMissing {
                     for number in finding.segment..<finding.segment + UInt64(finding.count) {

@@ -97,6 +97,7 @@ enum FileName {
     static let lock = "lock"
     static let checkpoint = "checkpoint"
     static let newCheckpoint = "checkpoint.new"
+    static let asideCheckpoint = "checkpoint.damaged"
     private static let segmentSuffix = ".segment"
     private static let asideSuffix = ".segment.damaged"
     private static let digits = 20

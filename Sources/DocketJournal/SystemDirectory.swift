@@ -21,12 +21,13 @@ package final class SystemDirectory: JournalDirectory {
         self.descriptor = try Self.openDirectory(path)
     }
 
-    /// Opens a directory as its owner, and makes it if there is none.
+    /// Opens a directory as its owner.
     ///
+    /// - Parameter isMade: whether to make it if there is none.
     /// - Throws: ``JournalError`` `inUse` when another journal owns it, `unusableDirectory` when others may write to it.
-    package init(owning path: String) throws(JournalError) {
-        let isNew = unsafe mkdir(path, 0o700) == 0
-        guard isNew || errno == EEXIST else { throw Self.unusable(path, Self.failure("mkdir", path)) }
+    package init(owning path: String, isMade: Bool = true) throws(JournalError) {
+        let isNew = unsafe isMade && mkdir(path, 0o700) == 0
+        guard isNew || !isMade || errno == EEXIST else { throw Self.unusable(path, Self.failure("mkdir", path)) }
         self.path = path
         self.descriptor = try Self.openDirectory(path)
         if isNew { try self.synchronizeParent() }

@@ -47,10 +47,10 @@ struct FormatTests {
     @Test("a checkpoint has these bytes, and reads back")
     func checkpoint() throws {
         let acknowledged = try #require(AcknowledgedSet(through: 4, ranges: [6..<7, 9..<12]))
-        let checkpoint = Checkpoint(
+        let checkpoint = JournalCheckpoint(
             journalID: Samples.journalID, nextIndex: 20, acknowledged: acknowledged, segment: 3, syncedBytes: 142)
         #expect(checkpoint.bytes == self.bytes(Self.goldenCheckpoint))
-        #expect(Checkpoint(checkpoint.bytes) == checkpoint)
+        #expect(JournalCheckpoint(checkpoint.bytes) == checkpoint)
     }
 
     private static let goldenCheckpoint = """
@@ -66,26 +66,26 @@ struct FormatTests {
     @Test("a checkpoint with any bit flipped, or cut anywhere, isn't one")
     func checkpointDamage() throws {
         let acknowledged = try #require(AcknowledgedSet(through: 4, ranges: [6..<7, 9..<12]))
-        let bytes = Checkpoint(
+        let bytes = JournalCheckpoint(
             journalID: Samples.journalID, nextIndex: 20, acknowledged: acknowledged, segment: 3, syncedBytes: 142
         ).bytes
         for bit in 0..<bytes.count * 8 {
             var flipped = bytes
             flipped[bit / 8] ^= 1 << UInt8(bit % 8)
-            #expect(Checkpoint(flipped) == nil, "bit \(bit)")
+            #expect(JournalCheckpoint(flipped) == nil, "bit \(bit)")
         }
-        for count in 0..<bytes.count { #expect(Checkpoint(Array(bytes.prefix(count))) == nil) }
+        for count in 0..<bytes.count { #expect(JournalCheckpoint(Array(bytes.prefix(count))) == nil) }
     }
 
     @Test("a checkpoint keeps as many ranges as it may, and forgets the rest")
     func manyRanges() throws {
-        let ranges = (0..<UInt64(Checkpoint.maxRanges + 10)).map { $0 * 2 + 10..<$0 * 2 + 11 }
+        let ranges = (0..<UInt64(JournalCheckpoint.maxRanges + 10)).map { $0 * 2 + 10..<$0 * 2 + 11 }
         let acknowledged = try #require(AcknowledgedSet(through: 4, ranges: ranges))
-        let checkpoint = Checkpoint(
+        let checkpoint = JournalCheckpoint(
             journalID: Samples.journalID, nextIndex: 10_000, acknowledged: acknowledged, segment: 1, syncedBytes: 80)
-        #expect(checkpoint.bytes.count == Checkpoint.maxBytes)
-        let back = try #require(Checkpoint(checkpoint.bytes))
-        #expect(back.acknowledged.ranges == Array(ranges.prefix(Checkpoint.maxRanges)))
+        #expect(checkpoint.bytes.count == JournalCheckpoint.maxBytes)
+        let back = try #require(JournalCheckpoint(checkpoint.bytes))
+        #expect(back.acknowledged.ranges == Array(ranges.prefix(JournalCheckpoint.maxRanges)))
     }
 
     @Test("a header of another version is told from a damaged one")
@@ -113,12 +113,13 @@ struct FormatTests {
 
     @Test("the key of a batch is the first 24 bytes, and the producer is written as a UUID")
     func batchKey() throws {
-        let key = BatchKey(producerHigh: 0x0011_2233_4455_6677, producerLow: 0x8899_AABB_CCDD_EEFF, sequence: 258)
+        let key = JournalBatchKey(
+            producerHigh: 0x0011_2233_4455_6677, producerLow: 0x8899_AABB_CCDD_EEFF, sequence: 258)
         var bytes: [UInt8] = []
         key.append(to: &bytes)
         #expect(bytes == self.bytes("00112233445566778899aabbccddeeff 0201000000000000"))
-        #expect(BatchKey(payload: bytes + [9]) == key)
-        #expect(BatchKey(payload: Array(bytes.dropLast())) == nil)
+        #expect(JournalBatchKey(payload: bytes + [9]) == key)
+        #expect(JournalBatchKey(payload: Array(bytes.dropLast())) == nil)
         #expect(key.producerText == "00112233-4455-6677-8899-aabbccddeeff")
     }
 }

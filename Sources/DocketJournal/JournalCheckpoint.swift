@@ -12,7 +12,7 @@
 /// | 56 | 8 | how many bytes of that segment had been synced |
 /// | 64 | 16 each | ranges of acknowledged indexes: the first, and the one behind the last |
 /// | end − 4 | 4 | CRC-32 of the bytes before |
-package struct Checkpoint: Sendable, Equatable {
+package struct JournalCheckpoint: Sendable, Equatable {
     static let magic = Array("dktjchkp".utf8)
     static let formatVersion: UInt32 = 1
     private static let fixedBytes = 68
