@@ -35,12 +35,14 @@ package struct JournalOptions: Sendable, Equatable {
 
     package init() {}
 
+    static let maxSegmentBytesLimit = 1 << 30
+
     /// What isn't there for records: checkpoints, the old and the new one, and the lock.
     static let reservedBytes = 2 * JournalCheckpoint.maxBytes + 64
 
     /// - Throws: ``JournalError`` `invalidOptions`.
     package func check() throws(JournalError) {
-        try Self.check("maxSegmentBytes", self.maxSegmentBytes, 4096...1 << 30)
+        try Self.check("maxSegmentBytes", self.maxSegmentBytes, 4096...Self.maxSegmentBytesLimit)
         let overhead = SegmentHeader.byteCount + RecordFrame.byteCount
         try Self.check("maxRecordBytes", self.maxRecordBytes, 1...self.maxSegmentBytes - overhead)
         // So that there is always room for a new segment beside one that is all acknowledged.

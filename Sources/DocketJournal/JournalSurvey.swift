@@ -25,6 +25,8 @@ package struct JournalSurvey: Sendable, Equatable {
     package private(set) var aside: [UInt64: Int] = [:]
     /// The headers of those, as far as they can be read.
     private var asideHeaders: [UInt64: SegmentHeader] = [:]
+    /// The highest index in those.
+    private var asideIndex: UInt64 = 0
     /// The last segment that was not only begun.
     private var lastNumber: UInt64 = 0
     package private(set) var findings: [Finding] = []
@@ -69,7 +71,8 @@ package struct JournalSurvey: Sendable, Equatable {
     package var acknowledged: AcknowledgedSet { self.checkpoint?.acknowledged ?? AcknowledgedSet() }
     /// The index that the next record gets: never one that an acknowledgement may have named.
     package var nextIndex: UInt64 {
-        self.segments.reduce(self.checkpoint?.nextIndex ?? 1) { next, segment in
+        let known = max(self.checkpoint?.nextIndex ?? 1, self.asideIndex + 1)
+        return self.segments.reduce(known) { next, segment in
             max(next, segment.lastIndex.map { $0 + 1 } ?? segment.header?.firstIndex ?? 1)
         }
     }
@@ -99,9 +102,21 @@ package struct JournalSurvey: Sendable, Equatable {
         }
         self.journalID = self.segments.lazy.compactMap(\.header?.journalID).first
         for number in self.aside.keys.sorted() {
-            self.asideHeaders[number] = try Self.header(directory, FileName.aside(number))
+            try self.readAside(number, directory)
             self.note(.setAside, number, 0, "was set aside as '\(FileName.aside(number))': its records are not read")
         }
+    }
+
+    /// Takes from a segment that was set aside what must not be given to others: its indexes, and the journal's id.
+    private mutating func readAside(_ number: UInt64, _ directory: any JournalDirectory) throws(SystemFailure) {
+        guard let header = try Self.header(directory, FileName.aside(number)) else { return }
+        self.asideHeaders[number] = header
+        self.journalID = self.journalID ?? header.journalID
+        let size = min(self.aside[number] ?? 0, JournalOptions.maxSegmentBytesLimit)
+        let bytes = try directory.contents(FileName.aside(number), bytes: size)
+        let seed = RecordFrame.seed(header.journalID, segment: header.number)
+        self.asideIndex = max(
+            self.asideIndex, header.firstIndex - 1, TornWrite.evidence(bytes, behind: 0, seed: seed).lastIndex)
     }
 
     private static func header(_ directory: any JournalDirectory, _ name: String) throws(SystemFailure)
@@ -170,6 +185,12 @@ package struct JournalSurvey: Sendable, Equatable {
         let segment = self.segments[position]
         let next = position + 1 < self.segments.count ? self.segments[position + 1] : nil
         if let first = next?.header?.firstIndex, first <= self.acknowledged.through + 1, !readsAcknowledged { return }
+        guard segment.fileBytes <= JournalOptions.maxSegmentBytesLimit else {
+            let fault = SegmentScan.Fault(offset: 0, reason: "it is larger than any segment")
+            self.segments[position].ending = .damaged(fault)
+            self.note(.damaged(fault), of: segment, validBytes: 0)
+            return
+        }
         let bytes = try directory.contents(segment.name, bytes: segment.fileBytes)
         let acknowledged = self.acknowledged
         let scan = SegmentScan(

@@ -136,7 +136,8 @@ package struct SegmentScan: Sendable, Equatable {
         case .sealed(_, let syncedBytes):
             return fault.offset < syncedBytes ? .damaged(fault) : .lost(fault)
         case .last(let syncedBytes):
-            let known = max(syncedBytes, seed.map { TornWrite.syncedBytes(bytes, behind: fault.offset, seed: $0) } ?? 0)
+            let evidence = seed.map { TornWrite.evidence(bytes, behind: fault.offset, seed: $0) }
+            let known = max(syncedBytes, evidence?.syncedBytes ?? 0)
             guard fault.offset >= known else { return .damaged(fault) }
             let isTorn = TornWrite.mayHaveTorn(
                 bytes, from: fault.offset, headerBytes: headerBytes, recordBytes: recordBytes)

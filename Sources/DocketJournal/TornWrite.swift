@@ -34,24 +34,32 @@ enum TornWrite {
         return false
     }
 
-    /// How many bytes were synced, by the whole headers of records behind an offset: 0 when none says anything.
-    static func syncedBytes(_ bytes: [UInt8], behind offset: Int, seed: UInt32) -> Int {
-        var most = 0
+    /// What the whole headers of records behind an offset say.
+    struct Evidence: Equatable {
+        /// How many bytes were synced; 0 when none says anything.
+        var syncedBytes = 0
+        /// The highest index; 0 when there is none.
+        var lastIndex: UInt64 = 0
+    }
+
+    static func evidence(_ bytes: [UInt8], behind offset: Int, seed: UInt32) -> Evidence {
+        var evidence = Evidence()
         var position = offset + 1
         let last = bytes.count - RecordFrame.byteCount
         let (first, second) = (UInt8(truncatingIfNeeded: RecordFrame.magic), UInt8(RecordFrame.magic >> 8))
         while position <= last {
+            // Byte by byte: where the fault ends is unknown, and with it where the next record begins.
             if bytes[position] == first, bytes[position + 1] == second,
                 let frame = RecordFrame.decode(bytes, at: position, seed: seed, offset: position),
                 frame.syncedBytes <= position
             {
-                most = max(most, frame.syncedBytes)
-                // Records grow by what was synced: the last one says the most, but the next may be within this payload.
+                evidence.syncedBytes = max(evidence.syncedBytes, frame.syncedBytes)
+                evidence.lastIndex = max(evidence.lastIndex, frame.index)
                 position += RecordFrame.byteCount
             } else {
                 position += 1
             }
         }
-        return most
+        return evidence
     }
 }

@@ -1,4 +1,5 @@
 import DocketTestSupport
+import Foundation
 import Testing
 
 @testable import DocketJournal
@@ -90,6 +91,31 @@ struct JournalRecoveryTests {
         #expect(writer.segments.map(\.number) == [4])
         #expect(disk.contents[FileName.aside(number)] != nil)
         #expect(try Samples.open(SimulatedDisk(files: disk.contents)).recovery.findings.map(\.kind) == [.setAside])
+    }
+
+    @Test("indexes of a segment that was set aside aren't given again, even if nothing else is known of them")
+    func indexesOfSetAside() throws {
+        var files = try self.files()
+        files = files.filter { $0.key == FileName.segment(3) }
+        files[FileName.segment(3)]?[150] ^= 4
+        var options = Samples.options
+        options.damageResponse = .setAside
+        let (writer, recovery) = try Samples.open(SimulatedDisk(files: files), options)
+        #expect(recovery.setAside == [3])
+        #expect(writer.journalID == Samples.journalID)
+        #expect(try writer.append(7) == 7)
+        #expect(writer.segments.map(\.number) == [4])
+    }
+
+    @Test("a file that is larger than any segment is damage, and isn't read into memory")
+    func giant() async throws {
+        let folder = try Folder()
+        let journal = try await Journal.open(folder.path)
+        _ = try await journal.append(.batch, Samples.payload(1))
+        try await journal.close()
+        #expect(truncate("\(folder.path)/\(FileName.segment(1))", 1 << 42) == 0)
+        let error = await #expect(throws: JournalError.self) { _ = try await Journal.open(folder.path) }
+        #expect(error?.code == .damaged)
     }
 
     @Test("a segment that is missing is damage, unless its records were acknowledged")
