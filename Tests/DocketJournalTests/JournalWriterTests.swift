@@ -236,6 +236,49 @@ struct JournalWriterTests {
         #expect(disk.contents.keys.filter { $0.hasSuffix(".segment") } == [FileName.segment(3)])
     }
 
+    @Test("a segment is deleted only when a later one is there for good: a crash never leaves neither")
+    func deletionBeforeSync() throws {
+        var options = Samples.options
+        options.synchronization = .never
+        for seed in 0..<30 as Range<UInt64> {
+            let disk = SimulatedDisk()
+            let writer = try Samples.open(disk, options).writer
+            try writer.append(1, bytes: 3000)
+            try writer.writeCheckpoint()
+            _ = try writer.append([Samples.entry(2, bytes: 3000)], synchronizes: false)
+            writer.acknowledge(1..<2)
+            try writer.deleteAcknowledged()
+            var generator = SeededGenerator(seed: seed)
+            let (again, recovery) = try Samples.open(disk.crashed(&generator), options)
+            #expect(recovery.findings == [])
+            #expect(try again.readAll().map(\.index) == [2])
+        }
+    }
+
+    @Test("a file that couldn't be removed is never written over: its old content would pass for damage")
+    func unremovable() throws {
+        var options = Samples.options
+        options.synchronization = .never
+        for seed in 0..<30 as Range<UInt64> {
+            let disk = SimulatedDisk()
+            let writer = try Samples.open(disk, options).writer
+            disk.set {
+                $0.failingDirectorySyncs = 1
+                $0.failingRemovals = 1
+            }
+            #expect(throws: JournalError.self) { try writer.append(1, bytes: 2500) }
+            #expect(disk.contents[FileName.segment(1)] != nil)
+            _ = try writer.append([Samples.entry(2, bytes: 100)], synchronizes: false)
+            _ = try writer.append([Samples.entry(3, bytes: 2000)], synchronizes: false)
+            var generator = SeededGenerator(seed: seed)
+            let read = try Samples.open(disk.crashed(&generator), options).writer.readAll().map(\.payload)
+            let whole = [[1], [2, 3], [2], []].map {
+                $0.map { Samples.payload($0, bytes: $0 == 1 ? 2500 : $0 == 2 ? 100 : 2000) }
+            }
+            #expect(whole.contains(read))
+        }
+    }
+
     @Test("what turns bad while it waits is told when it is read, with where to go on")
     func badWhileOpen() throws {
         let disk = SimulatedDisk()
