@@ -84,11 +84,15 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CDocketProtos", dependencies: ["CProtobufC"], path: "Generated", publicHeadersPath: "include"),
 
-        // Floor 1: values and pure functions.
+        // Threads and what they wait on, for the targets that block.
+        .target(name: "DocketThreads", swiftSettings: bridgeSettings),
+
+        // Floor 1: values and pure functions; the journal's files.
         .target(name: "DocketModel", swiftSettings: houseSettings),
         .target(name: "DocketHeaders", swiftSettings: houseSettings),
         .target(name: "DocketMerkle", dependencies: ["CHashLanes", "CLibcrypto"], swiftSettings: bridgeSettings),
         .target(name: "DocketCompression", dependencies: ["CZlib"], swiftSettings: bridgeSettings),
+        .target(name: "DocketJournal", dependencies: ["CZlib", "DocketThreads"], swiftSettings: bridgeSettings),
         .target(name: "DocketTerminal", swiftSettings: houseSettings),
 
         // Floor 2: protocol machines and codecs; no I/O.
@@ -132,8 +136,7 @@ let package = Package(
             name: "DocketPostgres",
             dependencies: [
                 "CLibpq", "DocketCodec", "DocketEventTypes", "DocketModel", "DocketRegistry", "DocketStore",
-                coreMetrics,
-                crypto, logging,
+                "DocketThreads", coreMetrics, crypto, logging,
             ],
             resources: [.embedInCode("Migrations")],
             swiftSettings: bridgeSettings),
@@ -182,8 +185,8 @@ let package = Package(
             name: "docket",
             dependencies: [
                 "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketEventTypes", "DocketGRPC",
-                "DocketHeaders", "DocketImport", "DocketMessages", "DocketModel", "DocketOperations", "DocketPostgres",
-                "DocketRPC", "DocketRegistry",
+                "DocketHeaders", "DocketImport", "DocketJournal", "DocketMessages", "DocketModel", "DocketOperations",
+                "DocketPostgres", "DocketRPC", "DocketRegistry",
                 "DocketRuntime", "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser,
                 histogram, logging, nioPosix, serviceLifecycle,
             ],
@@ -253,6 +256,9 @@ let package = Package(
             name: "DocketImportTests", dependencies: ["DocketTestSupport", "DocketImport", "DocketModel"],
             swiftSettings: houseSettings),
         .testTarget(
+            name: "DocketJournalTests", dependencies: ["DocketTestSupport", "DocketJournal"],
+            swiftSettings: houseSettings),
+        .testTarget(
             name: "DocketMerkleTests", dependencies: ["DocketTestSupport", "DocketMerkle", crypto],
             swiftSettings: houseSettings),
         .testTarget(
@@ -271,7 +277,7 @@ let package = Package(
             name: "DocketPostgresTests",
             dependencies: [
                 "DocketTestSupport", "DevCluster", "DocketCodec", "DocketEventTypes", "DocketModel", "DocketPostgres",
-                "DocketRegistry", "DocketStore", logging,
+                "DocketRegistry", "DocketStore", "DocketThreads", logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(
@@ -303,8 +309,8 @@ let package = Package(
         .testTarget(
             name: "DocketTests",
             dependencies: [
-                "DocketCodec", "DocketEventTypes", "DocketImport", "DocketModel", "DocketOperations", "DocketPostgres",
-                "DocketRuntime", "DocketTerminal", "docket", argumentParser, logging,
+                "DocketCodec", "DocketEventTypes", "DocketImport", "DocketJournal", "DocketModel", "DocketOperations",
+                "DocketPostgres", "DocketRuntime", "DocketTerminal", "docket", argumentParser, logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(

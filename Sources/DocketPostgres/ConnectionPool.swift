@@ -1,3 +1,5 @@
+import DocketThreads
+
 /// A few threads with a connection each, for work that isn't on the hot path: queries, the registry, leases,
 /// migrations.
 ///

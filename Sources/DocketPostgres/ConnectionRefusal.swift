@@ -1,4 +1,5 @@
 import CLibpq
+import DocketThreads
 
 #if canImport(Glibc)
     import Glibc

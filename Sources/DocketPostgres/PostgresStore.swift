@@ -1,5 +1,6 @@
 package import DocketCodec
 package import DocketStore
+import DocketThreads
 package import Logging
 
 /// Stores batches in PostgreSQL: a bounded queue, and a few writers that empty it (``CommitWriter``).

@@ -1,5 +1,6 @@
 import DocketCodec
 import DocketStore
+import DocketThreads
 import Logging
 
 /// What the writers of a store share: the queue, and how to wake each other.

@@ -19,7 +19,7 @@ struct Docket: AsyncParsableCommand {
             DevCommand.self, ServeCommand.self, MigrateCommand.self, EmitCommand.self, ImportCommand.self,
             QueryCommand.self, TenantCommand.self, TokenCommand.self, CredentialCommand.self,
             EventTypeCommand.self, PolicyCommand.self, SegmentsCommand.self,
-            QuarantineCommand.self, DoctorCommand.self, BenchCommand.self, VersionCommand.self,
+            QuarantineCommand.self, JournalCommand.self, DoctorCommand.self, BenchCommand.self, VersionCommand.self,
         ])
 
     static func main() async {

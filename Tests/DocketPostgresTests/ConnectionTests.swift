@@ -1,6 +1,7 @@
 import DevCluster
 import DocketCodec
 import DocketModel
+import DocketThreads
 import Synchronization
 import Testing
 

@@ -2,6 +2,7 @@ import DocketCodec
 import DocketModel
 import DocketStore
 import DocketTestSupport
+import DocketThreads
 import Synchronization
 import Testing
 

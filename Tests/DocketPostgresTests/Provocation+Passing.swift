@@ -3,6 +3,7 @@ import DocketCodec
 import DocketModel
 import DocketStore
 import DocketTestSupport
+import DocketThreads
 import Testing
 
 @testable import DocketPostgres

@@ -2,6 +2,7 @@ import DevCluster
 import DocketCodec
 import DocketModel
 import DocketTestSupport
+import DocketThreads
 import Synchronization
 import Testing
 

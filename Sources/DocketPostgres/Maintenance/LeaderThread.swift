@@ -1,3 +1,4 @@
+import DocketThreads
 import Logging
 
 /// What a leader does, over and over, on its thread and its connection.

@@ -1,3 +1,4 @@
+import DocketThreads
 package import Logging
 import Synchronization
 

@@ -1,6 +1,7 @@
 import DevCluster
 import DocketClient
 import DocketEventTypes
+import DocketJournal
 import DocketOperations
 import DocketPostgres
 import DocketStore
@@ -65,6 +66,7 @@ extension CommandError {
         switch error {
         case let error as CommandError: self = error
         case let error as EventTypeError: self.init(.dataError, error.message, cause: error.cause)
+        case let error as JournalError: self.init(error)
         case let error as OperationsError: self.init(error)
         case let error as PostgresError: self.init(error)
         case let error as StoreError: self.init(.unavailable, error.message, cause: error.cause)
@@ -84,6 +86,20 @@ extension CommandError {
             case .shutDown: .software
             }
         self.init(status, error.message, cause: error)
+    }
+
+    /// The error of a journal.
+    init(_ error: JournalError) {
+        let status: ExitStatus =
+            switch error.code {
+            case .invalidOptions: .configuration
+            case .inUse, .full, .overloaded: .temporaryFailure
+            case .unusableDirectory: .noInput
+            case .unsupported, .damaged, .tooLarge: .dataError
+            case .failed: .ioError
+            case .closed: .software
+            }
+        self.init(status, error.message, cause: error.cause)
     }
 
     /// The error of a setting, of the pages, or of a file.

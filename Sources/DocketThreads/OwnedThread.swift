@@ -1,25 +1,31 @@
 #if canImport(Glibc)
-    import Glibc
+    internal import Glibc
 #elseif canImport(Musl)
-    import Musl
+    internal import Musl
 #else
-    import Darwin
+    internal import Darwin
 #endif
+
+/// The system started no thread.
+package struct ThreadError: Error, Sendable, Equatable {
+    /// The number of the system's error.
+    package let errorNumber: Int32
+}
 
 /// Starts threads that Docket owns, for work that blocks: a task that blocked would take one of the few threads that
 /// all tasks share.
-enum OwnedThread {
+package enum OwnedThread {
     /// A body on its way to its thread.
     private final class Body {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    /// Runs `body` on a thread of its own, which ends with it. The name is for the error alone: C's function that names
-    /// a thread is hidden from Swift on Linux.
+    /// Runs `body` on a thread of its own, which ends with it. It has no name: C's function that gives a thread one is hidden from
+    /// Swift on Linux.
     ///
-    /// - Throws: `overloaded` when the system allows no more threads.
-    static func start(name: String, _ body: @escaping @Sendable () -> Void) throws(PostgresError) {
+    /// - Throws: ``ThreadError`` when the system allows no more threads.
+    package static func start(_ body: @escaping @Sendable () -> Void) throws(ThreadError) {
         let argument = unsafe Unmanaged.passRetained(Body(body))
         #if canImport(Darwin)
             var thread: pthread_t?
@@ -41,7 +47,7 @@ enum OwnedThread {
             }, argument.toOpaque())
         guard failure == 0 else {
             unsafe argument.release()
-            throw PostgresError(code: .overloaded, message: "no thread for \(name) can be started: errno \(failure)")
+            throw ThreadError(errorNumber: failure)
         }
         #if canImport(Darwin)
             if let thread = unsafe thread { unsafe pthread_detach(thread) }

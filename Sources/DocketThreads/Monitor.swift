@@ -1,13 +1,13 @@
 #if canImport(Glibc)
-    import Glibc
+    internal import Glibc
 #elseif canImport(Musl)
-    import Musl
+    internal import Musl
 #else
-    import Darwin
+    internal import Darwin
 #endif
 
 /// Which of the threads that wait on a ``Monitor`` to wake.
-enum MonitorWake {
+package enum MonitorWake {
     case none
     case one
     case all
@@ -18,12 +18,12 @@ enum MonitorWake {
 ///
 /// Sendable without the compiler's proof: `state` is touched between lock and unlock of `mutex` only, and both POSIX
 /// objects have an address of their own that lives as long as this object.
-@safe final class Monitor<State: Sendable>: @unchecked Sendable {
+@safe package final class Monitor<State: Sendable>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var state: State
 
-    init(_ state: State) {
+    package init(_ state: State) {
         self.state = state
         unsafe self.mutex = .allocate(capacity: 1)
         unsafe self.condition = .allocate(capacity: 1)
@@ -45,7 +45,7 @@ enum MonitorWake {
     }
 
     /// Runs `body` on the state, alone, and wakes every waiting thread when it says so.
-    func withLock<Result>(wakingAll: Bool = false, _ body: (inout State) -> Result) -> Result {
+    package func withLock<Result>(wakingAll: Bool = false, _ body: (inout State) -> Result) -> Result {
         unsafe pthread_mutex_lock(self.mutex)
         defer {
             unsafe pthread_mutex_unlock(self.mutex)
@@ -55,7 +55,7 @@ enum MonitorWake {
     }
 
     /// Runs `body` on the state, alone, and wakes the waiting threads that its answer names.
-    func withLockWaking(_ body: (inout State) -> MonitorWake) {
+    package func withLockWaking(_ body: (inout State) -> MonitorWake) {
         switch self.withLock(body) {
         case .none: return
         case .one: unsafe pthread_cond_signal(self.condition)
@@ -65,7 +65,7 @@ enum MonitorWake {
 
     /// Runs `body` on the state, alone, now and after every wake-up, until it gives a value; `nil` when `limit` has
     /// passed before that.
-    func wait<Result>(for limit: Duration? = nil, _ body: (inout State) -> Result?) -> Result? {
+    package func wait<Result>(for limit: Duration? = nil, _ body: (inout State) -> Result?) -> Result? {
         var deadline = timespec()
         if let limit {
             unsafe clock_gettime(Self.clock, &deadline)

@@ -1,0 +1,69 @@
+extension JournalWriter {
+    /// Takes note that records are done with. Indexes that no record has yet are left out.
+    func acknowledge(_ indexes: Range<UInt64>) {
+        let known = indexes.clamped(to: 0..<self.nextIndex)
+        if !known.isEmpty, self.acknowledged.insert(known) { self.isCheckpointDue = true }
+    }
+
+    /// Deletes the first segments as long as all their records are acknowledged; the last one stays.
+    ///
+    /// One after the other, each for good before the next: a crash never leaves a gap.
+    func deleteAcknowledged() throws(JournalError) {
+        while self.segments.count > 1, self.segments[0].endIndex <= self.acknowledged.through + 1 {
+            // A later one must be there for good before this one goes: else a crash could leave neither.
+            if !self.isFollowedDurably { try self.synchronizeOrSeal() }
+            guard self.isFollowedDurably else { return }
+            let number = self.segments[0].number
+            do throws(SystemFailure) {
+                try self.synchronizeRemoval()
+                try self.directory.remove(FileName.segment(number))
+                self.segments.removeFirst()
+                self.hasUnsyncedRemoval = true
+                // An open file takes its room as long as it is open.
+                if self.cursor?.segment == number { self.cursor = nil }
+                try self.synchronizeRemoval()
+            } catch {
+                throw error.error("segment \(number) is acknowledged but can't be deleted")
+            }
+        }
+    }
+
+    private var isFollowedDurably: Bool { self.segments.dropFirst().contains { $0.syncedBytes > 0 } }
+
+    private func synchronizeRemoval() throws(SystemFailure) {
+        guard self.hasUnsyncedRemoval else { return }
+        try self.directory.synchronize()
+        self.hasUnsyncedRemoval = false
+    }
+
+    /// Keeps on disk what is acknowledged.
+    func writeCheckpoint() throws(JournalError) {
+        let durable = self.segments.last { $0.syncedBytes > 0 }
+        let checkpoint = JournalCheckpoint(
+            journalID: self.journalID, nextIndex: self.nextIndex, acknowledged: self.acknowledged,
+            segment: durable?.number ?? 0, syncedBytes: durable?.syncedBytes ?? 0)
+        do throws(SystemFailure) {
+            let file = try self.create(FileName.newCheckpoint)
+            try file.writeAll(checkpoint.bytes, at: 0)
+            // The content reaches the disk before the name does.
+            try file.synchronize()
+            try self.directory.rename(FileName.newCheckpoint, to: FileName.checkpoint)
+            try self.directory.synchronize()
+            self.isCheckpointDue = false
+            self.hasSynced = false
+        } catch {
+            throw error.error("what is acknowledged can't be kept on disk, and would be sent again after a restart")
+        }
+    }
+
+    /// Makes everything durable, and lets another owner in. Nothing else is called afterwards.
+    func finish() throws(JournalError) {
+        defer {
+            self.seal()
+            self.cursor = nil
+            self.directory.unlock()
+        }
+        try self.synchronizeOrSeal()
+        if self.isCheckpointDue || self.hasSynced { try self.writeCheckpoint() }
+    }
+}
