@@ -52,6 +52,7 @@ package struct ClientCertificate: Sendable, Equatable {
                 .certificateUnusable, "the client certificate names nobody who could be let in: \(error.message)")
         }
     }
+
     /// The parts of a subject, the most specific first (RFC 4514 section 2.1). What isn't text is refused: its bytes in any other form
     /// could be somebody else's text.
     private static func parts(of subject: DistinguishedName) throws(RegistryError) -> [[SubjectName.Attribute]] {

@@ -74,9 +74,13 @@ enum PublishHandler {
                     reference.finish(error)
                 }
             }
-            guard case .refused(_, let refusal)? = refusal else { return }
+            guard let refusal else { return }
             reservation.release()
-            call.finish(refusal.status)
+            do throws(GRPCStatus) {
+                call.reply(try refusal.reply())
+            } catch {
+                call.finish(error)
+            }
         }
     }
 }

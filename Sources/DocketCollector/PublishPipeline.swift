@@ -96,7 +96,9 @@ package struct PublishPipeline: Sendable {
             case .unobserved(let types, let metered):
                 let resume = { @Sendable (decoder: BatchDecoder) in
                     let refusal = self.publish(submission, decoder: decoder, metered: metered, again: nil)
-                    if let refusal { submission.answer(refusal) }
+                    guard let refusal else { return }
+                    metered?.end()
+                    submission.answer(refusal)
                 }
                 guard let again, self.registry.observe(types, resume: { again(resume) }) else {
                     metered?.end()

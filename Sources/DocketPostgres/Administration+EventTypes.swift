@@ -27,10 +27,8 @@ extension Administration {
     ) async throws(PostgresError) {
         try SystemLog.refuseReserved(names)
         try await self.recording { connection, log throws(PostgresError) in
-            var tenantID: Int32?
-            if let tenant { tenantID = try TenantPolicy.tenantID(named: tenant, connection) }
             let loggedIn = try TenantPolicy.tenantID(named: tenant ?? Self.defaultTenant, connection)
-            for name in try Self.register(names, tenant: tenantID, connection) {
+            for name in try Self.register(names, tenant: tenant == nil ? nil : loggedIn, connection) {
                 let entry = SystemLog.Entry(
                     tenantID: loggedIn, type: .eventTypeChanged, action: "add",
                     resource: Resource(type: "event_type", id: name), reason: "", actor: actor)

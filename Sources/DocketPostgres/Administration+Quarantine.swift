@@ -74,7 +74,7 @@ extension Administration {
     func numberingBatches<Result: Sendable>(
         _ body: (LeasedBatchIDs) async throws(PostgresError) -> Result
     ) async throws(PostgresError) -> Result {
-        let ids = try await LeasedBatchIDs(settings: self.pool.settings, description: "docket-admin")
+        let ids = try await LeasedBatchIDs(settings: self.pool.settings, description: NodeLease.administration)
         do throws(PostgresError) {
             let result = try await body(ids)
             await ids.release()

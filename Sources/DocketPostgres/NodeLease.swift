@@ -8,6 +8,10 @@ import Synchronization
 /// The database's clock says when a lease ends; this side counts from before it asked, on a clock that never goes back,
 /// and gives up earlier, by a tenth. So it stops numbering batches before the number can be given to anybody else.
 package final class NodeLease: Sendable {
+    /// The description of what an administrative command leases. `docket.live_collectors()` leaves such leases out by this text
+    /// (migration 15).
+    package static let administration = "docket-admin"
+
     /// The number: 0 to 1023.
     package let node: Int32
     private let owner: ProducerID

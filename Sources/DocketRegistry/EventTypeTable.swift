@@ -62,13 +62,20 @@ package final class EventTypeTable: Sendable {
         return true
     }
 
-    /// FNV-1a. The names in the table are the operator's, so nobody can fill it with collisions.
+    /// With a key of the process's own: emitters choose the names of types that nobody has registered, and must not fill the table
+    /// with collisions.
     private static func hash(_ name: Span<UInt8>) -> UInt32 {
-        var hash: UInt32 = 2_166_136_261
+        var hasher = Hasher()
+        var word: UInt64 = 0
         for index in name.indices {
-            hash = (hash ^ UInt32(name[index])) &* 16_777_619
+            word = word << 8 | UInt64(name[index])
+            guard index & 7 == 7 else { continue }
+            hasher.combine(word)
+            word = 0
         }
-        return hash
+        hasher.combine(word)
+        hasher.combine(name.count)
+        return UInt32(truncatingIfNeeded: hasher.finalize())
     }
 }
 

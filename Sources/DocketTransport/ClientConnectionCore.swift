@@ -149,8 +149,6 @@ extension ClientConnectionCore: ConnectionCore {
 
     func writabilityChanged() { self.settle() }
 
-    func peerClosed(_ context: ChannelHandlerContext) { context.close(promise: nil) }
-
     func failed(_ error: any Error) {
         // The first error is the cause; what follows comes from tearing down.
         if self.lastError == nil { self.lastError = error }

@@ -23,6 +23,10 @@ protocol ConnectionCore: AnyObject {
     func disconnected()
 }
 
+extension ConnectionCore {
+    func peerClosed(_ context: ChannelHandlerContext) { context.close(promise: nil) }
+}
+
 /// The one handler of a connection: it waits for TLS and ALPN, passes bytes on, and stops reading from a peer that
 /// doesn't read what it is sent.
 final class ConnectionChannelHandler<Core: ConnectionCore>: ChannelDuplexHandler {

@@ -6,7 +6,7 @@ import NIOCore
 /// Confined to its event loop.
 final class OrphanedCalls: TurnTaking {
     /// How many are told at once.
-    fileprivate static let slice = 32
+    fileprivate static let maxCallsPerTurn = 32
 
     private let leisure: LoopLeisure
     private var isTakingTurns = false
@@ -23,8 +23,10 @@ final class OrphanedCalls: TurnTaking {
 
     func takeTurn() -> Bool {
         if let (connection, calls) = self.waiting.popFirst() {
-            if calls.count > Self.slice { self.waiting.prepend((connection, calls.dropFirst(Self.slice))) }
-            connection.tellOrphans(calls.prefix(Self.slice))
+            if calls.count > Self.maxCallsPerTurn {
+                self.waiting.prepend((connection, calls.dropFirst(Self.maxCallsPerTurn)))
+            }
+            connection.tellOrphans(calls.prefix(Self.maxCallsPerTurn))
         }
         self.isTakingTurns = !self.waiting.isEmpty
         return self.isTakingTurns
@@ -38,11 +40,11 @@ extension ServerConnectionContext {
         let orphans = Array(self.calls.values)
         self.calls = [:]
         self.orphanCount += orphans.count
-        self.tellOrphans(orphans.prefix(OrphanedCalls.slice))
-        guard orphans.count > OrphanedCalls.slice else { return }
+        self.tellOrphans(orphans.prefix(OrphanedCalls.maxCallsPerTurn))
+        guard orphans.count > OrphanedCalls.maxCallsPerTurn else { return }
         let leisure = self.leisure
         self.loopStorage.object(OrphanedCalls.self, make: { OrphanedCalls(leisure: leisure) })
-            .add(orphans.dropFirst(OrphanedCalls.slice), of: self)
+            .add(orphans.dropFirst(OrphanedCalls.maxCallsPerTurn), of: self)
     }
 
     fileprivate func tellOrphans(_ calls: ArraySlice<ServerCallContext>) {

@@ -77,6 +77,8 @@ package final class ServerConnectionContext {
     var life: ConnectionLife?
     /// The client pings more often than it may: the connection closes when the burst of reads is over.
     var isPingedTooOften = false
+    /// The peer has closed its side; ours follows when the event loop has the leisure.
+    private var isPeerGone = false
     private(set) var context: ChannelHandlerContext?
     /// What has come and not been taken yet.
     var untaken = ByteBuffer()
@@ -180,7 +182,7 @@ extension ServerConnectionContext: ConnectionCore {
     var wantsBytes: Bool { self.untaken.readableBytes == 0 }
 
     func received(_ buffer: ByteBuffer) {
-        guard let wire = self.wire, !wire.isClosing else { return }
+        guard let wire = self.wire, !wire.isClosing, !self.isPeerGone else { return }
         let now = NIODeadline.now()
         self.life?.heard(at: now)
         var rest = buffer
@@ -194,7 +196,13 @@ extension ServerConnectionContext: ConnectionCore {
 
     func writabilityChanged() { self.settle() }
 
-    func peerClosed(_ context: ChannelHandlerContext) { self.leisure.add(Departure(context.channel)) }
+    func peerClosed(_ context: ChannelHandlerContext) {
+        // Only the socket waits for its turn: whatever the peer has sent or asked for ends here.
+        self.isPeerGone = true
+        self.dropUntaken()
+        self.orphanCalls()
+        self.leisure.add(Departure(context.channel))
+    }
 
     func failed(_ error: any Error) {
         if error is NIOSSLError || error is BoringSSLError { self.environment.metrics.connectionFaulted(.tls) }

@@ -45,7 +45,9 @@ struct Docket: AsyncParsableCommand {
     /// Ends as the argument parser says: with help, or with what is wrong, which quotes what was typed.
     private static func exit(parsing error: any Error) -> Never {
         guard !Self.exitCode(for: error).isSuccess else { Self.exit(withError: error) }
-        for line in Self.fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false) {
+        // Empty where a command has said all itself.
+        let message = Self.fullMessage(for: error)
+        for line in message.split(separator: "\n", omittingEmptySubsequences: false) where !message.isEmpty {
             Console.error(TerminalText.escaped(line))
         }
         Self.exit(withError: Self.exitCode(for: error))

@@ -104,14 +104,15 @@ struct TenancyTests {
     }
 
     @Test(
-        "quotas are shared by collectors, not by who administers meanwhile", arguments: ["docket-admin", "host:4711"])
+        "quotas are shared by collectors, not by who administers meanwhile",
+        arguments: [NodeLease.administration, "host:4711"])
     func sharers(_ description: String) async throws {
         let database = try await TestDatabase.migrated()
         let lease = try await NodeLease.acquire(
             settings: database.settings(Roles.maintainer), description: description, seconds: 60, logger: .quiet)
         let rows = try database.connect(Roles.writer).query("SELECT docket.live_collectors()")
         let count: Int64 = try rows.integer(0, 0)
-        #expect(count == (description == "docket-admin" ? 0 : 1))
+        #expect(count == (description == NodeLease.administration ? 0 : 1))
         await lease.release()
     }
 
