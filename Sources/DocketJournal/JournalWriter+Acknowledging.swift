@@ -5,14 +5,20 @@ extension JournalWriter {
         if !known.isEmpty, self.acknowledged.insert(known) { self.isCheckpointDue = true }
     }
 
-    /// Deletes the first segments as long as all their records are acknowledged; the last one stays.
+    /// Deletes the first segments as long as all their records are acknowledged; the one that is written to stays.
     ///
     /// One after the other, each for good before the next: a crash never leaves a gap.
     package func deleteAcknowledged() throws(JournalError) {
-        while self.segments.count > 1, self.segments[0].endIndex <= self.acknowledged.through + 1 {
-            // A later one must be there for good before this one goes: else a crash could leave neither.
-            if !self.isFollowedDurably { try self.synchronizeOrSeal() }
-            guard self.isFollowedDurably else { return }
+        while let first = self.segments.first, first.endIndex <= self.acknowledged.through + 1 {
+            if self.segments.count > 1 {
+                // A later one must be there for good before this one goes: else a crash could leave neither.
+                if !self.isFollowedDurably { try self.synchronizeOrSeal() }
+                guard self.isFollowedDurably else { return }
+            } else {
+                // Where the limits have been lowered it may take all the room that there is. The checkpoint knows what comes next.
+                guard self.isSealed else { return }
+                try self.writeCheckpoint()
+            }
             let number = self.segments[0].number
             do throws(SystemFailure) {
                 try self.synchronizeRemoval()
