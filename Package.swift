@@ -204,8 +204,8 @@ let package = Package(
             name: "DocketFuzzing",
             dependencies: [
                 "CDocketProtos", "CProtobufC", "DocketCodec", "DocketCompression", "DocketEventTypes", "DocketGRPC",
-                "DocketHTTP2", "DocketHeaders", "DocketImport", "DocketMerkle", "DocketMessages", "DocketModel",
-                "DocketRegistry",
+                "DocketHTTP2", "DocketHeaders", "DocketImport", "DocketJournal", "DocketMerkle", "DocketMessages",
+                "DocketModel", "DocketRegistry",
             ],
             path: "Tests/Fuzz/Harness", swiftSettings: bridgeSettings),
         .testTarget(

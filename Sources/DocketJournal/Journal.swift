@@ -55,7 +55,8 @@ package final class Journal: Sendable {
         let worker: JournalWorker
         do throws(JournalError) {
             var generator = SystemRandomNumberGenerator()
-            let (writer, recovery) = try JournalWriter.recover(try directory(), options: options, using: &generator)
+            let (writer, recovery) = try JournalWriter.recover(
+                try directory(), options: options, using: &generator, now: wallClockMicroseconds)
             state = Monitor(JournalState(options: options, status: JournalWorker.status(of: writer)))
             worker = JournalWorker(writer: writer, state: state)
             opened(.success(Journal(recovery: recovery, state: state, options: options)))

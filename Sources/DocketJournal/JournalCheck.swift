@@ -28,7 +28,7 @@ package struct JournalCheck: Sendable, Equatable {
         try self.init(directory, repair: repair)
     }
 
-    init(_ directory: any JournalDirectory, repair: Repair) throws(JournalError) {
+    package init(_ directory: any JournalDirectory, repair: Repair) throws(JournalError) {
         var survey = try JournalSurvey(directory, readsAcknowledged: true)
         self.findings = survey.findings
         self.segmentCount = survey.segments.count

@@ -72,7 +72,7 @@ package struct JournalInspection: Sendable, Equatable {
 
     private static let maxAttempts = 10
 
-    init(_ directory: any JournalDirectory) throws(JournalError) {
+    package init(_ directory: any JournalDirectory) throws(JournalError) {
         var tally = Tally()
         let survey = try JournalSurvey(directory, readsAcknowledged: true) { tally.add($0) }
         let acknowledged = Self.acknowledged(survey)

@@ -1,18 +1,24 @@
 extension JournalWriter {
     /// Takes note that records are done with. Indexes that no record has yet are left out.
-    func acknowledge(_ indexes: Range<UInt64>) {
+    package func acknowledge(_ indexes: Range<UInt64>) {
         let known = indexes.clamped(to: 0..<self.nextIndex)
         if !known.isEmpty, self.acknowledged.insert(known) { self.isCheckpointDue = true }
     }
 
-    /// Deletes the first segments as long as all their records are acknowledged; the last one stays.
+    /// Deletes the first segments as long as all their records are acknowledged; the one that is written to stays.
     ///
     /// One after the other, each for good before the next: a crash never leaves a gap.
-    func deleteAcknowledged() throws(JournalError) {
-        while self.segments.count > 1, self.segments[0].endIndex <= self.acknowledged.through + 1 {
-            // A later one must be there for good before this one goes: else a crash could leave neither.
-            if !self.isFollowedDurably { try self.synchronizeOrSeal() }
-            guard self.isFollowedDurably else { return }
+    package func deleteAcknowledged() throws(JournalError) {
+        while let first = self.segments.first, first.endIndex <= self.acknowledged.through + 1 {
+            if self.segments.count > 1 {
+                // A later one must be there for good before this one goes: else a crash could leave neither.
+                if !self.isFollowedDurably { try self.synchronizeOrSeal() }
+                guard self.isFollowedDurably else { return }
+            } else {
+                // Where the limits have been lowered it may take all the room that there is. The checkpoint knows what comes next.
+                guard self.isSealed else { return }
+                try self.writeCheckpoint()
+            }
             let number = self.segments[0].number
             do throws(SystemFailure) {
                 try self.synchronizeRemoval()
@@ -37,7 +43,7 @@ extension JournalWriter {
     }
 
     /// Keeps on disk what is acknowledged.
-    func writeCheckpoint() throws(JournalError) {
+    package func writeCheckpoint() throws(JournalError) {
         let durable = self.segments.last { $0.syncedBytes > 0 }
         let checkpoint = JournalCheckpoint(
             journalID: self.journalID, nextIndex: self.nextIndex, acknowledged: self.acknowledged,
@@ -57,7 +63,7 @@ extension JournalWriter {
     }
 
     /// Makes everything durable, and lets another owner in. Nothing else is called afterwards.
-    func finish() throws(JournalError) {
+    package func finish() throws(JournalError) {
         defer {
             self.seal()
             self.cursor = nil

@@ -27,7 +27,7 @@ extension JournalWriter {
     ///   - index: what was read last; 0 to begin with the first one that isn't acknowledged.
     ///   - maxBytes: of payloads. At least one record is read, whatever its size.
     /// - Throws: ``JournalError`` `damaged` when the first of them isn't as it was written; its place says where to go on.
-    func read(after index: UInt64, maxBytes: Int) throws(JournalError) -> [JournalRecord] {
+    package func read(after index: UInt64, maxBytes: Int) throws(JournalError) -> [JournalRecord] {
         var records: [JournalRecord] = []
         var bytes = 0
         var last = index

@@ -12,9 +12,9 @@ extension JournalWriter {
     /// Makes a directory's files fit for more: cuts what a crash has torn, deletes what is acknowledged.
     ///
     /// - Throws: ``JournalError`` `damaged` when synced bytes are gone or altered, unless the options say to set such segments aside.
-    static func recover(
+    package static func recover(
         _ directory: any JournalDirectory, options: JournalOptions, using generator: inout some RandomNumberGenerator,
-        now: @escaping () -> Int64 = wallClockMicroseconds
+        now: @escaping () -> Int64
     ) throws(JournalError) -> (writer: JournalWriter, recovery: JournalRecovery) {
         try options.check()
         var recovery = JournalRecovery()
@@ -54,18 +54,18 @@ extension JournalWriter {
     ///
     /// - Returns: how many bytes were cut; `nil` when the files are as they were.
     static func cutTornTail(_ survey: JournalSurvey, _ directory: any JournalDirectory) throws(JournalError) -> Int? {
-        guard let last = survey.segments.last else { return nil }
+        guard let last = survey.segments.last, last.ending?.isMendable == true else { return nil }
         do throws(SystemFailure) {
-            if last.recordCount == 0, last.ending.map({ $0.isCut }) ?? false {
+            // One whose header is whole stays, even without records: it says how far the segment before it counts.
+            if last.header == nil {
                 try directory.remove(last.name)
                 try directory.synchronize()
                 return last.fileBytes
             }
             let file = try directory.open(last.name, forWriting: true)
-            let surplus = last.ending.map { $0.isCut } ?? false ? last.fileBytes - last.validBytes : 0
-            let known = last.knownSyncedBytes
+            let (surplus, known) = (last.fileBytes - last.validBytes, last.knownSyncedBytes)
+            if surplus > 0 { try file.truncate(to: last.validBytes) }
             if surplus > 0 || known < last.validBytes {
-                try file.truncate(to: last.validBytes)
                 try file.writeAll(try file.read(at: known, count: last.validBytes - known), at: known)
                 try file.synchronize()
                 try directory.synchronize()
@@ -131,8 +131,8 @@ extension JournalSurvey {
 }
 
 extension SegmentScan.Ending {
-    /// Whether what is behind the whole records is to be cut.
-    fileprivate var isCut: Bool {
+    /// Whether nothing but what a crash has torn is behind the whole records.
+    fileprivate var isMendable: Bool {
         switch self {
         case .whole, .torn: true
         case .lost, .damaged, .otherVersion: false

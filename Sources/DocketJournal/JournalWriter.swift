@@ -3,11 +3,16 @@
 /// What failed leaves it usable. A group that can't be written or synced is no part of the journal: its records get an error, its bytes are
 /// cut off where that still works, and the segment is **sealed**. Nothing is ever written to that file again, since after a failed sync
 /// nobody knows what it holds; the next segment's header says how far it counts.
-final class JournalWriter {
+package final class JournalWriter {
     /// What is to be written.
-    struct Entry: Sendable, Equatable {
-        let kind: RecordKind
-        let payload: [UInt8]
+    package struct Entry: Sendable, Equatable {
+        package let kind: RecordKind
+        package let payload: [UInt8]
+
+        package init(kind: RecordKind, payload: [UInt8]) {
+            self.kind = kind
+            self.payload = payload
+        }
     }
 
     /// A segment that holds records.
@@ -39,7 +44,7 @@ final class JournalWriter {
     private var current: Current?
     private var nextNumber: UInt64
     /// The index that the next record gets. All those below are in the journal.
-    private(set) var nextIndex: UInt64
+    package private(set) var nextIndex: UInt64
     var acknowledged: AcknowledgedSet
     /// Whether ``acknowledged`` has changed since the last checkpoint.
     var isCheckpointDue = false
@@ -99,14 +104,14 @@ final class JournalWriter {
     /// Whether the next record begins a new segment, whatever its size.
     var isSealed: Bool { self.current == nil }
     /// How long the last segment is.
-    var tailBytes: Int? { self.current == nil ? nil : self.segments.last?.bytes }
+    package var tailBytes: Int? { self.current == nil ? nil : self.segments.last?.bytes }
 
     // MARK: Appending
 
     /// Writes records that fit into one segment together, and syncs them if wanted: all, or none.
     ///
     /// - Returns: the index of the first one.
-    func append(_ entries: [Entry], synchronizes: Bool) throws(JournalError) -> UInt64 {
+    package func append(_ entries: [Entry], synchronizes: Bool) throws(JournalError) -> UInt64 {
         let groupBytes = entries.reduce(0) { $0 + RecordFrame.byteCount + $1.payload.count }
         let begins = self.tailBytes.map { $0 + groupBytes > self.options.maxSegmentBytes } ?? true
         self.buffer.removeAll(keepingCapacity: true)

@@ -1,4 +1,3 @@
-import DocketTestSupport
 import Testing
 
 @testable import DocketJournal

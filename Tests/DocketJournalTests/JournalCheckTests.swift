@@ -102,6 +102,17 @@ struct JournalCheckTests {
         #expect(try Samples.open(disk).writer.readAll().map(\.index) == [3, 4, 5, 6])
     }
 
+    @Test("the end of a damaged last segment is no torn tail")
+    func damagedEnd() throws {
+        var files = try self.disk().contents
+        files[FileName.segment(3)]?[2100] ^= 1
+        let disk = SimulatedDisk(files: files)
+        let check = try JournalCheck(disk, repair: .tornTail)
+        #expect(check.findings.map(\.kind) == [.damaged])
+        #expect(check.cutBytes == 0)
+        #expect(disk.contents == files)
+    }
+
     @Test("a check makes no directory, and gives way to an owner")
     func owner() async throws {
         let folder = try Folder()

@@ -1,4 +1,3 @@
-import DocketTestSupport
 import Foundation
 import Testing
 

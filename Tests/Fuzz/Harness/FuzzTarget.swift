@@ -15,6 +15,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case imports
     case copy
     case registry
+    case journal
 
     /// What comes in, in a few words.
     package var summary: String {
@@ -31,6 +32,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .imports: "files of audit records: CSV and JSON lines, cut anywhere"
         case .copy: "COPY tuples and delegation chains, as the database might return them"
         case .registry: "registries that were kept on disk"
+        case .journal: "the files of a journal, as a broken disk might give them back"
         }
     }
 
@@ -38,7 +40,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     package var maxInputBytes: Int {
         switch self {
         case .metadata, .messages: 2048
-        case .http2, .grpc, .gzip, .events, .json, .definitions, .imports, .copy, .registry: 4096
+        case .http2, .grpc, .gzip, .events, .json, .definitions, .imports, .copy, .registry, .journal: 4096
         case .pipeline: 8192
         }
     }
@@ -60,6 +62,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .imports: try ImportsTarget.run(input)
         case .copy: try CopyTarget.run(input)
         case .registry: try RegistryTarget.run(input)
+        case .journal: try JournalTarget.run(input)
         }
     }
 }
