@@ -58,7 +58,7 @@ struct LoadBenchCommand: AsyncParsableCommand {
 }
 
 /// What came of a load, for a person or a script.
-private struct LoadReport: Encodable {
+private struct LoadReport: PrintedReport {
     var events: Int
     var seconds: Double
     var eventsPerSecond: Double
@@ -80,13 +80,6 @@ private struct LoadReport: Encodable {
         self.p99Milliseconds = milliseconds(99)
         self.p999Milliseconds = milliseconds(99.9)
         self.maxMilliseconds = Double(result.latency.max) / 1000
-    }
-
-    func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.sortedKeys]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
     func text() -> String {

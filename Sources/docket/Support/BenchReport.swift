@@ -2,7 +2,7 @@ import DocketTerminal
 import Foundation
 
 /// What a benchmark measured: every run, and the medians.
-struct BenchReport: Encodable {
+struct BenchReport: PrintedReport {
     struct CollectorRun: Encodable {
         var eventsPerSecond: Double
         var collectorMicroseconds: Double
@@ -34,14 +34,6 @@ struct BenchReport: Encodable {
         self.inFlight = inFlight
         self.writers = writers
         self.rate = rate
-    }
-
-    /// Every run as one JSON object with snake_case names.
-    func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.sortedKeys]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
     /// The medians as tables.

@@ -159,7 +159,7 @@ extension DevEnvironment {
 }
 
 /// What ``RegistryBench`` measured: every run, and the medians.
-struct RegistryReport: Encodable {
+struct RegistryReport: PrintedReport {
     struct Run: Encodable {
         /// From the start of the process until it serves.
         var startSeconds: Double
@@ -179,14 +179,6 @@ struct RegistryReport: Encodable {
         self.tenants = tenants
         self.types = types
         self.definitions = definitions
-    }
-
-    /// Every run as one JSON object with snake_case names.
-    func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.sortedKeys]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
     /// The medians as a table.

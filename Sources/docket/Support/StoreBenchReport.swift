@@ -1,8 +1,7 @@
 import DocketTerminal
-import Foundation
 
 /// What the benchmark of the store measured: every run, and the medians.
-struct StoreBenchReport: Encodable {
+struct StoreBenchReport: PrintedReport {
     struct Run: Encodable {
         /// Until the last acknowledgement, or the last sealed segment.
         var eventsPerSecond: Double
@@ -22,14 +21,6 @@ struct StoreBenchReport: Encodable {
         self.events = events
         self.eventsPerBatch = eventsPerBatch
         self.writers = writers
-    }
-
-    /// Every run as one JSON object with snake_case names.
-    func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.sortedKeys]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
     func encode(to encoder: any Encoder) throws {
