@@ -160,9 +160,8 @@ let package = Package(
         .target(
             name: "DocketClient",
             dependencies: [
-                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketMessages", "DocketModel", "DocketRPC",
-                "DocketTransport", logging,
-                metrics, nioCore, nioPosix,
+                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketJournal", "DocketMessages", "DocketModel",
+                "DocketRPC", "DocketTransport", logging, metrics, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: houseSettings),
 
@@ -295,6 +294,10 @@ let package = Package(
                 logging, nioCore, nioPosix, unixSignals,
             ],
             path: "Tests/InteropServer", exclude: ["Protos"], swiftSettings: houseSettings),
+        // An emitter that the interop tests tell what to do.
+        .executableTarget(
+            name: "test-emitter", dependencies: ["DocketClient", logging], path: "Tests/TestEmitter",
+            swiftSettings: houseSettings),
         .testTarget(
             name: "DocketRegistryTests", dependencies: ["DocketTestSupport", "DocketModel", "DocketRegistry", crypto],
             swiftSettings: houseSettings),

@@ -2,56 +2,10 @@ internal import DocketCodec
 internal import DocketGRPC
 internal import DocketModel
 
-/// A finished publish request with its number.
-struct SealedBatch: Sendable, Equatable {
-    let sequence: Int64
-    /// The encoded `docket.v1.PublishRequest` behind its gRPC prefix.
-    private(set) var frame: [UInt8]
-    let eventCount: Int
-    /// What the batch counts for in the queue: the frame's size before it is compressed.
-    let sizeBytes: Int
-
-    /// A batch of the given events.
-    ///
-    /// - Parameter tenant: the tenant's slug; empty to leave it to the credential.
-    init(events: [Event], tenant: String, producerID: ProducerID, sequence: Int64) {
-        var frame = Self.begin(
-            tenant: tenant, producerID: producerID, sequence: sequence, reservingBytes: 512 * events.count)
-        for event in events { EventEncoder.append(event, to: &frame) }
-        MessageFraming.writePrefix(into: &frame)
-        self.init(sequence: sequence, frame: frame, eventCount: events.count)
-    }
-
-    /// A batch whose frame is complete.
-    init(sequence: Int64, frame: [UInt8], eventCount: Int) {
-        self.sequence = sequence
-        self.frame = frame
-        self.eventCount = eventCount
-        self.sizeBytes = frame.count
-    }
-
-    /// The batch as it goes over the wire. Takes a while with compression: not under a lock.
-    func prepared(_ compression: AuditClient.Configuration.Compression) -> SealedBatch {
-        guard compression == .gzip else { return self }
-        var batch = self
-        batch.frame = MessageFraming.compress(frame: self.frame)
-        return batch
-    }
-
-    /// A frame to which events can be appended; its prefix is written once the last one is in it.
-    static func begin(tenant: String, producerID: ProducerID, sequence: Int64, reservingBytes: Int) -> [UInt8] {
-        var frame: [UInt8] = []
-        frame.reserveCapacity(reservingBytes + 64)
-        frame.append(contentsOf: repeatElement(0, count: MessageFraming.prefixBytes))
-        frame += EventEncoder.publishRequestPrefix(tenant: tenant, producerID: producerID, sequence: sequence)
-        return frame
-    }
-}
-
 /// Gathers emitted events into batches: a pure value, kept behind the client's lock.
 ///
 /// An event is encoded as it comes in, so what waits is bounded in bytes exactly and nothing but the batch's own buffer
-/// is allocated.
+/// is allocated. Each tenant has a batch of its own, and so have the events that go into the journal first.
 struct EmitBuffer: Sendable {
     struct Bounds: Sendable {
         var maxBatchEvents: Int
@@ -59,88 +13,183 @@ struct EmitBuffer: Sendable {
         var maxQueueBytes: Int
     }
 
+    /// What a batch's events have in common.
+    struct Destination: Hashable, Sendable {
+        /// The tenant's slug; empty to leave it to the credential.
+        var tenant: String
+        /// Whether they go into the journal before anybody is told.
+        var isDurable = false
+    }
+
+    /// Where an event has gone.
+    struct Place: Equatable, Sendable {
+        let sequence: Int64
+        let index: Int
+    }
+
     /// What became of an event.
     enum Outcome: Equatable {
         /// The event is the first of a batch: the batch must be taken when the linger time is over.
-        case opened
-        case added
+        case opened(Place)
+        case added(Place)
         /// A batch is ready to be taken.
-        case sealed
+        case sealed(Place)
         /// The queue is full.
-        case dropped
+        case full
         /// The buffer takes no more events.
         case closed
         /// The event alone is larger than a batch may be.
         case tooLarge
     }
 
-    private let bounds: Bounds
-    private let tenant: String
-    private let producerID: ProducerID
-    private var open: [UInt8] = []
-    private var openCount = 0
-    private var sealed: [SealedBatch] = []
-    private var unansweredBytes = 0
-    private var isClosed = false
-    /// The number that the next batch gets.
-    private(set) var nextSequence: Int64 = 0
-
-    init(bounds: Bounds, tenant: String, producerID: ProducerID) {
-        self.bounds = bounds
-        self.tenant = tenant
-        self.producerID = producerID
+    /// Which batches to take.
+    enum Selection {
+        /// Those that are complete.
+        case complete
+        /// And those in which somebody waits.
+        case urgent
+        /// And those that are being filled.
+        case all
     }
 
-    /// What is held in memory: the batch being filled, and all that aren't answered, in bytes.
-    var heldBytes: Int { self.open.count + self.unansweredBytes }
+    /// A batch that is being filled.
+    private struct Lane: Sendable {
+        let destination: Destination
+        var frame: [UInt8] = []
+        var eventCount = 0
+        var sequence: Int64 = 0
+        var isUrgent = false
+    }
 
+    /// What all lanes share.
+    private struct Shared: Sendable {
+        let bounds: Bounds
+        let producerID: ProducerID
+        var sealed: [SealedBatch] = []
+        var openBytes = 0
+        var openEventCount = 0
+        var unansweredBytes = 0
+        var unansweredEventCount = 0
+        var nextSequence: Int64 = 0
+    }
+
+    /// The most batches that are being filled at once; one more seals them all.
+    static let maxLanes = 64
+
+    private var main: Lane
+    private var others: [Destination: Lane] = [:]
+    private var shared: Shared
+    private var isClosed = false
+
+    /// - Parameter tenant: where events go that name no other: its slug, or empty.
+    init(bounds: Bounds, tenant: String, producerID: ProducerID) {
+        self.main = Lane(destination: Destination(tenant: tenant))
+        self.shared = Shared(bounds: bounds, producerID: producerID)
+    }
+
+    /// The number that the next batch gets.
+    var nextSequence: Int64 { self.shared.nextSequence }
+    /// What is held in memory: the batches being filled, and all that aren't answered, in bytes.
+    var heldBytes: Int { self.shared.openBytes + self.shared.unansweredBytes }
+    /// How many events that is.
+    var heldEventCount: Int { self.shared.openEventCount + self.shared.unansweredEventCount }
     /// How many events are in no batch that has been taken.
-    var untakenEventCount: Int { self.sealed.reduce(self.openCount) { $0 + $1.eventCount } }
+    var untakenEventCount: Int { self.shared.sealed.reduce(self.shared.openEventCount) { $0 + $1.eventCount } }
+    /// Whether every batch that was sealed has been answered.
+    var isIdle: Bool { self.shared.unansweredBytes == 0 }
 
     /// Adds an event.
-    mutating func append(_ event: Event) -> Outcome {
+    ///
+    /// - Parameters:
+    ///   - destination: where it goes; `nil` for the client's own tenant, by way of memory alone.
+    ///   - isUrgent: whether somebody waits for what becomes of it.
+    mutating func append(_ event: Event, to destination: Destination? = nil, isUrgent: Bool = false) -> Outcome {
         guard !self.isClosed else { return .closed }
-        let size = EventEncoder.sizeBytes(of: event)
-        guard size + 128 + self.tenant.utf8.count <= self.bounds.maxBatchBytes else { return .tooLarge }
-        guard self.heldBytes + size <= self.bounds.maxQueueBytes else { return .dropped }
-        let hadSealed = !self.sealed.isEmpty
-        if self.openCount > 0, self.open.count + size + 8 > self.bounds.maxBatchBytes { self.seal() }
-        if self.openCount == 0 {
-            self.open = SealedBatch.begin(
-                tenant: self.tenant, producerID: self.producerID, sequence: self.nextSequence,
-                reservingBytes: min(self.bounds.maxBatchBytes, 400 * min(self.bounds.maxBatchEvents, 1024)))
+        guard let destination, destination != self.main.destination else {
+            return Self.append(event, isUrgent: isUrgent, lane: &self.main, shared: &self.shared)
         }
-        EventEncoder.append(event, sizeBytes: size, to: &self.open)
-        self.openCount += 1
-        if self.openCount >= self.bounds.maxBatchEvents { self.seal() }
-        if !self.sealed.isEmpty, !hadSealed { return .sealed }
-        return self.openCount == 1 ? .opened : .added
+        if self.others[destination] == nil, self.others.count >= Self.maxLanes { self.sealOthers { _ in true } }
+        return Self.append(
+            event, isUrgent: isUrgent, lane: &self.others[destination, default: Lane(destination: destination)],
+            shared: &self.shared)
     }
 
-    /// Takes the batches that are ready; with `includingOpen` the one that is being filled as well.
-    mutating func takeSealed(includingOpen: Bool) -> [SealedBatch] {
-        if includingOpen { self.seal() }
-        defer { self.sealed = [] }
-        return self.sealed
+    private static func append(
+        _ event: Event, isUrgent: Bool, lane: inout Lane, shared: inout Shared
+    ) -> Outcome {
+        let size = EventEncoder.sizeBytes(of: event)
+        let (bounds, tenant) = (shared.bounds, lane.destination.tenant)
+        guard size + 128 + tenant.utf8.count <= bounds.maxBatchBytes else { return .tooLarge }
+        guard shared.openBytes + shared.unansweredBytes + size <= bounds.maxQueueBytes else { return .full }
+        let hadSealed = !shared.sealed.isEmpty
+        if lane.eventCount > 0, lane.frame.count + size + 8 > bounds.maxBatchBytes { Self.seal(&lane, &shared) }
+        if lane.eventCount == 0 {
+            lane.sequence = shared.nextSequence
+            shared.nextSequence += 1
+            lane.frame = SealedBatch.begin(
+                tenant: tenant, producerID: shared.producerID, sequence: lane.sequence,
+                reservingBytes: min(bounds.maxBatchBytes, 400 * min(bounds.maxBatchEvents, 1024)))
+            shared.openBytes += lane.frame.count
+        }
+        let before = lane.frame.count
+        EventEncoder.append(event, sizeBytes: size, to: &lane.frame)
+        let place = Place(sequence: lane.sequence, index: lane.eventCount)
+        shared.openBytes += lane.frame.count - before
+        shared.openEventCount += 1
+        lane.eventCount += 1
+        if isUrgent { lane.isUrgent = true }
+        let isFirst = lane.eventCount == 1
+        if lane.eventCount >= bounds.maxBatchEvents { Self.seal(&lane, &shared) }
+        if !shared.sealed.isEmpty, !hadSealed { return .sealed(place) }
+        return isFirst ? .opened(place) : .added(place)
     }
 
-    /// Takes note that a batch is done: its memory is free.
-    mutating func answered(_ batch: SealedBatch) {
-        self.unansweredBytes -= batch.sizeBytes
+    /// Takes the batches that are ready.
+    mutating func take(_ selection: Selection) -> [SealedBatch] {
+        switch selection {
+        case .complete: break
+        case .urgent:
+            if self.main.isUrgent { Self.seal(&self.main, &self.shared) }
+            self.sealOthers(where: \.isUrgent)
+        case .all:
+            Self.seal(&self.main, &self.shared)
+            self.sealOthers { _ in true }
+        }
+        defer { self.shared.sealed = [] }
+        return self.shared.sealed
+    }
+
+    /// Takes note that a batch is done, or kept elsewhere: its memory is free.
+    mutating func released(_ batch: SealedBatch) {
+        self.shared.unansweredBytes -= batch.sizeBytes
+        self.shared.unansweredEventCount -= batch.eventCount
     }
 
     /// Takes no more events.
     mutating func close() { self.isClosed = true }
 
-    private mutating func seal() {
-        guard self.openCount > 0 else { return }
+    private mutating func sealOthers(where isToSeal: (Lane) -> Bool) {
+        for (destination, var lane) in self.others where isToSeal(lane) {
+            // The dictionary's own reference to the bytes goes first: sealing writes in place.
+            self.others[destination] = nil
+            Self.seal(&lane, &self.shared)
+        }
+    }
+
+    private static func seal(_ lane: inout Lane, _ shared: inout Shared) {
+        guard lane.eventCount > 0 else { return }
         // In place, before a second reference to the bytes exists: a copy here would be made under the client's lock.
-        MessageFraming.writePrefix(into: &self.open)
-        let batch = SealedBatch(sequence: self.nextSequence, frame: self.open, eventCount: self.openCount)
-        self.sealed.append(batch)
-        self.unansweredBytes += batch.sizeBytes
-        self.nextSequence += 1
-        self.open = []
-        self.openCount = 0
+        MessageFraming.writePrefix(into: &lane.frame)
+        let batch = SealedBatch(
+            producerID: shared.producerID, sequence: lane.sequence, frame: lane.frame, eventCount: lane.eventCount,
+            isDurable: lane.destination.isDurable)
+        shared.sealed.append(batch)
+        shared.openBytes -= batch.sizeBytes
+        shared.openEventCount -= batch.eventCount
+        shared.unansweredBytes += batch.sizeBytes
+        shared.unansweredEventCount += batch.eventCount
+        lane.frame = []
+        lane.eventCount = 0
+        lane.isUrgent = false
     }
 }

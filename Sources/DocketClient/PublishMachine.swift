@@ -36,6 +36,8 @@ package struct PublishMachine: Sendable {
         var sequence: Int64
         var attempts = 0
         var doubtfulAttempts = 0
+        /// Whether it may be stored, for all that is known: it has been sent, and not been refused.
+        var mayBeStored = false
     }
 
     private let maxInFlightBatches: Int
@@ -46,6 +48,7 @@ package struct PublishMachine: Sendable {
     private var inFlight: [Int64: Batch] = [:]
     private var delayed: [(dueNanoseconds: Int64, batch: Batch)] = []
     private var consecutiveFailures = 0
+    private var budget = RetryBudget()
     /// The batches of which one may have ended the stream.
     private var suspects: Set<Int64> = []
 
@@ -89,8 +92,10 @@ package struct PublishMachine: Sendable {
     ///   - error: why.
     ///   - isPermanent: another attempt will end in the same way until somebody mends something.
     ///   - blamesBatch: one of the batches in flight is why; none of the others is to suffer for it.
+    ///   - hasAlternative: another collector can be tried at once, after the shortest of pauses.
     package mutating func streamLost(
-        _ error: ClientError, isPermanent: Bool, blamesBatch: Bool = false, now: Int64, jitter: Double
+        _ error: ClientError, isPermanent: Bool, blamesBatch: Bool = false, hasAlternative: Bool = false, now: Int64,
+        jitter: Double
     ) -> [Action] {
         guard self.stream == .open || self.stream == .opening else { return [] }
         var actions: [Action] = []
@@ -108,11 +113,13 @@ package struct PublishMachine: Sendable {
             }
         } else {
             self.consecutiveFailures += 1
+            self.budget.failed()
             self.putInFront(returning)
             actions += self.giveUpAfterFailure(error, isPermanent: isPermanent)
         }
         guard !self.isIdle else { return actions }
-        let pause = self.policy.backoffNanoseconds(attempt: self.consecutiveFailures, jitter: jitter)
+        let pause = self.policy.backoffNanoseconds(
+            attempt: hasAlternative ? 1 : self.consecutiveFailures, jitter: jitter)
         self.stream = .backingOff(untilNanoseconds: now + pause)
         actions.append(.wake(atNanoseconds: now + pause))
         return actions
@@ -122,6 +129,7 @@ package struct PublishMachine: Sendable {
     package mutating func accepted(_ sequence: Int64, _ verdict: Verdict, now: Int64) -> [Action] {
         guard self.inFlight.removeValue(forKey: sequence) != nil else { return [] }
         self.consecutiveFailures = 0
+        self.budget.succeeded()
         return [self.complete(sequence, .success(verdict))] + self.proceed(now: now)
     }
 
@@ -137,6 +145,7 @@ package struct PublishMachine: Sendable {
     ) -> [Action] {
         guard var batch = self.inFlight.removeValue(forKey: sequence) else { return [] }
         batch.attempts += 1
+        batch.mayBeStored = false
         if isDoubtful { batch.doubtfulAttempts += 1 }
         let isExhausted =
             batch.doubtfulAttempts >= self.policy.maxDoubtfulAttempts
@@ -144,6 +153,7 @@ package struct PublishMachine: Sendable {
         guard !isPermanent, !isExhausted else {
             return [self.complete(sequence, .failure(error))] + self.proceed(now: now)
         }
+        self.budget.failed()
         // The collector has read it, so it isn't what ended the stream.
         self.suspects.remove(sequence)
         let backoff = self.policy.backoffNanoseconds(attempt: batch.attempts, jitter: jitter)
@@ -165,8 +175,7 @@ package struct PublishMachine: Sendable {
 
     /// Gives every batch up and ends the stream; nothing may be enqueued afterwards.
     package mutating func abandon(_ error: ClientError) -> [Action] {
-        let left =
-            self.waiting[self.waitingHead...].map(\.sequence) + self.inFlight.keys + self.delayed.map(\.batch.sequence)
+        let left = self.waiting[self.waitingHead...] + self.inFlight.values + self.delayed.map(\.batch)
         self.waiting.removeAll()
         self.waitingHead = 0
         self.inFlight.removeAll()
@@ -174,7 +183,16 @@ package struct PublishMachine: Sendable {
         self.suspects.removeAll()
         let wasOpen = self.stream == .open
         self.stream = .closed
-        return left.sorted().map { .complete(sequence: $0, .failure(error)) } + (wasOpen ? [.closeStream] : [])
+        let completions = left.sorted { $0.sequence < $1.sequence }.map { batch in
+            Action.complete(sequence: batch.sequence, .failure(batch.mayBeStored ? error.leavingDoubt : error))
+        }
+        return completions + (wasOpen ? [.closeStream] : [])
+    }
+
+    /// Gives the oldest batch up that was never sent, to make room; nothing when there is none.
+    package mutating func evictOldest(_ error: ClientError) -> [Action] {
+        guard let index = self.waiting[self.waitingHead...].firstIndex(where: { !$0.mayBeStored }) else { return [] }
+        return [self.complete(self.waiting.remove(at: index).sequence, .failure(error))]
     }
 
     // MARK: Decisions
@@ -195,9 +213,11 @@ package struct PublishMachine: Sendable {
 
     private mutating func sendWaiting() -> [Action] {
         var actions: [Action] = []
-        let window = self.suspects.isEmpty ? self.maxInFlightBatches : 1
+        // After many failures one batch at a time shows whether it is worth sending more.
+        let window = self.suspects.isEmpty && !self.budget.isSpent ? self.maxInFlightBatches : 1
         while self.waitingCount > 0, self.inFlight.count < window {
-            let batch = self.waiting[self.waitingHead]
+            var batch = self.waiting[self.waitingHead]
+            batch.mayBeStored = true
             self.waitingHead += 1
             self.inFlight[batch.sequence] = batch
             actions.append(.send(sequence: batch.sequence))
@@ -227,7 +247,8 @@ package struct PublishMachine: Sendable {
         for var batch in self.waiting[self.waitingHead...] {
             batch.attempts += 1
             if isPermanent || batch.attempts >= maxAttempts {
-                actions.append(self.complete(batch.sequence, .failure(error)))
+                let failure = batch.mayBeStored ? error.leavingDoubt : error
+                actions.append(self.complete(batch.sequence, .failure(failure)))
             } else {
                 kept.append(batch)
             }

@@ -6,6 +6,7 @@ internal import DocketModel
 internal import DocketRPC
 internal import DocketTransport
 internal import Logging
+internal import Metrics
 internal import Synchronization
 
 // The stream: how it comes about, what comes on it, and its end.
@@ -22,36 +23,49 @@ extension Publisher {
     }
 
     private func connect(streamNumber: Int) async {
-        let tls: ClientTLS? =
-            switch self.configuration.security {
-            case .plaintext: nil
-            case .tls(let trustFile, let certificate):
-                ClientTLS(
-                    trustFile: trustFile,
-                    clientCertificate: certificate.map {
-                        ClientCertificateFiles(certificateFile: $0.certificateFile, privateKeyFile: $0.keyFile)
-                    })
+        var endpoint: CollectorEndpoint?
+        do throws(TransportError) {
+            let known = self.state.withLock { $0.endpoints.endpoints }
+            let resolved = try await self.resolver.resolve(known: known)
+            let chosen = self.state.withLock { state in
+                state.endpoints.replace(resolved, offset: Int.random(in: 0..<max(1, resolved.count)))
+                return state.endpoints.choose(now: Self.now())
             }
-        do {
+            guard let chosen else { throw TransportError(.connect, "no target has an address") }
+            endpoint = chosen
             let connection = try await ClientConnection.connect(
-                to: self.address, tls: tls, limits: self.limits, group: self.group
+                to: chosen.address, tls: self.tls(chosen), limits: self.limits, group: self.group
             ) { [weak self] state in
                 // A collector that takes its leave (GOAWAY) finishes what it has; the next stream goes elsewhere.
                 if case .draining = state { self?.drainStream(number: streamNumber) }
             }
-            await self.start(on: connection, streamNumber: streamNumber)
+            await self.start(on: connection, chosen, streamNumber: streamNumber)
         } catch {
-            self.lost(
-                streamNumber: streamNumber, ClientError(code: .unavailable, message: error.message), isPermanent: false,
-                blamesBatch: false)
+            if let endpoint { self.failed(endpoint) }
+            self.lost(streamNumber: streamNumber, ClientError(code: .unavailable, message: error.message))
         }
     }
 
-    private func start(on connection: ClientConnection, streamNumber: Int) async {
-        let token = self.configuration.token
-        let options = ClientCallOptions(
-            metadata: token.isEmpty ? HeaderList() : HeaderList(["authorization": "Bearer \(token)"]),
-            encoding: self.configuration.compression == .gzip ? .gzip : .identity)
+    private func failed(_ endpoint: CollectorEndpoint) {
+        self.state.withLock { $0.endpoints.failed(endpoint, now: Self.now(), jitter: Double.random(in: 0...1)) }
+    }
+
+    private func tls(_ endpoint: CollectorEndpoint) -> ClientTLS? {
+        switch self.configuration.security {
+        case .plaintext: nil
+        case .tls(let trustFile, let certificate):
+            ClientTLS(
+                trustFile: trustFile, serverName: endpoint.serverName,
+                clientCertificate: certificate.map {
+                    ClientCertificateFiles(certificateFile: $0.certificateFile, privateKeyFile: $0.keyFile)
+                })
+        }
+    }
+
+    private func start(on connection: ClientConnection, _ endpoint: CollectorEndpoint, streamNumber: Int) async {
+        var options = ClientCallOptions(
+            metadata: self.credential(), encoding: self.configuration.compression == .gzip ? .gzip : .identity)
+        options.authority = endpoint.authority
         let call = connection.start(
             "/docket.v1.CollectorService/PublishStream", options: options,
             receiver: StreamReceiver(publisher: self, number: streamNumber))
@@ -60,7 +74,8 @@ extension Publisher {
             guard !state.isShutDown, state.streamNumber == streamNumber, state.endedStreamNumber < streamNumber,
                 state.machine.isOpening
             else { return nil }
-            state.stream = Stream(number: streamNumber, connection: connection, call: call)
+            state.unavailableCount = 0
+            state.stream = Stream(number: streamNumber, endpoint: endpoint, connection: connection, call: call)
             return Decision(actions: state.machine.streamOpened(now: Self.now()), stream: state.stream)
         }
         guard let decision else {
@@ -72,8 +87,25 @@ extension Publisher {
         if case .draining = connection.state { self.drainStream(number: streamNumber) }
     }
 
+    /// What says who calls. A file that can't be read leaves it out: the collector's refusal is then in the log.
+    private func credential() -> HeaderList {
+        var token = self.configuration.token
+        if let file = self.configuration.tokenFile {
+            do {
+                token = try TokenFile.read(file)
+            } catch {
+                self.configuration.logger.error("the token's file can't be used", metadata: ["error": "\(error)"])
+            }
+        }
+        return token.isEmpty ? HeaderList() : HeaderList(["authorization": "Bearer \(token)"])
+    }
+
     /// Half-closes the stream: the collector answers what it has and ends it.
     private func drainStream(number: Int) {
+        self.state.withLock { state in
+            guard let stream = state.stream, stream.number == number else { return }
+            state.endpoints.moveOn(from: stream.endpoint)
+        }
         self.call(onStream: number)?.end()
     }
 
@@ -90,12 +122,15 @@ extension Publisher {
             case .verdict(let verdict):
                 self.decide { state in
                     state.lastError = nil
+                    state.unavailableCount = 0
+                    if let endpoint = state.stream?.endpoint { state.endpoints.succeeded(endpoint) }
                     return state.machine.accepted(response.sequence, verdict, now: Self.now())
                 }
             case .status(let bytes):
                 let message = try StatusMessage(serialized: bytes)
                 let code = GRPCCode(rawValue: Int(message.code)) ?? .unknown
-                self.refused(response.sequence, GRPCStatus(code, message.message, details: bytes))
+                self.refused(
+                    response.sequence, GRPCStatus(code, message.message, details: bytes), streamNumber: streamNumber)
             }
         } catch {
             self.call(onStream: streamNumber)?
@@ -103,15 +138,22 @@ extension Publisher {
         }
     }
 
-    private func refused(_ sequence: Int64, _ status: GRPCStatus) {
+    private func refused(_ sequence: Int64, _ status: GRPCStatus, streamNumber: Int) {
         let error = ClientError(status: status)
+        self.metrics.refusedBatches.increment()
         self.decide { state in
             state.lastError = error
+            state.unavailableCount = status.code == .unavailable ? state.unavailableCount + 1 : 0
             return state.machine.refused(
                 sequence, error, isPermanent: status.isPermanent, isDoubtful: status.code.isDoubtful,
                 retryAfterMilliseconds: status.retryDelayMilliseconds, now: Self.now(), jitter: Double.random(in: 0...1)
             )
         }
+        let mustLeave = self.state.withLock { state in
+            state.unavailableCount >= Self.maxUnavailableAnswers && state.streamNumber == streamNumber
+                && state.endpoints.hasAlternative(to: state.stream?.endpoint, now: Self.now())
+        }
+        if mustLeave { self.lost(streamNumber: streamNumber, error) }
     }
 
     /// - Parameter isFromCollector: whether the status is the collector's own; one that this side made up, of a stream
@@ -121,27 +163,39 @@ extension Publisher {
             status.isOK
             ? ClientError(code: .unavailable, message: "the collector ended the stream") : ClientError(status: status)
         self.lost(
-            streamNumber: streamNumber, error, isPermanent: isFromCollector && status.isPermanent,
-            blamesBatch: isFromCollector && status.blamesBatch)
+            streamNumber: streamNumber, error, isGraceful: status.isOK,
+            isPermanent: isFromCollector && status.isPermanent, blamesBatch: isFromCollector && status.blamesBatch)
     }
 
-    private func lost(streamNumber: Int, _ error: ClientError, isPermanent: Bool, blamesBatch: Bool) {
+    /// - Parameters:
+    ///   - isGraceful: whether the collector has answered all that it wanted to.
+    ///   - isPermanent: whether another attempt would end in the same way.
+    ///   - blamesBatch: whether it is a batch's doing.
+    private func lost(
+        streamNumber: Int, _ error: ClientError, isGraceful: Bool = false, isPermanent: Bool = false,
+        blamesBatch: Bool = false
+    ) {
         let (decision, connection) = self.state.withLock { state -> (Decision?, ClientConnection?) in
             state.endedStreamNumber = max(state.endedStreamNumber, streamNumber)
             guard state.streamNumber == streamNumber, !state.isShutDown else { return (nil, nil) }
-            let connection = state.stream?.connection
+            let (stream, now) = (state.stream, Self.now())
             state.stream = nil
             state.lastError = error
+            if let stream, !isGraceful, !blamesBatch {
+                state.endpoints.failed(stream.endpoint, now: now, jitter: Double.random(in: 0...1))
+            }
+            let hasAlternative = isGraceful || state.endpoints.hasAlternative(to: stream?.endpoint, now: now)
             let actions = state.machine.streamLost(
-                error, isPermanent: isPermanent, blamesBatch: blamesBatch, now: Self.now(),
+                error, isPermanent: isPermanent, blamesBatch: blamesBatch, hasAlternative: hasAlternative, now: now,
                 jitter: Double.random(in: 0...1))
-            return (Decision(actions: actions, stream: nil), connection)
+            return (Decision(actions: actions, stream: nil), stream?.connection)
         }
         guard let decision else { return }
-        if !decision.actions.isEmpty {
+        if !decision.actions.isEmpty, !isGraceful {
+            self.metrics.lostStreams.increment()
             self.configuration.logger.warning(
                 "the stream to the collector is lost; what it has not answered is sent again",
-                metadata: ["target": "\(self.configuration.target)", "error": "\(error)"])
+                metadata: ["targets": "\(self.configuration.targets.joined(separator: ","))", "error": "\(error)"])
         }
         self.perform(decision)
         connection?.closeNow()

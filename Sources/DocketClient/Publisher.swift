@@ -1,6 +1,7 @@
 internal import DocketModel
 internal import DocketRPC
 internal import DocketTransport
+internal import Metrics
 internal import NIOCore
 internal import Synchronization
 
@@ -14,11 +15,13 @@ final class Publisher: Sendable {
 
     struct Pending: Sendable {
         let batch: SealedBatch
+        let sinceNanoseconds: Int64
         var completions: [Completion]
     }
 
     struct Stream: Sendable {
         let number: Int
+        let endpoint: CollectorEndpoint
         let connection: ClientConnection
         let call: ClientCallReference
     }
@@ -31,6 +34,9 @@ final class Publisher: Sendable {
 
     struct State: Sendable {
         var machine: PublishMachine
+        var endpoints: EndpointSet<CollectorEndpoint>
+        /// How many batches the collector has refused in a row as UNAVAILABLE.
+        var unavailableCount = 0
         var pending: [Int64: Pending] = [:]
         var stream: Stream?
         /// Counts attempts to connect, so that news of an earlier one are told apart.
@@ -45,22 +51,23 @@ final class Publisher: Sendable {
     /// After how long a silence a PING asks whether the collector is still there: without it a peer that vanished keeps
     /// its unanswered batches until TCP gives up.
     private static let keepaliveInterval = Duration.seconds(30)
+    /// After how many refusals as UNAVAILABLE in a row another collector is tried, if there is one.
+    static let maxUnavailableAnswers = 3
     /// How long a connection may take to end properly.
     private static let closeGrace = TimeAmount.seconds(1)
 
     let configuration: AuditClient.Configuration
-    let address: TransportAddress
+    let resolver: EndpointResolver
     let limits: ClientConnectionLimits
     let group: any EventLoopGroup
     let state: Mutex<State>
+    let metrics: ClientMetrics
     private let timers: any EventLoop
 
-    init(_ configuration: AuditClient.Configuration, group: any EventLoopGroup) throws(ClientError) {
-        guard let address = TransportAddress(parsing: configuration.target) else {
-            throw ClientError(
-                code: .invalidConfiguration,
-                message: "target is '\(configuration.target)'; it must be HOST:PORT, [IPV6]:PORT or unix:PATH")
-        }
+    init(
+        _ configuration: AuditClient.Configuration, group: any EventLoopGroup, metrics: ClientMetrics
+    ) throws(ClientError) {
+        self.resolver = try EndpointResolver(configuration.targets)
         var policy = PublishMachine.RetryPolicy()
         policy.initialBackoffMilliseconds = Int64(configuration.initialBackoffMilliseconds)
         policy.maxBackoffMilliseconds = Int64(configuration.maxBackoffMilliseconds)
@@ -68,12 +75,14 @@ final class Publisher: Sendable {
         var limits = ClientConnectionLimits()
         limits.keepaliveInterval = Self.keepaliveInterval
         self.configuration = configuration
-        self.address = address
         self.limits = limits
         self.group = group
+        self.metrics = metrics
         self.timers = group.next()
         self.state = Mutex(
-            State(machine: PublishMachine(maxInFlightBatches: configuration.maxInFlightBatches, policy: policy)))
+            State(
+                machine: PublishMachine(maxInFlightBatches: configuration.maxInFlightBatches, policy: policy),
+                endpoints: EndpointSet([], offset: 0, policy: policy)))
     }
 
     /// Nobody waits for an answer any more: whoever did kept the client, and so the publisher.
@@ -89,7 +98,7 @@ final class Publisher: Sendable {
     func submit(_ batch: SealedBatch, completion: @escaping Completion) {
         let decision = self.state.withLock { state -> Result<Decision, ClientError> in
             guard !state.isShutDown else {
-                return .failure(ClientError(code: .shutDown, message: "the client has been shut down"))
+                return .failure(.shutDown)
             }
             if let pending = state.pending[batch.sequence] {
                 guard pending.batch == batch else {
@@ -101,7 +110,8 @@ final class Publisher: Sendable {
                 state.pending[batch.sequence]?.completions.append(completion)
                 return .success(Decision(actions: [], stream: nil))
             }
-            state.pending[batch.sequence] = Pending(batch: batch, completions: [completion])
+            state.pending[batch.sequence] = Pending(
+                batch: batch, sinceNanoseconds: Self.now(), completions: [completion])
             let actions = state.machine.enqueue(batch.sequence, now: Self.now())
             return .success(Decision(actions: actions, stream: state.stream))
         }
@@ -109,6 +119,16 @@ final class Publisher: Sendable {
         case .success(let decision): self.perform(decision)
         case .failure(let error): completion(batch, .failure(error))
         }
+    }
+
+    /// Gives the oldest batch up that was never sent, to make room.
+    ///
+    /// - Returns: whether there was one.
+    func evictOldest() -> Bool {
+        let error = ClientError(code: .evicted, message: "the queue is full, and newer events came")
+        let decision = self.state.withLock { Decision(actions: $0.machine.evictOldest(error), stream: nil) }
+        self.perform(decision)
+        return !decision.actions.isEmpty
     }
 
     /// Gives up whatever isn't answered and closes the connection: properly, when that takes no longer than a second.
@@ -159,6 +179,9 @@ final class Publisher: Sendable {
                 if let call = decision.stream?.call, let frame { call.sendFrame(frame) }
             case .complete(let sequence, let result):
                 guard let pending = self.state.withLock({ $0.pending.removeValue(forKey: sequence) }) else { continue }
+                if case .success = result {
+                    self.metrics.batchSeconds.recordNanoseconds(Self.now() - pending.sinceNanoseconds)
+                }
                 for completion in pending.completions { completion(pending.batch, result) }
             case .wake(let time):
                 let delay = TimeAmount.nanoseconds(max(0, time - Self.now()))

@@ -42,6 +42,7 @@ package struct Migration: Sendable, Equatable {
         Migration(13, "policy_events", PackageResources._013_policy_events_sql),
         Migration(14, "quarantine_compression", PackageResources._014_quarantine_compression_sql),
         Migration(15, "live_collectors", PackageResources._015_live_collectors_sql),
+        Migration(16, "events_dropped", PackageResources._016_events_dropped_sql),
     ]
 
     private init(_ version: Int32, _ name: String, _ sql: [UInt8], extensions: [String] = []) {

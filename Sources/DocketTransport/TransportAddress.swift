@@ -32,6 +32,12 @@ package enum TransportAddress: Sendable, Hashable {
         return false
     }
 
+    /// The host name or address; `nil` for a Unix-domain socket.
+    package var host: String? {
+        if case .tcp(let host, _) = self { return host }
+        return nil
+    }
+
     /// The `:authority` that a client sends: host and port, `localhost` for a Unix-domain socket.
     package var authority: String {
         switch self {

@@ -153,7 +153,8 @@ struct AuditClientTests {
             let reference = call.reference
             held.withLock { $0 = reference }
         } _: { collector in
-            let publisher = try Publisher(collector.configuration(), group: MultiThreadedEventLoopGroup.singleton)
+            let publisher = try Publisher(
+                collector.configuration(), group: MultiThreadedEventLoopGroup.singleton, metrics: ClientMetrics())
             func batch(_ number: UInt64) -> SealedBatch {
                 SealedBatch(
                     events: [self.event(number)], tenant: "", producerID: ProducerID(high: 0, low: 1), sequence: 3)

@@ -29,14 +29,17 @@ struct EmitBufferTests {
         return (length, request, ids)
     }
 
+    private func at(_ sequence: Int64, _ index: Int) -> EmitBuffer.Place { .init(sequence: sequence, index: index) }
+
     @Test("seals a batch at the bound on events, as a framed request with tenant, producer and sequence")
     func sealsByCount() throws {
         var buffer = self.buffer()
         #expect(
             (1...7).map { buffer.append(self.event($0)) } == [
-                .opened, .added, .sealed, .opened, .added, .added, .opened,
+                .opened(at(0, 0)), .added(at(0, 1)), .sealed(at(0, 2)), .opened(at(1, 0)), .added(at(1, 1)),
+                .added(at(1, 2)), .opened(at(2, 0)),
             ])
-        let batches = buffer.takeSealed(includingOpen: false)
+        let batches = buffer.take(.complete)
         #expect(batches.map(\.sequence) == [0, 1])
         #expect(batches.map(\.eventCount) == [3, 3])
         let first = try self.decode(batches[0])
@@ -51,17 +54,17 @@ struct EmitBufferTests {
     @Test("says only once that batches are ready, until they are taken")
     func saysOnce() {
         var buffer = self.buffer(events: 1)
-        #expect(buffer.append(self.event(1)) == .sealed)
-        #expect(buffer.append(self.event(2)) != .sealed)
-        #expect(buffer.takeSealed(includingOpen: false).count == 2)
-        #expect(buffer.append(self.event(3)) == .sealed)
+        #expect(buffer.append(self.event(1)) == .sealed(at(0, 0)))
+        #expect(buffer.append(self.event(2)) == .opened(at(1, 0)))
+        #expect(buffer.take(.complete).count == 2)
+        #expect(buffer.append(self.event(3)) == .sealed(at(2, 0)))
     }
 
     @Test("seals a batch before it would grow over the bound on bytes")
     func sealsByBytes() throws {
         var buffer = self.buffer(events: 1000, batchBytes: 2048)
         for number in 1...10 { _ = buffer.append(self.event(UInt64(number), reasonBytes: 500)) }
-        let batches = buffer.takeSealed(includingOpen: true)
+        let batches = buffer.take(.all)
         #expect(batches.allSatisfy { $0.frame.count - 5 <= 2048 })
         #expect(batches.reduce(0) { $0 + $1.eventCount } == 10)
         #expect(try batches.flatMap { try self.decode($0).ids.map(\.low) } == Array(1...10))
@@ -71,21 +74,21 @@ struct EmitBufferTests {
     func tooLarge() {
         var buffer = self.buffer(batchBytes: 2048)
         #expect(buffer.append(self.event(1, reasonBytes: 3000)) == .tooLarge)
-        #expect(buffer.append(self.event(2)) == .opened)
+        #expect(buffer.append(self.event(2)) == .opened(at(0, 0)))
     }
 
     @Test("drops events while the queue is full, and takes them again once batches are answered")
     func fullQueue() {
         var buffer = self.buffer(events: 1, queueBytes: 4096)
         var outcomes: [EmitBuffer.Outcome] = []
-        while outcomes.last != .dropped, outcomes.count < 100 {
+        while outcomes.last != .full, outcomes.count < 100 {
             outcomes.append(buffer.append(self.event(1, reasonBytes: 500)))
         }
-        #expect(outcomes.last == .dropped)
+        #expect(outcomes.last == .full)
         #expect(buffer.heldBytes <= 4096 + 128)
-        for batch in buffer.takeSealed(includingOpen: true) { buffer.answered(batch) }
+        for batch in buffer.take(.all) { buffer.released(batch) }
         #expect(buffer.heldBytes == 0)
-        #expect(buffer.append(self.event(2)) != .dropped)
+        #expect(buffer.append(self.event(2)) != .full)
     }
 
     @Test("takes nothing after it has been closed, but keeps what it has")
@@ -96,8 +99,52 @@ struct EmitBufferTests {
         #expect(buffer.append(self.event(2)) == .closed)
         #expect(buffer.append(self.event(3, reasonBytes: 5000)) == .closed)
         #expect(buffer.untakenEventCount == 1)
-        #expect(buffer.takeSealed(includingOpen: true).map(\.eventCount) == [1])
-        #expect(buffer.takeSealed(includingOpen: true).isEmpty)
+        #expect(buffer.take(.all).map(\.eventCount) == [1])
+        #expect(buffer.take(.all).isEmpty)
         #expect(buffer.untakenEventCount == 0)
+    }
+
+    @Test("gives each tenant a batch of its own, and durable events another, under one row of numbers")
+    func destinations() throws {
+        var buffer = self.buffer()
+        let places = [nil, .init(tenant: "umbra"), .init(tenant: "acme", isDurable: true), nil, .init(tenant: "umbra")]
+            .map { buffer.append(self.event(1), to: $0).place }
+        #expect(places == [at(0, 0), at(1, 0), at(2, 0), at(0, 1), at(1, 1)])
+        let batches = buffer.take(.all).sorted { $0.sequence < $1.sequence }
+        #expect(try batches.map { try self.decode($0).request.tenant } == ["acme", "umbra", "acme"])
+        #expect(batches.map(\.isDurable) == [false, false, true])
+        #expect(batches.map(\.eventCount) == [2, 2, 1])
+    }
+
+    @Test("has no more batches open at once than it may, however many tenants there are")
+    func manyTenants() {
+        var buffer = self.buffer()
+        for number in 0...EmitBuffer.maxLanes { _ = buffer.append(self.event(1), to: .init(tenant: "t\(number)")) }
+        #expect(buffer.take(.complete).count == EmitBuffer.maxLanes)
+        #expect(buffer.take(.all).count == 1)
+    }
+
+    @Test("gives up the batches first in which somebody waits")
+    func urgent() {
+        var buffer = self.buffer()
+        _ = buffer.append(self.event(1))
+        _ = buffer.append(self.event(2), to: .init(tenant: "umbra"), isUrgent: true)
+        #expect(buffer.take(.urgent).map(\.sequence) == [1])
+        #expect(buffer.take(.urgent).isEmpty)
+        _ = buffer.append(self.event(3), isUrgent: true)
+        #expect(buffer.take(.urgent).map(\.eventCount) == [2])
+        #expect(!buffer.isIdle)
+    }
+
+    @Test("a batch comes back from the record that keeps it; other bytes are no batch")
+    func record() throws {
+        var buffer = self.buffer()
+        for number in 1...2 {
+            _ = buffer.append(self.event(UInt64(number)), to: .init(tenant: "acme", isDurable: true))
+        }
+        let batch = try #require(buffer.take(.all).first)
+        #expect(SealedBatch(recordPayload: batch.recordPayload) == batch)
+        #expect(SealedBatch(recordPayload: Array(batch.recordPayload.prefix(28))) == nil)
+        #expect(SealedBatch(recordPayload: []) == nil)
     }
 }

@@ -175,3 +175,9 @@ struct KeepingLogHandler: LogHandler {
         self.lines.append("\(count)\(event.message)")
     }
 }
+
+/// A batch whose answer is held back.
+struct HeldBatch: Sendable {
+    let sequence: Int64
+    let call: ServerCallReference
+}

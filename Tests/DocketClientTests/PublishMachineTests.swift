@@ -154,9 +154,57 @@ struct PublishMachineTests {
         _ = machine.streamOpened(now: 0)
         _ = machine.refused(0, self.fault, isPermanent: false, retryAfterMilliseconds: 9, now: 0, jitter: 0)
         let actions = machine.abandon(self.fault)
-        let completions = (0..<3).map { PublishMachine.Action.complete(sequence: $0, .failure(self.fault)) }
-        #expect(actions == completions + [.closeStream])
+        // The one that is on its way may be stored; one that was refused isn't, nor is one that was never sent.
+        #expect(
+            actions == [
+                .complete(sequence: 0, .failure(self.fault)), .complete(sequence: 1, .failure(self.fault.leavingDoubt)),
+                .complete(sequence: 2, .failure(self.fault)), .closeStream,
+            ])
         #expect(machine.isIdle)
+    }
+
+    @Test("gives up the oldest batch that was never sent, and no other")
+    func evicts() {
+        var machine = self.machine(window: 1)
+        for sequence in 0..<3 as Range<Int64> { _ = machine.enqueue(sequence, now: 0) }
+        _ = machine.streamOpened(now: 0)
+        // What was on its way may be stored.
+        _ = machine.streamLost(self.fault, isPermanent: false, now: 0, jitter: 0)
+        #expect(machine.evictOldest(self.fault) == [.complete(sequence: 1, .failure(self.fault))])
+        #expect(machine.evictOldest(self.fault) == [.complete(sequence: 2, .failure(self.fault))])
+        #expect(machine.evictOldest(self.fault) == [])
+        #expect(machine.backlogCount == 1)
+    }
+
+    @Test("tries another collector after the shortest pause, however often one has failed")
+    func alternative() {
+        var machine = self.machine()
+        _ = machine.enqueue(0, now: 0)
+        var pauses: [PublishMachine.Action] = []
+        for hasAlternative in [false, false, true, false] {
+            let actions = machine.streamLost(
+                self.fault, isPermanent: false, hasAlternative: hasAlternative, now: 0, jitter: 1)
+            pauses += actions
+            _ = machine.wake(now: self.millisecond(400))
+        }
+        #expect(pauses == [100, 200, 100, 400].map { .wake(atNanoseconds: self.millisecond($0)) })
+    }
+
+    @Test("sends one batch at a time after many failures, until the collector takes some again")
+    func retryBudget() {
+        var machine = self.machine(window: 3)
+        for sequence in 0..<9 as Range<Int64> { _ = machine.enqueue(sequence, now: 0) }
+        for _ in 0..<5 {
+            _ = machine.streamLost(self.fault, isPermanent: false, now: 0, jitter: 0)
+            _ = machine.wake(now: self.millisecond(400))
+        }
+        #expect(machine.streamOpened(now: 0) == [.send(sequence: 0)])
+        let actions = machine.accepted(0, self.verdict, now: 0)
+        #expect(
+            actions == [
+                .complete(sequence: 0, .success(self.verdict)), .send(sequence: 1), .send(sequence: 2),
+                .send(sequence: 3),
+            ])
     }
 
     @Test("completes every batch exactly once, whatever happens", arguments: [1, 2, 3, 4, 5] as [UInt64])

@@ -82,7 +82,9 @@ extension CommandError {
             case .invalidConfiguration: .configuration
             case .unavailable, .timedOut: .unavailable
             case .unauthorized: .noPermission
-            case .refused, .tooLarge: .dataError
+            case .refused, .rejected, .tooLarge: .dataError
+            case .queueFull, .evicted: .temporaryFailure
+            case .journal: .ioError
             case .shutDown: .software
             }
         self.init(status, error.message, cause: error)

@@ -1,0 +1,171 @@
+internal import Metrics
+internal import NIOCore
+internal import Synchronization
+
+// The three ways to emit.
+
+extension AuditClient {
+    /// Hands an event over. Never blocks and never throws: when there is no room, an event is dropped by the
+    /// ``Configuration/overflowPolicy`` and counted.
+    public func emit(_ event: Event) {
+        let outcome = self.append(event)
+        if !self.proceed(outcome) { self.drop(outcome) }
+    }
+
+    /// Hands an event over and returns once the local journal has synced it: it outlives the process from then on, and is stored
+    /// exactly once, also if another process has to send it. Those who wait at the same time share one sync.
+    ///
+    /// A cancelled task stops waiting; the event may be kept all the same.
+    ///
+    /// - Throws: ``ClientError``: `queueFull` or `journal` when nothing of it is kept, `tooLarge`, `shutDown`.
+    public func emitDurably(_ event: Event) async throws(ClientError) {
+        guard self.journal != nil else {
+            throw ClientError(
+                code: .invalidConfiguration, message: "emitDurably needs a journal; set one in the configuration")
+        }
+        let destination = EmitBuffer.Destination(tenant: self.configuration.tenant ?? "", isDurable: true)
+        try await self.emitWaiting(event, to: destination, timeout: nil) { state, answer, place in
+            state.waitForJournal(answer, at: place)
+        }
+    }
+
+    /// Hands an event over and returns its receipt once the collector has committed it.
+    ///
+    /// A cancelled task stops waiting; the event may be stored all the same.
+    ///
+    /// - Parameter timeout: how long to wait for the answer. The event is sent on when it has passed.
+    /// - Throws: ``ClientError``: `rejected` (it is in quarantine; ``ClientError/rejection`` says why), `refused`, `timedOut`, `queueFull`,
+    ///   `evicted`, `tooLarge`, `shutDown`.
+    @discardableResult
+    public func emitAndWait(_ event: Event, timeout: Duration = .seconds(30)) async throws(ClientError) -> Receipt {
+        try await self.emitWaiting(event, to: nil, timeout: timeout) { state, answer, place in
+            state.waitForReceipt(answer, at: place)
+        }
+    }
+
+    private typealias Answer<Value: Sendable> = OneAnswer<Result<Value, ClientError>>
+
+    /// Emits an event, once more whenever there may be room where the policy is to wait for that, and waits for what becomes of it.
+    private func emitWaiting<Value: Sendable>(
+        _ event: Event, to destination: EmitBuffer.Destination?, timeout: Duration?,
+        register: (inout ClientState, OneAnswer<Result<Value, ClientError>>, EmitBuffer.Place) -> Void
+    ) async throws(ClientError) -> Value {
+        let deadline = timeout.map { NIODeadline.now() + TimeAmount($0) }
+        while true {
+            let answer = Answer<Value>()
+            let outcome = self.append(event, to: destination, isUrgent: true) { register(&$0, answer, $1) }
+            let error: ClientError
+            if self.proceed(outcome) {
+                self.sendUrgent(isDurable: destination?.isDurable == true)
+                switch await self.value(of: answer, until: deadline, timeout) {
+                case .success(let value): return value
+                case .failure(let failure): error = failure
+                }
+            } else {
+                error = outcome.error
+                if error.code != .queueFull || self.configuration.overflowPolicy != .wait { self.drop(outcome) }
+            }
+            guard error.code == .queueFull, self.configuration.overflowPolicy == .wait else { throw error }
+            try await self.waitForRoom(until: deadline, timeout)
+        }
+    }
+
+    /// Waits for an answer; a deadline and the task's cancellation are answers, too.
+    private func value<Value: Sendable>(
+        of answer: Answer<Value>, until deadline: NIODeadline?, _ timeout: Duration?
+    ) async -> Result<Value, ClientError> {
+        let timer = deadline.map { deadline in
+            self.timers.scheduleTask(deadline: deadline) { [weak self] in
+                answer.settle(.failure(self?.timedOut(timeout ?? .zero) ?? .shutDown))
+            }
+        }
+        defer { timer?.cancel() }
+        return await withTaskCancellationHandler {
+            await answer.value()
+        } onCancel: {
+            answer.settle(.failure(.cancelled))
+        }
+    }
+
+    /// After how long to look for room again: that of the journal comes back without anybody being told.
+    private static let roomInterval = TimeAmount.milliseconds(50)
+
+    /// Returns when there may be room.
+    private func waitForRoom(until deadline: NIODeadline?, _ timeout: Duration?) async throws(ClientError) {
+        let answer = Answer<Void>()
+        self.state.withLock { $0.waitForRoom(answer) }
+        let timer = self.timers.scheduleTask(in: Self.roomInterval) { answer.settle(.success(())) }
+        defer { timer.cancel() }
+        try await self.value(of: answer, until: deadline, timeout).get()
+    }
+
+    // MARK: The queue
+
+    /// Adds an event to the queue. Where there is no room, and the policy is to make it, older ones are given up.
+    private func append(
+        _ event: Event, to destination: EmitBuffer.Destination? = nil, isUrgent: Bool = false,
+        register: (inout ClientState, EmitBuffer.Place) -> Void = { _, _ in }
+    ) -> EmitBuffer.Outcome {
+        while true {
+            let outcome = self.state.withLock { state in
+                let outcome = state.append(event, to: destination, isUrgent: isUrgent)
+                if let place = outcome.place { register(&state, place) }
+                return outcome
+            }
+            guard outcome == .full, self.configuration.overflowPolicy == .dropOldest, self.publisher.evictOldest()
+            else { return outcome }
+        }
+    }
+
+    /// Sees to it that what was queued is sent in time.
+    ///
+    /// - Returns: whether anything was queued.
+    func proceed(_ outcome: EmitBuffer.Outcome) -> Bool {
+        switch outcome {
+        case .added: return true
+        case .opened:
+            let linger = TimeAmount.milliseconds(Int64(self.configuration.lingerMilliseconds))
+            self.timers.scheduleTask(in: linger) { [weak self] in self?.send(.all) }
+            return true
+        case .sealed:
+            self.send(.complete)
+            return true
+        case .full, .closed, .tooLarge: return false
+        }
+    }
+
+    /// Counts an event that wasn't queued.
+    private func drop(_ outcome: EmitBuffer.Outcome) {
+        let reason = outcome.error.dropReason
+        let mustLog = self.state.withLock { $0.drop(reason) }
+        self.metrics.emitted.increment()
+        self.metrics.dropped(reason)
+        if mustLog { self.logDropsSoon() }
+    }
+
+    /// Sends a batch in which somebody waits, unless what is under way will bring its turn.
+    private func sendUrgent(isDurable: Bool) {
+        let isTurn = self.state.withLock { isDurable ? $0.journalsUrgent : $0.sendsUrgent }
+        if isTurn { self.send(.urgent) }
+    }
+}
+
+extension EmitBuffer.Outcome {
+    /// Where the event is, if it was queued.
+    var place: EmitBuffer.Place? {
+        switch self {
+        case .opened(let place), .added(let place), .sealed(let place): place
+        case .full, .closed, .tooLarge: nil
+        }
+    }
+
+    /// Why the event wasn't queued.
+    fileprivate var error: ClientError {
+        switch self {
+        case .closed: .shutDown
+        case .tooLarge:
+            ClientError(code: .tooLarge, message: "the event is larger than a batch may be; raise maxBatchBytes")
+        default: .queueFull
+        }
+    }
+}

@@ -1,0 +1,174 @@
+internal import DocketModel
+
+/// What a client keeps behind its lock. Whoever is to be told something is told after unlocking: see ``Settlements``.
+struct ClientState: Sendable {
+    typealias ReceiptAnswer = OneAnswer<Result<Receipt, ClientError>>
+    typealias Answer = OneAnswer<Result<Void, ClientError>>
+
+    /// Answers that are to be given.
+    struct Settlements: Sendable {
+        private var acts: [@Sendable () -> Void] = []
+        /// Whether the log is to be told of dropped events, in a while.
+        fileprivate(set) var mustLog = false
+
+        mutating func add(_ act: @escaping @Sendable () -> Void) { self.acts.append(act) }
+        func settle() { for act in self.acts { act() } }
+    }
+
+    var buffer: EmitBuffer
+    var flushes = FlushLedger()
+    var drops = DropTally()
+    private(set) var counts = AuditClient.Statistics()
+    /// Who waits for the receipts of which batch, and at which index their events are.
+    private var receiptWaiters: [Int64: [(index: Int, answer: ReceiptAnswer)]] = [:]
+    /// Who waits until which batch is in the journal.
+    private var durableWaiters: [Int64: [Answer]] = [:]
+    /// Who waits for room.
+    private var roomWaiters: [Answer] = []
+    /// How many batches are on their way into the journal.
+    private var journallingCount = 0
+
+    init(buffer: EmitBuffer) { self.buffer = buffer }
+
+    /// Whether a batch in which somebody waits is to be sent at once: nothing is under way that would bring its turn.
+    var sendsUrgent: Bool { self.buffer.isIdle }
+    var journalsUrgent: Bool { self.journallingCount == 0 }
+
+    /// The counters and what is in the queue.
+    var statistics: AuditClient.Statistics {
+        var statistics = self.counts
+        statistics.droppedCounts = self.drops.counts
+        statistics.queuedCount = self.buffer.heldEventCount + self.counts.journalledCount
+        statistics.queuedBytes = self.buffer.heldBytes
+        return statistics
+    }
+
+    // MARK: Emitting
+
+    mutating func append(
+        _ event: Event, to destination: EmitBuffer.Destination? = nil, isUrgent: Bool = false
+    ) -> EmitBuffer.Outcome {
+        let outcome = self.buffer.append(event, to: destination, isUrgent: isUrgent)
+        if outcome.place != nil { self.counts.enqueuedCount += 1 }
+        return outcome
+    }
+
+    /// Counts an event that couldn't be queued.
+    ///
+    /// - Returns: whether the caller is to see to it that the log is told, in a while.
+    mutating func drop(_ reason: AuditClient.DropReason) -> Bool {
+        self.counts.enqueuedCount += 1
+        return self.drops.add(reason)
+    }
+
+    mutating func waitForReceipt(_ answer: ReceiptAnswer, at place: EmitBuffer.Place) {
+        self.receiptWaiters[place.sequence, default: []].append((place.index, answer))
+    }
+
+    mutating func waitForJournal(_ answer: Answer, at place: EmitBuffer.Place) {
+        self.durableWaiters[place.sequence, default: []].append(answer)
+    }
+
+    mutating func waitForRoom(_ answer: Answer) { self.roomWaiters.append(answer) }
+
+    private mutating func takeRoomWaiters(_ settlements: inout Settlements) {
+        for waiter in self.roomWaiters { settlements.add { waiter.settle(.success(())) } }
+        self.roomWaiters = []
+    }
+
+    // MARK: The journal
+
+    mutating func journalling(_ count: Int) { self.journallingCount += count }
+
+    /// A batch is in the journal, or isn't. Its memory is free unless it goes on from there.
+    ///
+    /// - Parameter willRetry: whether those who wait emit their events again: then they don't count.
+    mutating func journalled(_ batch: SealedBatch, _ error: ClientError?, willRetry: Bool) -> Settlements {
+        var settlements = Settlements()
+        self.journallingCount -= 1
+        let waiters = self.durableWaiters.removeValue(forKey: batch.sequence) ?? []
+        for waiter in waiters { settlements.add { waiter.settle(error.map { .failure($0) } ?? .success(())) } }
+        if let error {
+            guard batch.isDurable else { return settlements }
+            if willRetry {
+                self.counts.enqueuedCount -= batch.eventCount
+            } else {
+                _ = self.drops.add(.journal, count: batch.eventCount, isLogged: true)
+            }
+            self.settle(batch, .failure(error), &settlements)
+        } else {
+            self.counts.journalledCount += batch.eventCount
+        }
+        self.buffer.released(batch)
+        self.takeRoomWaiters(&settlements)
+        return settlements
+    }
+
+    /// A batch of an earlier process was read from the journal.
+    mutating func recovered(_ eventCount: Int) {
+        self.counts.recoveredCount += eventCount
+        self.counts.journalledCount += eventCount
+    }
+
+    // MARK: Answers
+
+    /// A batch is done.
+    ///
+    /// - Parameters:
+    ///   - isOwn: whether this process made it: somebody may wait for it.
+    ///   - isInJournal: whether it came from there.
+    mutating func answered(
+        _ batch: SealedBatch, _ result: Result<Verdict, ClientError>, isOwn: Bool, isInJournal: Bool
+    ) -> Settlements {
+        var settlements = Settlements()
+        switch result {
+        case .success(let verdict):
+            let rejectedCount = min(verdict.rejections.count, batch.eventCount)
+            self.counts.rejectedCount += rejectedCount
+            self.counts.committedCount += batch.eventCount - rejectedCount
+            self.counts.acknowledgedBatchCount += 1
+        case .failure(let error):
+            settlements.mustLog = self.drops.add(
+                error.dropReason, count: batch.eventCount, isLogged: error.code != .evicted)
+        }
+        if isInJournal {
+            self.counts.journalledCount -= batch.eventCount
+        } else {
+            self.buffer.released(batch)
+        }
+        if isOwn { self.settle(batch, result, &settlements) }
+        self.takeRoomWaiters(&settlements)
+        return settlements
+    }
+
+    /// Tells those who wait for a batch's receipt, and the flushes.
+    private mutating func settle(
+        _ batch: SealedBatch, _ result: Result<Verdict, ClientError>, _ settlements: inout Settlements
+    ) {
+        for (index, answer) in self.receiptWaiters.removeValue(forKey: batch.sequence) ?? [] {
+            let answered = result.flatMap { verdict -> Result<Receipt, ClientError> in
+                let rejection = verdict.rejections.first { $0.index == index }
+                return rejection.map { .failure(ClientError($0)) } ?? .success(verdict.receipt)
+            }
+            settlements.add { answer.settle(answered) }
+        }
+        var failure: ClientError?
+        if case .failure(let error) = result { failure = error }
+        for settlement in self.flushes.answered(batch.sequence, failure: failure) {
+            settlements.add { settlement.settle() }
+        }
+    }
+}
+
+extension ClientError {
+    /// What an event counts as whose batch ended so.
+    var dropReason: AuditClient.DropReason {
+        switch self.code {
+        case .evicted: .evicted
+        case .queueFull: .queueFull
+        case .shutDown: self.leavesDoubt ? .unanswered : .shutDown
+        case .tooLarge: .tooLarge
+        default: self.leavesDoubt ? .unanswered : .refused
+        }
+    }
+}

@@ -1,0 +1,210 @@
+import DocketCodec
+import DocketGRPC
+import DocketMessages
+import DocketModel
+import DocketTestSupport
+import DocketTransport
+import Synchronization
+import Testing
+
+@testable import DocketClient
+
+@Suite("The ways to emit", .timeLimit(.minutes(1)))
+struct EmittingTests {
+    private func event(_ number: UInt64 = 1, reasonBytes: Int = 0) -> Event {
+        var event = Event(
+            eventID: EventID(high: 1, low: number), type: "audit.event",
+            occurredAt: Timestamp(microsecondsSinceEpoch: 5))
+        if reasonBytes > 0 { event.reason = String(repeating: "r", count: reasonBytes) }
+        return event
+    }
+
+    /// A queue for about eight events of 1 KiB, in batches of two.
+    private func small(_ policy: AuditClient.OverflowPolicy) -> (inout AuditClient.Configuration) -> Void {
+        { configuration in
+            configuration.maxBatchEvents = 2
+            configuration.maxBatchBytes = 4096
+            configuration.maxQueueBytes = 9000
+            configuration.maxInFlightBatches = 1
+            configuration.overflowPolicy = policy
+            configuration.reportsDrops = false
+        }
+    }
+
+    private func expectSum(_ statistics: AuditClient.Statistics) {
+        #expect(
+            statistics.enqueuedCount + statistics.recoveredCount == statistics.committedCount
+                + statistics.rejectedCount + statistics.droppedCount + statistics.queuedCount, "\(statistics)")
+    }
+
+    @Test("emitAndWait returns the receipt, and doesn't wait for others to fill the batch")
+    func receipt() async throws {
+        try await FakeCollector.run(answer: FakeCollector.accept) { collector in
+            let client = try collector.client { $0.lingerMilliseconds = 60_000 }
+            let receipt = try await client.emitAndWait(self.event())
+            #expect(receipt == FakeCollector.verdict().receipt)
+            #expect(client.statistics.committedCount == 1)
+            await client.shutdown()
+        }
+    }
+
+    @Test("those who wait at the same time share batches")
+    func sharing() async throws {
+        try await FakeCollector.run(answer: FakeCollector.accept) { collector in
+            let client = try collector.client { $0.lingerMilliseconds = 60_000 }
+            await withTaskGroup(of: Void.self) { group in
+                for number in 0..<200 {
+                    group.addTask { _ = try? await client.emitAndWait(self.event(UInt64(number))) }
+                }
+            }
+            #expect(client.statistics.committedCount == 200)
+            #expect(collector.sequences.count < 150)
+            await client.shutdown()
+        }
+    }
+
+    @Test("emitAndWait throws what the event was rejected for, to the one whose event it is")
+    func rejection() async throws {
+        let rejection = Rejection(index: 1, field: "type", code: .unknownEventType, reason: "unknown")
+        try await FakeCollector.run { sequence, call in
+            call.send(
+                encodePublishResponse(sequence: sequence, verdict: FakeCollector.verdict(rejections: [rejection])))
+        } _: { collector in
+            let client = try collector.client {
+                $0.maxBatchEvents = 2
+                $0.lingerMilliseconds = 60_000
+            }
+            client.emit(self.event(1))
+            let error = await #expect(throws: ClientError.self) { try await client.emitAndWait(self.event(2)) }
+            #expect(error?.code == .rejected)
+            #expect(error?.rejection == rejection)
+            #expect(client.statistics.rejectedCount == 1)
+            #expect(client.statistics.committedCount == 1)
+            self.expectSum(client.statistics)
+            await client.shutdown()
+        }
+    }
+
+    @Test("emitAndWait ends at its timeout and at its task's cancellation, and the event goes on")
+    func endsWaiting() async throws {
+        try await FakeCollector.run(answer: { _, _ in }) { collector in
+            let client = try collector.client()
+            let late = await #expect(throws: ClientError.self) {
+                try await client.emitAndWait(self.event(), timeout: .milliseconds(1))
+            }
+            #expect(late?.code == .timedOut)
+            let task = Task { try await client.emitAndWait(self.event()) }
+            task.cancel()
+            let cancelled = await #expect(throws: ClientError.self) { try await task.value }
+            #expect(cancelled == .cancelled)
+            await until { client.statistics.queuedCount == 2 }
+            await client.shutdown(timeout: .zero)
+            self.expectSum(client.statistics)
+            #expect(client.statistics.droppedCount == 2)
+        }
+    }
+
+    @Test("without room, the newest event is dropped, and those who wait for it are told")
+    func dropNewest() async throws {
+        try await FakeCollector.run(answer: { _, _ in }) { collector in
+            let client = try collector.client(adjust: self.small(.dropNewest))
+            for number in 0..<20 { client.emit(self.event(UInt64(number), reasonBytes: 1000)) }
+            let error = await #expect(throws: ClientError.self) {
+                try await client.emitAndWait(self.event(99, reasonBytes: 1000))
+            }
+            #expect(error?.code == .queueFull)
+            #expect(client.statistics.droppedCounts == [.queueFull: 13])
+            #expect(client.statistics.queuedCount == 8)
+            self.expectSum(client.statistics)
+            await client.shutdown(timeout: .zero)
+            self.expectSum(client.statistics)
+            #expect(client.statistics.queuedCount == 0)
+        }
+    }
+
+    @Test("without room, the oldest batches are given up that were never sent")
+    func dropOldest() async throws {
+        let held = Mutex<[HeldBatch]>([])
+        try await FakeCollector.run { sequence, call in
+            let reference = call.reference
+            held.withLock { $0.append(.init(sequence: sequence, call: reference)) }
+        } _: { collector in
+            let client = try collector.client(adjust: self.small(.dropOldest))
+            for number in 0..<2 { client.emit(self.event(UInt64(number), reasonBytes: 1000)) }
+            await collector.waitFor(.received(sequence: 0))
+            for number in 2..<20 { client.emit(self.event(UInt64(number), reasonBytes: 1000)) }
+            // The batch on its way stays, and the newest.
+            #expect(client.statistics.droppedCounts == [.evicted: 12])
+            #expect(client.statistics.queuedCount == 8)
+            self.expectSum(client.statistics)
+            await until {
+                let next = held.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+                next?.call.execute { FakeCollector.accept(next?.sequence ?? 0, $0) }
+                return client.statistics.queuedCount == 0
+            }
+            #expect(collector.sequences == [0, 7, 8, 9])
+            self.expectSum(client.statistics)
+            await client.shutdown()
+        }
+    }
+
+    @Test("where the policy is to wait, emitAndWait waits for room, and emit drops")
+    func waits() async throws {
+        let mayAnswer = Mutex(false)
+        let held = Mutex<[HeldBatch]>([])
+        try await FakeCollector.run { sequence, call in
+            if mayAnswer.withLock({ $0 }) { return FakeCollector.accept(sequence, call) }
+            let reference = call.reference
+            held.withLock { $0.append(.init(sequence: sequence, call: reference)) }
+        } _: { collector in
+            let client = try collector.client(adjust: self.small(.wait))
+            for number in 0..<9 { client.emit(self.event(UInt64(number), reasonBytes: 1000)) }
+            #expect(client.statistics.droppedCounts == [.queueFull: 1])
+            let impatient = await #expect(throws: ClientError.self) {
+                try await client.emitAndWait(self.event(50, reasonBytes: 1000), timeout: .milliseconds(1))
+            }
+            #expect(impatient?.code == .timedOut)
+            let waiting = Task { try await client.emitAndWait(self.event(99, reasonBytes: 1000)) }
+            await collector.waitFor(.received(sequence: 0))
+            mayAnswer.withLock { $0 = true }
+            let first = held.withLock { $0[0] }
+            first.call.execute { FakeCollector.accept(first.sequence, $0) }
+            _ = try await waiting.value
+            #expect(client.statistics.committedCount == 9)
+            #expect(client.statistics.droppedCounts == [.queueFull: 1])
+            self.expectSum(client.statistics)
+            await client.shutdown()
+        }
+    }
+
+    @Test("tells the collector of what was lost, once it can be reached again")
+    func reportsDrops() async throws {
+        try await FakeCollector.run(answer: FakeCollector.accept) { collector in
+            let client = try collector.client { $0.maxBatchBytes = 1024 }
+            client.emit(self.event(1, reasonBytes: 3000))
+            client.emit(self.event(2))
+            try await client.flush()
+            await until { client.statistics.committedCount == 2 }
+            let statistics = client.statistics
+            #expect(statistics.droppedCounts == [.tooLarge: 1])
+            #expect(statistics.enqueuedCount == 3)
+            self.expectSum(statistics)
+            await client.shutdown()
+        }
+    }
+
+    @Test("emitDurably needs a journal, and a journal needs open()")
+    func needsJournal() async throws {
+        var configuration = AuditClient.Configuration(target: "127.0.0.1:1")
+        let client = try AuditClient(configuration)
+        let error = await #expect(throws: ClientError.self) { try await client.emitDurably(self.event()) }
+        #expect(error?.code == .invalidConfiguration)
+        configuration.journal = .init(path: "/nonexistent/journal")
+        #expect(throws: ClientError.self) { try AuditClient(configuration) }
+        let unopened = await #expect(throws: ClientError.self) { try await AuditClient.open(configuration) }
+        #expect(unopened?.code == .journal)
+        configuration.journal = nil
+        configuration.overflowPolicy = .journal
+        #expect(throws: ClientError.self) { try AuditClient(configuration) }
+    }
+}

@@ -1,0 +1,143 @@
+import DocketGRPC
+import DocketModel
+import DocketTestSupport
+import DocketTransport
+import Foundation
+import Synchronization
+import Testing
+
+@testable import DocketClient
+
+@Suite("A client with a journal", .timeLimit(.minutes(1)))
+struct JournalledClientTests {
+    private func event(_ number: UInt64 = 1, reasonBytes: Int = 0) -> Event {
+        var event = Event(
+            eventID: EventID(high: 1, low: number), type: "audit.event",
+            occurredAt: Timestamp(microsecondsSinceEpoch: 5))
+        if reasonBytes > 0 { event.reason = String(repeating: "r", count: reasonBytes) }
+        return event
+    }
+
+    private func withDirectory(_ body: (String) async throws -> Void) async throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "docket-client-\(UUID().uuidString)").path()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try await body(path)
+    }
+
+    private func open(_ collector: FakeCollector, _ path: String) async throws -> AuditClient {
+        try await AuditClient.open(
+            collector.configuration {
+                $0.journal = .init(path: path)
+                $0.reportsDrops = false
+            })
+    }
+
+    private func expectSum(_ statistics: AuditClient.Statistics) {
+        #expect(
+            statistics.enqueuedCount + statistics.recoveredCount == statistics.committedCount
+                + statistics.rejectedCount + statistics.droppedCount + statistics.queuedCount, "\(statistics)")
+    }
+
+    @Test("emitDurably returns though no collector answers, and what it kept is sent")
+    func durable() async throws {
+        let mayAnswer = Mutex(false)
+        try await FakeCollector.run { sequence, call in
+            if mayAnswer.withLock({ $0 }) {
+                FakeCollector.accept(sequence, call)
+            } else {
+                call.finish(.init(.unavailable))
+            }
+        } _: { collector in
+            try await self.withDirectory { path in
+                let client = try await self.open(collector, path)
+                for number in 0..<10 { try await client.emitDurably(self.event(UInt64(number))) }
+                #expect(client.statistics.queuedCount == 10)
+                #expect(client.statistics.journalledCount == 10)
+                mayAnswer.withLock { $0 = true }
+                try await client.flush()
+                #expect(client.statistics.committedCount == 10)
+                #expect(client.statistics.journalledCount == 0)
+                self.expectSum(client.statistics)
+                await client.shutdown()
+            }
+        }
+    }
+
+    @Test("what one process kept the next one sends, under the same producer and sequences, and only once")
+    func restart() async throws {
+        try await self.withDirectory { path in
+            var sent: [Int64] = []
+            try await FakeCollector.run(answer: { _, _ in }) { collector in
+                let first = try await self.open(collector, path)
+                for number in 0..<3 { try await first.emitDurably(self.event(UInt64(number))) }
+                first.emit(self.event(9))
+                // What is in memory goes into the journal as well.
+                await first.shutdown(timeout: .milliseconds(10))
+                #expect(first.statistics.journalledCount == 4)
+                #expect(first.droppedCount == 0)
+                self.expectSum(first.statistics)
+                sent = Array(Set(collector.sequences)).sorted()
+            }
+            try await FakeCollector.run(answer: FakeCollector.accept) { collector in
+                let second = try await self.open(collector, path)
+                try await second.emitDurably(self.event(10))
+                await until { second.statistics.committedCount == 5 }
+                #expect(second.statistics.recoveredCount == 4)
+                self.expectSum(second.statistics)
+                #expect(Set(collector.sequences).isSuperset(of: sent))
+                await second.shutdown()
+                let third = try await self.open(collector, path)
+                #expect(third.statistics.queuedCount == 0)
+                await third.shutdown()
+                #expect(third.statistics.recoveredCount == 0)
+            }
+        }
+    }
+
+    @Test("what doesn't fit into memory goes through the journal, where that is the policy")
+    func overflow() async throws {
+        let mayAnswer = Mutex(false)
+        try await FakeCollector.run { sequence, call in
+            if mayAnswer.withLock({ $0 }) {
+                FakeCollector.accept(sequence, call)
+            } else {
+                call.finish(.init(.unavailable))
+            }
+        } _: { collector in
+            try await self.withDirectory { path in
+                let client = try await AuditClient.open(
+                    collector.configuration {
+                        $0.journal = .init(path: path)
+                        $0.overflowPolicy = .journal
+                        $0.maxBatchBytes = 16 << 10
+                        $0.maxQueueBytes = 256 << 10
+                        $0.maxBatchEvents = 10
+                    })
+                for number in 0..<2000 {
+                    client.emit(self.event(UInt64(number), reasonBytes: 1000))
+                    // As fast as the disk takes it.
+                    if number % 20 == 19 { await until { client.statistics.queuedBytes < 140 << 10 } }
+                }
+                #expect(client.droppedCount == 0)
+                #expect(client.statistics.journalledCount > 1000)
+                mayAnswer.withLock { $0 = true }
+                try await client.flush()
+                #expect(client.statistics.committedCount == 2000)
+                self.expectSum(client.statistics)
+                await client.shutdown()
+            }
+        }
+    }
+
+    @Test("one process at a time uses a journal")
+    func inUse() async throws {
+        try await FakeCollector.run(answer: FakeCollector.accept) { collector in
+            try await self.withDirectory { path in
+                let client = try await self.open(collector, path)
+                let error = await #expect(throws: ClientError.self) { _ = try await self.open(collector, path) }
+                #expect(error?.code == .journal)
+                await client.shutdown()
+            }
+        }
+    }
+}
