@@ -8,26 +8,21 @@ internal import Synchronization
 // The way of a batch: to the collector, or into the journal and from there.
 
 extension AuditClient {
-    /// Sends the batches that are ready.
+    /// Sends the batches that are ready, or puts them into the journal.
     func send(_ selection: EmitBuffer.Selection) {
-        var (kept, sent): ([SealedBatch], [SealedBatch]) = ([], [])
-        let heldBytes = self.state.withLock { state in
+        let (batches, heldBytes) = self.state.withLock { state in
             let batches = state.buffer.take(selection)
-            guard !batches.isEmpty else { return 0 }
             state.flushes.sent(batches.lazy.map(\.sequence))
             let heldBytes = state.buffer.heldBytes
-            for batch in batches {
-                if self.goesToJournal(batch, heldBytes: heldBytes) { kept.append(batch) } else { sent.append(batch) }
-            }
-            state.journalling(kept.count)
-            return heldBytes
+            state.journalling(batches.count { self.goesToJournal($0, heldBytes: heldBytes) })
+            return (batches, heldBytes)
         }
-        if heldBytes > 0 {
-            self.metrics.queueBytes.record(heldBytes)
-            self.metrics.emitted.increment(by: (kept + sent).reduce(0) { $0 + $1.eventCount })
+        guard !batches.isEmpty else { return }
+        self.metrics.queueBytes.record(heldBytes)
+        for batch in batches {
+            self.metrics.emitted.increment(by: batch.eventCount)
+            if self.goesToJournal(batch, heldBytes: heldBytes) { self.keep(batch) } else { self.submit(batch) }
         }
-        for batch in kept { self.keep(batch) }
-        for batch in sent { self.submit(batch) }
     }
 
     private func goesToJournal(_ batch: SealedBatch, heldBytes: Int) -> Bool {
