@@ -1,23 +1,24 @@
-"""A TCP proxy that cuts its connections: after so many bytes either way, or all at once."""
+"""A TCP proxy that cuts its connections after so many bytes either way."""
 
 import contextlib
 import random
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+
+# How many bytes may go to the collector, and how many may come from it; None: any number.
+Limits = tuple[int | None, int | None]
 
 
 class CuttingProxy:
-    """Passes bytes on to an address. Each connection is reset once `limit()` bytes have gone one way; None: never.
+    """Passes bytes on to an address, and resets a connection when one of its limits is reached. The bytes up to there have
+    been passed on: what is cut is a request on its way, or the answer to one that is stored."""
 
-    The bytes up to there have been passed on, so that what is cut may be a request on its way, or an answer to one that
-    is stored.
-    """
-
-    def __init__(self, target: tuple[str, int], limit: Callable[[], int | None]):
+    def __init__(self, target: tuple[str, int], limits: Callable[[], Limits]):
         self.cuts = 0
-        self._target, self._limit = target, limit
+        self._target, self._limits = target, limits
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -44,8 +45,9 @@ class CuttingProxy:
                     client.close()
                     continue
                 self._open |= {client, collector}
-                for source, sink in ((client, collector), (collector, client)):
-                    threading.Thread(target=self._pass_on, args=(source, sink, self._limit()), daemon=True).start()
+                to_collector, to_client = self._limits()
+                for way in ((client, collector, to_collector), (collector, client, to_client)):
+                    threading.Thread(target=self._pass_on, args=way, daemon=True).start()
 
     def _pass_on(self, source: socket.socket, sink: socket.socket, limit: int | None) -> None:
         with contextlib.suppress(OSError):
@@ -70,7 +72,14 @@ class CuttingProxy:
         end.close()
 
 
-def cuts(chance: random.Random, count: int, least_bytes: int, most_bytes: int) -> Callable[[], int | None]:
-    """Limits for so many directions of connections; those that come later live on."""
-    limits = iter([chance.randrange(least_bytes, most_bytes) for _ in range(count)])
-    return lambda: next(limits, None)
+def cuts(chance: random.Random, count: int, request_bytes: int, answer_bytes: int) -> Callable[[], Limits]:
+    """Limits for so many connections: by turns up to so many bytes of requests, or of answers. Those that come later live on."""
+
+    def limits() -> Iterator[Limits]:
+        for number in range(count):
+            yield (chance.randrange(request_bytes), None) if number % 2 else (None, chance.randrange(answer_bytes))
+        while True:
+            yield None, None
+
+    remaining = limits()
+    return lambda: next(remaining)
