@@ -178,7 +178,7 @@ def test_the_go_example_stores_each_event_once_though_its_connections_are_cut(
     go: Path, start_collector: StartCollector, chance: random.Random, mode: str  # noqa: F811
 ) -> None:
     collector, count = start_collector(), 20_000
-    proxy = CuttingProxy(collector.host_and_port, cuts(chance, 20, request_bytes=400_000, answer_bytes=2000))
+    proxy = CuttingProxy(collector.host_and_port, cuts(chance, 20, request_bytes=100_000, answer_bytes=2000))
     command = ["./docket-emitter", "-address", proxy.address, "-count", str(count), "-mode", mode]
     printed = json.loads(run(command, go, collector.token))
     proxy.close()

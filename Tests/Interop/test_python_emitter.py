@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from docket.v1.collector_pb2 import Rejection
@@ -73,6 +74,22 @@ def test_events_get_ids_and_times_and_one_producer_with_a_sequence_a_batch(emitt
     )
     assert len({producer for producer, _ in rows}) == 1
     assert [int(sequence) for _, sequence in rows] == list(range(len(rows))) and len(rows) >= 3
+
+
+def test_threads_emit_side_by_side(emitter: Emitter, collector: Collector) -> None:
+    session = unique()
+
+    def emit(first: int) -> None:
+        for number in range(first, first + 1000):
+            emitter.emit(numbered(session, number))
+
+    threads = [threading.Thread(target=emit, args=(1000 * index,)) for index in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert emitter.flush(FLUSH_SECONDS) and emitter.counters.committed == 8000
+    assert stored(collector, session) == list(range(8000))
 
 
 def test_a_collector_that_is_killed_and_restarted_under_load_gets_each_event_once(
@@ -207,6 +224,7 @@ def test_what_a_full_queue_drops_is_counted_and_logged_and_the_rest_is_stored(
     # The connection stays, and nobody answers.
     collector.process.send_signal(signal.SIGSTOP)
     try:
+        eventually(lambda: " T " in Path(f"/proc/{collector.process.pid}/stat").read_text())
         for number in range(1, count):
             emitter.emit(numbered(session, number))
         counters = emitter.counters
