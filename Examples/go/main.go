@@ -32,7 +32,7 @@ const (
 )
 
 type totals struct {
-	Emitted   int `json:"emitted"`
+	Enqueued  int `json:"enqueued"`
 	Committed int `json:"committed"`
 	Rejected  int `json:"rejected"`
 	Dropped   int `json:"dropped"`
@@ -53,7 +53,7 @@ func main() {
 	client := docket.NewCollectorServiceClient(connection)
 	ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+os.Getenv("DOCKET_TOKEN"))
 
-	result := totals{Emitted: *count}
+	result := totals{Enqueued: *count}
 	settled := func(batch *docket.PublishRequest, verdict *docket.Verdict, err error) {
 		if err != nil {
 			log.Printf("batch %d was given up: %v", batch.Sequence, err)

@@ -27,7 +27,12 @@ type publisher struct {
 	failures int
 	// Batches of which one may have ended a stream. They go one at a time; the one that is alone then is at fault.
 	suspects map[uint64]bool
+	// Bounds what is wasted on a collector that fails (gRFC A6): a failure takes a token, a success gives a tenth back, and while
+	// no more than half are left, one batch at a time shows whether it is worth sending more.
+	tenthsOfTokens int
 }
+
+const maxTenthsOfTokens = 100
 
 type pendingBatch struct {
 	request  *docket.PublishRequest
@@ -40,6 +45,7 @@ type pendingBatch struct {
 // run publishes until the channel is closed and all of its batches are settled, or the context ends.
 func (p *publisher) run(ctx context.Context, batches <-chan *docket.PublishRequest) error {
 	p.batches, p.pending, p.suspects = batches, map[uint64]*pendingBatch{}, map[uint64]bool{}
+	p.tenthsOfTokens = maxTenthsOfTokens
 	for p.batches != nil || len(p.pending) > 0 {
 		// A stream is opened when there is something to send.
 		if len(p.pending) == 0 && !p.take(ctx) {
@@ -148,8 +154,9 @@ func (p *publisher) sendDue(stream docket.CollectorService_PublishStreamClient) 
 		}
 	}
 	sort.Slice(due, func(i, j int) bool { return due[i] < due[j] })
+	isCautious := len(p.suspects) > 0 || p.tenthsOfTokens <= maxTenthsOfTokens/2
 	for _, sequence := range due {
-		if len(p.suspects) > 0 && inFlight > 0 {
+		if isCautious && inFlight > 0 {
 			return
 		}
 		// Waits for the collector's flow control. An error is the stream's end, of which Recv says why.
@@ -176,12 +183,13 @@ func (p *publisher) answered(answer *docket.PublishResponse) {
 		return
 	}
 	if verdict := answer.GetVerdict(); verdict != nil {
-		p.failures = 0
+		p.succeeded()
 		p.settle(batch, verdict, nil)
 		return
 	}
 	// A refused batch is followed by another attempt under the same sequence, or given up. The stream goes on.
 	refusal := status.FromProto(answer.GetStatus())
+	p.spend()
 	batch.attempts++
 	if isDoubtful(refusal) {
 		batch.doubtful++
@@ -193,6 +201,19 @@ func (p *publisher) answered(answer *docket.PublishResponse) {
 	delete(p.suspects, answer.Sequence)
 	batch.inFlight = false
 	batch.due = time.Now().Add(pause(batch.attempts, refusal))
+}
+
+func (p *publisher) succeeded() {
+	p.failures = 0
+	if p.tenthsOfTokens < maxTenthsOfTokens {
+		p.tenthsOfTokens++
+	}
+}
+
+func (p *publisher) spend() {
+	if p.tenthsOfTokens -= 10; p.tenthsOfTokens < 0 {
+		p.tenthsOfTokens = 0
+	}
 }
 
 func (p *publisher) settle(batch *pendingBatch, verdict *docket.Verdict, err error) {
@@ -210,7 +231,6 @@ func (p *publisher) lost(end *status.Status, isFromCollector bool) time.Duration
 		}
 		batch.inFlight = false
 	}
-	p.failures++
 	if isFromCollector && blamesBatch(end) && len(unanswered) > 0 {
 		// Each such end brings the culprit nearer, so the pause needn't grow.
 		p.failures = 1
@@ -221,6 +241,9 @@ func (p *publisher) lost(end *status.Status, isFromCollector bool) time.Duration
 				p.suspects[batch.request.Sequence] = true
 			}
 		}
+	} else {
+		p.failures++
+		p.spend()
 	}
 	return pause(p.failures, end)
 }

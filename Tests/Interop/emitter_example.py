@@ -31,7 +31,7 @@ def stored(collector: Collector, session: str) -> list[int]:
 def adds_up(counters: Counters) -> bool:
     """Whether each event is counted exactly once."""
     settled = counters.committed + counters.rejected + counters.dropped + counters.queued
-    return counters.emitted == settled and counters.dropped == sum(counters.dropped_by_reason.values())
+    return counters.enqueued == settled and counters.dropped == sum(counters.dropped_by_reason.values())
 
 
 def docket(collector: Collector, *arguments: str) -> str:

@@ -142,7 +142,7 @@ def test_the_pages_service_emits_and_says_what_became_of_it(
     snippets: dict[str, Path], python: Path, collector: Collector
 ) -> None:
     printed = run([".venv/bin/python", snippets["service.py"], collector.address], python, collector.token)
-    assert printed.startswith("True Counters(emitted=1, committed=1, rejected=0, dropped=0, queued=0")
+    assert printed.startswith("True Counters(enqueued=1, committed=1, rejected=0, dropped=0, queued=0")
     rows = collector.sql("SELECT actor_id, action, decision FROM docket.events WHERE resource_id = '42' AND action = 'delete'")
     assert rows == [["alice", "delete", rows[0][2]]]
 
@@ -184,7 +184,7 @@ def test_the_go_example_stores_each_event_once_though_its_connections_are_cut(
     proxy.close()
     replayed = collector.metrics().get('docket_batches_total{result="replayed"}', 0)
     print(f"{proxy.cuts} cuts, {replayed:.0f} replays")
-    assert printed == {"emitted": count, "committed": count, "rejected": 0, "dropped": 0}
+    assert printed == {"enqueued": count, "committed": count, "rejected": 0, "dropped": 0}
     assert count_of(collector, "Examples/go") == (count, count, count)
     assert proxy.cuts >= 10 and replayed > 0
 
@@ -207,7 +207,7 @@ def test_the_go_example_waits_for_a_quota_as_it_is_told(go: Path, start_collecto
 def test_the_go_example_gives_up_what_is_refused_for_good(go: Path, collector: Collector) -> None:
     command = ["./docket-emitter", "-address", collector.address, "-count", "3", "-mode", "unary"]
     printed = json.loads(run(command, go, "dkt_" + "0" * 72, seconds=30, code=1))
-    assert printed == {"emitted": 3, "committed": 0, "rejected": 0, "dropped": 3}
+    assert printed == {"enqueued": 3, "committed": 0, "rejected": 0, "dropped": 3}
 
 
 def test_what_the_page_shows_of_go_is_in_the_example() -> None:

@@ -58,7 +58,7 @@ def test_events_get_ids_and_times_and_one_producer_with_a_sequence_a_batch(emitt
     own.action = "changed after it was emitted"
     assert emitter.flush(FLUSH_SECONDS)
     counters = emitter.counters
-    assert (counters.emitted, counters.committed, counters.queued) == (121, 121, 0)
+    assert (counters.enqueued, counters.committed, counters.queued) == (121, 121, 0)
     assert stored(collector, session) == list(range(121))
     [[versions, own_ids, unchanged, recent]] = collector.sql(
         f"""SELECT count(*) FILTER (WHERE substr(event_id::text, 15, 1) = '7' AND substr(event_id::text, 20, 1) ~ '[89ab]'),
@@ -124,7 +124,7 @@ def test_a_collector_that_is_killed_and_restarted_under_load_gets_each_event_onc
     emitter.close()
     counters = emitter.counters
     print(counters)
-    assert (counters.emitted, counters.committed, counters.queued) == (count, count, 0) and adds_up(counters)
+    assert (counters.enqueued, counters.committed, counters.queued) == (count, count, 0) and adds_up(counters)
     assert stored(collector, session) == list(range(count))
     assert lost_streams(caplog), "no stream was lost"
 
@@ -145,7 +145,7 @@ def test_connections_that_are_cut_in_the_middle_of_batches_and_answers_cost_and_
     counters = emitter.counters
     replayed = collector.metrics().get(replays, 0) - before
     print(f"{proxy.cuts} cuts, {replayed:.0f} replays, {counters}")
-    assert (counters.emitted, counters.committed, counters.queued) == (count, count, 0) and adds_up(counters)
+    assert (counters.enqueued, counters.committed, counters.queued) == (count, count, 0) and adds_up(counters)
     assert stored(collector, session) == list(range(count))
     assert proxy.cuts >= 10 and replayed > 0 and len(lost_streams(caplog)) >= 10
 

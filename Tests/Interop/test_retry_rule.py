@@ -28,7 +28,7 @@ def filled(count: int, **limits: object) -> batches.BatchQueue:
     """A queue with so many batches of an event each, and a stream."""
     queue = batches.BatchQueue(Limits(max_batch_events=1, **limits), "acme", is_connected=True)
     for number in range(count):
-        queue.emitted += 1
+        queue.enqueued += 1
         assert queue.append(numbered("session", number), now=0) == ""
     return queue
 
@@ -145,6 +145,26 @@ def test_batches_linger_and_grow_while_they_cannot_be_sent() -> None:
     queue.accepted(0, 3)
     [message] = queue.take_due(now=9)
     assert len(PublishRequest.FromString(message).events) == 2
+
+
+def test_after_many_failures_one_batch_at_a_time_goes_until_enough_have_succeeded() -> None:
+    queue = filled(200, max_in_flight_batches=4)
+    for _ in range(5):
+        assert len(queue.take_due(now=0)) == 4
+        queue.lost(status(codes.UNAVAILABLE), is_from_collector=True, now=0)
+        queue.is_connected = True
+    assert sequences(queue.take_due(now=100)) == [0]
+    queue.accepted(0, 1)
+    assert sequences(queue.take_due(now=100)) == [1, 2, 3, 4]
+    for sequence in (1, 2):
+        queue.refused(sequence, status(codes.UNAVAILABLE), now=100)
+    assert queue.take_due(now=200) == []
+    queue.accepted(3, 1)
+    queue.accepted(4, 1)
+    for sequence in (1, 2, *range(5, 21)):
+        assert sequences(queue.take_due(now=200)) == [sequence]
+        queue.accepted(sequence, 1)
+    assert len(queue.take_due(now=200)) == 4
 
 
 def test_pauses_grow_to_their_bound_and_are_random_over_all_of_their_length() -> None:

@@ -14,6 +14,9 @@ from . import rule
 
 # More than what an event gains in its batch: an id, a time, a tag and a length.
 EVENT_OVERHEAD_BYTES = 40
+# Bounds what is wasted on a collector that fails (gRFC A6): a failure takes a token, a success gives a tenth back, and while
+# no more than half are left, one batch at a time shows whether it is worth sending more.
+MAX_TENTHS_OF_TOKENS = 100
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Counters:
-    """What became of the events that `emit` was given: emitted = committed + rejected + dropped + queued."""
+    """What became of the events that `emit` was given: enqueued = committed + rejected + dropped + queued."""
 
-    emitted: int
+    enqueued: int
     committed: int
     # In the collector's quarantine.
     rejected: int
@@ -74,7 +77,7 @@ class BatchQueue:
     tenant: str
     # 16 bytes, of this process alone.
     producer_id: bytes = field(default_factory=lambda: os.urandom(16))
-    emitted: int = 0
+    enqueued: int = 0
     committed: int = 0
     rejected: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
@@ -88,6 +91,7 @@ class BatchQueue:
     _opened_at: float = 0.0
     _queued_bytes: int = 0
     _failures: int = 0
+    _tenths_of_tokens: int = MAX_TENTHS_OF_TOKENS
     # All that are sealed and not settled, by sequence. Each is in one of the three below.
     _batches: dict[int, Batch] = field(default_factory=dict)
     _ready: list[int] = field(default_factory=list)
@@ -100,7 +104,7 @@ class BatchQueue:
     def counters(self) -> Counters:
         queued = self.open_count + sum(batch.event_count for batch in self._batches.values())
         dropped = sum(self.dropped.values())
-        return Counters(self.emitted, self.committed, self.rejected, dropped, queued, dict(self.dropped))
+        return Counters(self.enqueued, self.committed, self.rejected, dropped, queued, dict(self.dropped))
 
     @property
     def open_count(self) -> int:
@@ -183,11 +187,13 @@ class BatchQueue:
         self.committed += accepted_count
         self.rejected += batch.event_count - accepted_count
         self._failures = 0
+        self._tenths_of_tokens = min(MAX_TENTHS_OF_TOKENS, self._tenths_of_tokens + 1)
 
     def refused(self, sequence: int, status: Status, now: float) -> None:
         """The collector refused the batch: for good, or until another attempt under the same sequence."""
         batch = self._batches[sequence]
         self.last_error = rule.in_words(status)
+        self._tenths_of_tokens = max(0, self._tenths_of_tokens - 10)
         batch.attempts += 1
         batch.doubtful_attempts += status.code in rule.DOUBTFUL
         if rule.is_permanent(status) or batch.doubtful_attempts >= rule.MAX_DOUBTFUL_ATTEMPTS:
@@ -204,13 +210,15 @@ class BatchQueue:
         self._in_flight.clear()
         self.is_connected = False
         self.last_error = rule.in_words(status)
-        self._failures += 1
         if unanswered and is_from_collector and rule.blames_batch(status):
             # Each such end brings the culprit nearer, so the pause needn't grow.
             self._failures = 1
             if len(unanswered) == 1:
                 self.give_up(unanswered.pop(), "refused")
             self._suspects.update(unanswered)
+        else:
+            self._failures += 1
+            self._tenths_of_tokens = max(0, self._tenths_of_tokens - 10)
         for sequence in unanswered:
             heapq.heappush(self._ready, sequence)
         self.reconnect_at = now + self._pause_seconds(self._failures, status)
@@ -220,7 +228,8 @@ class BatchQueue:
 
     @property
     def _has_room(self) -> bool:
-        window = 1 if self._suspects else self.limits.max_in_flight_batches
+        is_cautious = self._suspects or self._tenths_of_tokens <= MAX_TENTHS_OF_TOKENS // 2
+        window = 1 if is_cautious else self.limits.max_in_flight_batches
         return self.is_connected and len(self._in_flight) < window
 
     def _settle(self, sequence: int) -> Batch:

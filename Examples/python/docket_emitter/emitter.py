@@ -80,7 +80,7 @@ class Emitter:
         """Queues a copy of the event, with an id and the time where it has none. Never waits for I/O and never raises: what
         can't be queued is dropped, counted and logged."""
         with self._changed:
-            self._queue.emitted += 1
+            self._queue.enqueued += 1
             try:
                 reason = self._refuses or self._append(event)
             except Exception as error:
