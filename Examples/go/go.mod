@@ -1,0 +1,3 @@
+module docket-emitter
+
+go 1.19
