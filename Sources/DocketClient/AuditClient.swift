@@ -153,6 +153,7 @@ public final class AuditClient: Sendable {
         await self.pump?.shutDown()
         await self.publisher.shutDown()
         await self.closeJournal()
+        self.state.withLock { $0.takeWaiters() }.settle()
         self.logDrops()
     }
 

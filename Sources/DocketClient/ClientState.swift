@@ -112,6 +112,17 @@ struct ClientState: Sendable {
 
     // MARK: Answers
 
+    /// The client has been shut down: nobody is told anything any more.
+    mutating func takeWaiters() -> Settlements {
+        var settlements = Settlements()
+        for (_, answer) in self.receiptWaiters.values.joined() { settlements.add { answer.settle(.failure(.shutDown)) } }
+        for answer in self.durableWaiters.values.joined() { settlements.add { answer.settle(.failure(.shutDown)) } }
+        self.receiptWaiters = [:]
+        self.durableWaiters = [:]
+        self.takeRoomWaiters(&settlements)
+        return settlements
+    }
+
     /// A batch is done.
     ///
     /// - Parameters:

@@ -119,8 +119,10 @@ struct EmitBuffer: Sendable {
     ) -> Outcome {
         let size = EventEncoder.sizeBytes(of: event)
         let (bounds, tenant) = (shared.bounds, lane.destination.tenant)
+        // With what stands in front of an event, and of a batch.
+        let takenBytes = size + (lane.eventCount == 0 ? 128 + tenant.utf8.count : 8)
         guard size + 128 + tenant.utf8.count <= bounds.maxBatchBytes else { return .tooLarge }
-        guard shared.openBytes + shared.unansweredBytes + size <= bounds.maxQueueBytes else { return .full }
+        guard shared.openBytes + shared.unansweredBytes + takenBytes <= bounds.maxQueueBytes else { return .full }
         let hadSealed = !shared.sealed.isEmpty
         if lane.eventCount > 0, lane.frame.count + size + 8 > bounds.maxBatchBytes { Self.seal(&lane, &shared) }
         if lane.eventCount == 0 {

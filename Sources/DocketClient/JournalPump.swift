@@ -100,7 +100,8 @@ final class JournalPump: Sendable {
         let isOwn = batch.producerID == self.own
         read(batch, isOwn)
         self.state.withLock { $0.outstandingBytes += batch.sizeBytes }
-        (isOwn ? self.publisher : self.recovery).submit(batch.prepared(self.compression)) { batch, result in
+        let publisher = isOwn ? self.publisher : self.recovery
+        publisher.submit(batch.prepared(self.compression), isEvictable: false) { batch, result in
             self.state.withLock { state in
                 state.outstandingBytes -= batch.sizeBytes
                 defer { state.waiter = nil }

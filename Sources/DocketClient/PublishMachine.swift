@@ -36,8 +36,10 @@ package struct PublishMachine: Sendable {
         var sequence: Int64
         var attempts = 0
         var doubtfulAttempts = 0
-        /// Whether it may be stored, for all that is known: it has been sent, and not been refused.
-        var mayBeStored = false
+        /// Whether it may be given up for newer ones.
+        var isEvictable: Bool
+        /// Whether a stream ended between its sending and its answer: it may be stored, whatever a later answer says.
+        var isDoubtful = false
     }
 
     private let maxInFlightBatches: Int
@@ -74,8 +76,10 @@ package struct PublishMachine: Sendable {
     // MARK: Events
 
     /// A new batch. Its sequence must be unused.
-    package mutating func enqueue(_ sequence: Int64, now: Int64) -> [Action] {
-        self.waiting.append(Batch(sequence: sequence))
+    ///
+    /// - Parameter isEvictable: whether ``evictOldest(_:)`` may take it.
+    package mutating func enqueue(_ sequence: Int64, isEvictable: Bool = true, now: Int64) -> [Action] {
+        self.waiting.append(Batch(sequence: sequence, isEvictable: isEvictable))
         return self.proceed(now: now)
     }
 
@@ -99,13 +103,15 @@ package struct PublishMachine: Sendable {
     ) -> [Action] {
         guard self.stream == .open || self.stream == .opening else { return [] }
         var actions: [Action] = []
-        let returning = self.inFlight.values.sorted { $0.sequence < $1.sequence }
+        var returning = self.inFlight.values.sorted { $0.sequence < $1.sequence }
+        for index in returning.indices { returning[index].isDoubtful = true }
         self.inFlight.removeAll(keepingCapacity: true)
         self.stream = .closed
         if blamesBatch, let first = returning.first {
             // Each such end brings the culprit nearer, so the pause needn't grow.
             self.consecutiveFailures = 1
             if returning.count == 1 {
+                // No collector takes it, nor did one before.
                 actions.append(self.complete(first.sequence, .failure(error)))
             } else {
                 self.suspects.formUnion(returning.map(\.sequence))
@@ -145,13 +151,13 @@ package struct PublishMachine: Sendable {
     ) -> [Action] {
         guard var batch = self.inFlight.removeValue(forKey: sequence) else { return [] }
         batch.attempts += 1
-        batch.mayBeStored = false
         if isDoubtful { batch.doubtfulAttempts += 1 }
         let isExhausted =
             batch.doubtfulAttempts >= self.policy.maxDoubtfulAttempts
             || self.policy.maxAttempts.map { batch.attempts >= $0 } ?? false
         guard !isPermanent, !isExhausted else {
-            return [self.complete(sequence, .failure(error))] + self.proceed(now: now)
+            let failure = batch.isDoubtful ? error.leavingDoubt : error
+            return [self.complete(sequence, .failure(failure))] + self.proceed(now: now)
         }
         self.budget.failed()
         // The collector has read it, so it isn't what ended the stream.
@@ -175,7 +181,9 @@ package struct PublishMachine: Sendable {
 
     /// Gives every batch up and ends the stream; nothing may be enqueued afterwards.
     package mutating func abandon(_ error: ClientError) -> [Action] {
-        let left = self.waiting[self.waitingHead...] + self.inFlight.values + self.delayed.map(\.batch)
+        var sent = Array(self.inFlight.values)
+        for index in sent.indices { sent[index].isDoubtful = true }
+        let left = self.waiting[self.waitingHead...] + sent + self.delayed.map(\.batch)
         self.waiting.removeAll()
         self.waitingHead = 0
         self.inFlight.removeAll()
@@ -184,14 +192,15 @@ package struct PublishMachine: Sendable {
         let wasOpen = self.stream == .open
         self.stream = .closed
         let completions = left.sorted { $0.sequence < $1.sequence }.map { batch in
-            Action.complete(sequence: batch.sequence, .failure(batch.mayBeStored ? error.leavingDoubt : error))
+            Action.complete(sequence: batch.sequence, .failure(batch.isDoubtful ? error.leavingDoubt : error))
         }
         return completions + (wasOpen ? [.closeStream] : [])
     }
 
     /// Gives the oldest batch up that was never sent, to make room; nothing when there is none.
     package mutating func evictOldest(_ error: ClientError) -> [Action] {
-        guard let index = self.waiting[self.waitingHead...].firstIndex(where: { !$0.mayBeStored }) else { return [] }
+        guard let index = self.waiting[self.waitingHead...].firstIndex(where: { $0.isEvictable && !$0.isDoubtful })
+        else { return [] }
         return [self.complete(self.waiting.remove(at: index).sequence, .failure(error))]
     }
 
@@ -216,8 +225,7 @@ package struct PublishMachine: Sendable {
         // After many failures one batch at a time shows whether it is worth sending more.
         let window = self.suspects.isEmpty && !self.budget.isSpent ? self.maxInFlightBatches : 1
         while self.waitingCount > 0, self.inFlight.count < window {
-            var batch = self.waiting[self.waitingHead]
-            batch.mayBeStored = true
+            let batch = self.waiting[self.waitingHead]
             self.waitingHead += 1
             self.inFlight[batch.sequence] = batch
             actions.append(.send(sequence: batch.sequence))
@@ -247,7 +255,7 @@ package struct PublishMachine: Sendable {
         for var batch in self.waiting[self.waitingHead...] {
             batch.attempts += 1
             if isPermanent || batch.attempts >= maxAttempts {
-                let failure = batch.mayBeStored ? error.leavingDoubt : error
+                let failure = batch.isDoubtful ? error.leavingDoubt : error
                 actions.append(self.complete(batch.sequence, .failure(failure)))
             } else {
                 kept.append(batch)

@@ -95,7 +95,9 @@ final class Publisher: Sendable {
 
     /// Takes a batch. `completion` is called exactly once, on any thread. A batch that is under way already, since
     /// whoever sent it stopped waiting, isn't sent anew: both get its answer.
-    func submit(_ batch: SealedBatch, completion: @escaping Completion) {
+    ///
+    /// - Parameter isEvictable: whether it may be given up for newer ones (``evictOldest()``).
+    func submit(_ batch: SealedBatch, isEvictable: Bool = true, completion: @escaping Completion) {
         let decision = self.state.withLock { state -> Result<Decision, ClientError> in
             guard !state.isShutDown else {
                 return .failure(.shutDown)
@@ -112,7 +114,7 @@ final class Publisher: Sendable {
             }
             state.pending[batch.sequence] = Pending(
                 batch: batch, sinceNanoseconds: Self.now(), completions: [completion])
-            let actions = state.machine.enqueue(batch.sequence, now: Self.now())
+            let actions = state.machine.enqueue(batch.sequence, isEvictable: isEvictable, now: Self.now())
             return .success(Decision(actions: actions, stream: state.stream))
         }
         switch decision {

@@ -163,6 +163,31 @@ struct PublishMachineTests {
         #expect(machine.isIdle)
     }
 
+    @Test("never takes back a doubt: what one stream left open, no later refusal settles")
+    func doubt() {
+        var machine = self.machine(window: 1)
+        _ = machine.enqueue(0, now: 0)
+        _ = machine.streamOpened(now: 0)
+        _ = machine.streamLost(self.fault, isPermanent: false, now: 0, jitter: 0)
+        _ = machine.wake(now: self.millisecond(100))
+        _ = machine.streamOpened(now: 0)
+        _ = machine.refused(0, self.fault, isPermanent: false, retryAfterMilliseconds: 1, now: 0, jitter: 0)
+        _ = machine.wake(now: self.millisecond(1000))
+        #expect(machine.evictOldest(self.fault) == [])
+        #expect(
+            machine.refused(0, self.fault, isPermanent: true, retryAfterMilliseconds: nil, now: 0, jitter: 0)
+                == [.complete(sequence: 0, .failure(self.fault.leavingDoubt))])
+    }
+
+    @Test("gives up nothing that must be kept")
+    func keeps() {
+        var machine = self.machine()
+        _ = machine.enqueue(0, isEvictable: false, now: 0)
+        _ = machine.enqueue(1, now: 0)
+        #expect(machine.evictOldest(self.fault) == [.complete(sequence: 1, .failure(self.fault))])
+        #expect(machine.evictOldest(self.fault) == [])
+    }
+
     @Test("gives up the oldest batch that was never sent, and no other")
     func evicts() {
         var machine = self.machine(window: 1)
