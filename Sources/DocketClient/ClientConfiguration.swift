@@ -50,6 +50,9 @@ extension AuditClient {
         public var overflowPolicy = OverflowPolicy.dropNewest
         /// How many batches may be on their way at once; from 1 to 1,000.
         public var maxInFlightBatches = 16
+        /// How long the collector may owe answers without giving any, in milliseconds, before the connection is given up and what is
+        /// unanswered sent on another one; from 1,000 to 3,600,000.
+        public var answerTimeoutMilliseconds = 60_000
         /// How often a batch is tried before it is given up; `nil`: until it succeeds.
         public var maxAttempts: Int?
         /// The pause after a first failure, in milliseconds; doubled with each further one, with jitter.
@@ -135,6 +138,7 @@ extension AuditClient.Configuration {
         let leastQueueBytes = self.journal == nil ? self.maxBatchBytes : 4 * self.maxBatchBytes
         try check("maxQueueBytes", self.maxQueueBytes, leastQueueBytes...(1 << 40))
         try check("maxInFlightBatches", self.maxInFlightBatches, 1...1000)
+        try check("answerTimeoutMilliseconds", self.answerTimeoutMilliseconds, 1000...3_600_000)
         try check("initialBackoffMilliseconds", self.initialBackoffMilliseconds, 1...60_000)
         try check("maxBackoffMilliseconds", self.maxBackoffMilliseconds, self.initialBackoffMilliseconds...3_600_000)
         guard !self.targets.isEmpty else {

@@ -115,7 +115,9 @@ struct ClientState: Sendable {
     /// The client has been shut down: nobody is told anything any more.
     mutating func takeWaiters() -> Settlements {
         var settlements = Settlements()
-        for (_, answer) in self.receiptWaiters.values.joined() { settlements.add { answer.settle(.failure(.shutDown)) } }
+        for (_, answer) in self.receiptWaiters.values.joined() {
+            settlements.add { answer.settle(.failure(.shutDown)) }
+        }
         for answer in self.durableWaiters.values.joined() { settlements.add { answer.settle(.failure(.shutDown)) } }
         self.receiptWaiters = [:]
         self.durableWaiters = [:]
@@ -152,16 +154,22 @@ struct ClientState: Sendable {
         return settlements
     }
 
+    private static func tell(_ waiters: [(index: Int, answer: ReceiptAnswer)], _ result: Result<Verdict, ClientError>) {
+        var rejections: [Int: Rejection] = [:]
+        if case .success(let verdict) = result {
+            rejections = Dictionary(verdict.rejections.map { ($0.index, $0) }) { first, _ in first }
+        }
+        for (index, answer) in waiters {
+            answer.settle(rejections[index].map { .failure(ClientError($0)) } ?? result.map(\.receipt))
+        }
+    }
+
     /// Tells those who wait for a batch's receipt, and the flushes.
     private mutating func settle(
         _ batch: SealedBatch, _ result: Result<Verdict, ClientError>, _ settlements: inout Settlements
     ) {
-        for (index, answer) in self.receiptWaiters.removeValue(forKey: batch.sequence) ?? [] {
-            let answered = result.flatMap { verdict -> Result<Receipt, ClientError> in
-                let rejection = verdict.rejections.first { $0.index == index }
-                return rejection.map { .failure(ClientError($0)) } ?? .success(verdict.receipt)
-            }
-            settlements.add { answer.settle(answered) }
+        if let waiters = self.receiptWaiters.removeValue(forKey: batch.sequence) {
+            settlements.add { Self.tell(waiters, result) }
         }
         var failure: ClientError?
         if case .failure(let error) = result { failure = error }

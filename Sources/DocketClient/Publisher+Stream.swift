@@ -7,6 +7,7 @@ internal import DocketRPC
 internal import DocketTransport
 internal import Logging
 internal import Metrics
+internal import NIOCore
 internal import Synchronization
 
 // The stream: how it comes about, what comes on it, and its end.
@@ -75,6 +76,8 @@ extension Publisher {
                 state.machine.isOpening
             else { return nil }
             state.unavailableCount = 0
+            state.answerCount = 0
+            state.silentSinceNanoseconds = nil
             state.stream = Stream(number: streamNumber, endpoint: endpoint, connection: connection, call: call)
             return Decision(actions: state.machine.streamOpened(now: Self.now()), stream: state.stream)
         }
@@ -83,8 +86,9 @@ extension Publisher {
             return
         }
         self.perform(decision)
+        self.watch(streamNumber)
         // So may the collector's leave, when there was no stream to drain yet.
-        if case .draining = connection.state { self.drainStream(number: streamNumber) }
+        if connection.isDraining { self.drainStream(number: streamNumber) }
     }
 
     /// What says who calls. A file that can't be read leaves it out: the collector's refusal is then in the log.
@@ -117,9 +121,17 @@ extension Publisher {
 
     fileprivate func received(_ message: [UInt8], streamNumber: Int) {
         do {
-            let response = try decodePublishResponse(message)
+            let response = try decodePublishResponse(message, maxRejections: Self.maxRejections)
+            self.state.withLock { state in
+                state.answerCount += 1
+                state.silentSinceNanoseconds = state.machine.inFlightCount > 1 ? Self.now() : nil
+            }
             switch response.result {
             case .verdict(let verdict):
+                let eventCount = self.state.withLock { $0.pending[response.sequence]?.batch.eventCount }
+                if let eventCount, let fault = verdict.fault(eventCount: eventCount) {
+                    throw ClientError(code: .unavailable, message: fault)
+                }
                 self.decide { state in
                     state.lastError = nil
                     state.unavailableCount = 0
@@ -135,6 +147,27 @@ extension Publisher {
         } catch {
             self.call(onStream: streamNumber)?
                 .cancel(GRPCStatus(.internal, "the collector's answer can't be read: \(error)"))
+        }
+    }
+
+    /// Looks, from time to time, whether the collector answers: one that is stuck still answers PINGs.
+    private func watch(_ streamNumber: Int) {
+        let timeout = Int64(self.configuration.answerTimeoutMilliseconds) * 1_000_000
+        self.timers.scheduleTask(in: .nanoseconds(timeout / 4)) { [weak self] in
+            guard let self else { return }
+            let isSilent = self.state.withLock { state -> Bool? in
+                guard state.stream?.number == streamNumber else { return nil }
+                return state.silentSinceNanoseconds.map { Self.now() - $0 > timeout } ?? false
+            }
+            switch isSilent {
+            case nil: return
+            case true?:
+                let milliseconds = self.configuration.answerTimeoutMilliseconds
+                let error = ClientError(
+                    code: .unavailable, message: "the collector has answered nothing for \(milliseconds) ms")
+                self.lost(streamNumber: streamNumber, error)
+            case false?: self.watch(streamNumber)
+            }
         }
     }
 
@@ -175,10 +208,12 @@ extension Publisher {
         streamNumber: Int, _ error: ClientError, isGraceful: Bool = false, isPermanent: Bool = false,
         blamesBatch: Bool = false
     ) {
-        let (decision, connection) = self.state.withLock { state -> (Decision?, ClientConnection?) in
+        let (decision, connection, wasGraceful) = self.state.withLock { state -> (Decision?, ClientConnection?, Bool) in
             state.endedStreamNumber = max(state.endedStreamNumber, streamNumber)
-            guard state.streamNumber == streamNumber, !state.isShutDown else { return (nil, nil) }
+            guard state.streamNumber == streamNumber, !state.isShutDown else { return (nil, nil, false) }
             let (stream, now) = (state.stream, Self.now())
+            // One that ends before it has answered anything is no leave that is taken in order.
+            let isGraceful = isGraceful && (state.answerCount > 0 || stream?.connection.isDraining == true)
             state.stream = nil
             state.lastError = error
             if let stream, !isGraceful, !blamesBatch {
@@ -188,10 +223,10 @@ extension Publisher {
             let actions = state.machine.streamLost(
                 error, isPermanent: isPermanent, blamesBatch: blamesBatch, hasAlternative: hasAlternative, now: now,
                 jitter: Double.random(in: 0...1))
-            return (Decision(actions: actions, stream: nil), stream?.connection)
+            return (Decision(actions: actions, stream: nil), stream?.connection, isGraceful)
         }
         guard let decision else { return }
-        if !decision.actions.isEmpty, !isGraceful {
+        if !decision.actions.isEmpty, !wasGraceful {
             self.metrics.lostStreams.increment()
             self.configuration.logger.warning(
                 "the stream to the collector is lost; what it has not answered is sent again",
@@ -199,6 +234,28 @@ extension Publisher {
         }
         self.perform(decision)
         connection?.closeNow()
+    }
+}
+
+extension ClientConnection {
+    /// Whether the collector takes its leave.
+    fileprivate var isDraining: Bool {
+        if case .draining = self.state { return true }
+        return false
+    }
+}
+
+extension Verdict {
+    /// What is wrong with the verdict on a batch of so many events: rejections must name different events of it, in order.
+    func fault(eventCount: Int) -> String? {
+        var next = 0
+        for rejection in self.rejections {
+            guard rejection.index >= next, rejection.index < eventCount else {
+                return "its verdict on \(eventCount) events rejects number \(rejection.index) after \(next - 1)"
+            }
+            next = rejection.index + 1
+        }
+        return nil
     }
 }
 

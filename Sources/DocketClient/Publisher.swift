@@ -37,6 +37,10 @@ final class Publisher: Sendable {
         var endpoints: EndpointSet<CollectorEndpoint>
         /// How many batches the collector has refused in a row as UNAVAILABLE.
         var unavailableCount = 0
+        /// How many answers have come on the stream.
+        var answerCount = 0
+        /// Since when the collector owes an answer and has given none; `nil` when it owes nothing.
+        var silentSinceNanoseconds: Int64?
         var pending: [Int64: Pending] = [:]
         var stream: Stream?
         /// Counts attempts to connect, so that news of an earlier one are told apart.
@@ -53,6 +57,8 @@ final class Publisher: Sendable {
     private static let keepaliveInterval = Duration.seconds(30)
     /// After how many refusals as UNAVAILABLE in a row another collector is tried, if there is one.
     static let maxUnavailableAnswers = 3
+    /// The most events of a batch, and so the most of its rejections.
+    static let maxRejections = 10_000
     /// How long a connection may take to end properly.
     private static let closeGrace = TimeAmount.seconds(1)
 
@@ -62,7 +68,7 @@ final class Publisher: Sendable {
     let group: any EventLoopGroup
     let state: Mutex<State>
     let metrics: ClientMetrics
-    private let timers: any EventLoop
+    let timers: any EventLoop
 
     init(
         _ configuration: AuditClient.Configuration, group: any EventLoopGroup, metrics: ClientMetrics
@@ -177,7 +183,10 @@ final class Publisher: Sendable {
             case .openStream:
                 self.openStream()
             case .send(let sequence):
-                let frame = self.state.withLock { $0.pending[sequence]?.batch.frame }
+                let frame = self.state.withLock { state in
+                    if state.silentSinceNanoseconds == nil { state.silentSinceNanoseconds = Self.now() }
+                    return state.pending[sequence]?.batch.frame
+                }
                 if let call = decision.stream?.call, let frame { call.sendFrame(frame) }
             case .complete(let sequence, let result):
                 guard let pending = self.state.withLock({ $0.pending.removeValue(forKey: sequence) }) else { continue }

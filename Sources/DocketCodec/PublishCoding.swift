@@ -49,16 +49,20 @@ private struct PublishResponsePart: WirePart {
 
 /// Reads a `PublishResponse`.
 ///
-/// - Throws: ``CodecError``: `malformed` when the bytes are no such message or carry neither verdict nor status,
+/// - Parameter maxRejections: how many rejections a verdict may have: each takes much more room than its bytes.
+/// - Throws: ``CodecError``: `malformed` when the bytes are no such message, carry neither verdict nor status, or too many rejections,
 ///   `sequenceRange` when the sequence is larger than 2^63-1.
-package func decodePublishResponse(_ bytes: [UInt8]) throws(CodecError) -> PublishResponseMessage {
+package func decodePublishResponse(
+    _ bytes: [UInt8], maxRejections: Int = .max
+) throws(CodecError) -> PublishResponseMessage {
     var reader = WireReader(bytes)
     var sequence: UInt64 = 0
     var result: PublishResponseMessage.Outcome?
     while let (number, value) = try reader.next() {
         switch (number, value) {
         case (1, .varint(let number)): sequence = number
-        case (2, .bytes(let range)): result = .verdict(try decodeVerdict(bytes, range: range))
+        case (2, .bytes(let range)):
+            result = .verdict(try decodeVerdict(bytes, range: range, maxRejections: maxRejections))
         case (3, .bytes(let range)): result = .status(Array(bytes[range]))
         default: break
         }
@@ -121,7 +125,9 @@ package func decodeVerdict(_ bytes: [UInt8]) throws(CodecError) -> Verdict {
     try decodeVerdict(bytes, range: 0..<bytes.count)
 }
 
-private func decodeVerdict(_ bytes: [UInt8], range: Range<Int>) throws(CodecError) -> Verdict {
+private func decodeVerdict(
+    _ bytes: [UInt8], range: Range<Int>, maxRejections: Int = .max
+) throws(CodecError) -> Verdict {
     var reader = WireReader(bytes, range: range)
     var acceptedCount: UInt64 = 0
     var rejections: [Rejection] = []
@@ -130,7 +136,11 @@ private func decodeVerdict(_ bytes: [UInt8], range: Range<Int>) throws(CodecErro
     while let (number, value) = try reader.next() {
         switch (number, value) {
         case (1, .varint(let count)): acceptedCount = count
-        case (2, .bytes(let range)): rejections.append(try decodeRejection(bytes, range: range))
+        case (2, .bytes(let range)):
+            guard rejections.count < maxRejections else {
+                throw CodecError(code: .malformed, message: "a verdict with more than \(maxRejections) rejections")
+            }
+            rejections.append(try decodeRejection(bytes, range: range))
         case (3, .bytes(let range)): receipt = try decodeReceipt(bytes, range: range)
         case (4, .varint(let flag)): replayed = flag != 0
         default: break
