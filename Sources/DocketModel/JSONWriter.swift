@@ -13,6 +13,9 @@ package struct JSONWriter: Sendable {
     /// What has been written so far.
     package var text: String { String(decoding: self.bytes, as: UTF8.self) }
 
+    /// Makes room for so many bytes, so that writing them doesn't allocate again and again.
+    package mutating func reserveCapacity(_ bytes: Int) { self.bytes.reserveCapacity(bytes) }
+
     /// Forgets what was written and keeps the memory.
     package mutating func removeAll() {
         self.bytes.removeAll(keepingCapacity: true)
