@@ -348,8 +348,9 @@ if Context.environment["DOCKET_BENCHMARKS"] == "1" {
         .executableTarget(
             name: "micro-benchmarks",
             dependencies: [
-                "CAllocationCounter", "DocketClient", "DocketCodec", "DocketEventTypes", "DocketGRPC", "DocketHTTP2",
-                "DocketHeaders", "DocketMerkle", "DocketModel", "DocketTerminal", "SyntheticLoad", argumentParser,
+                "CAllocationCounter", "DocketClient", "DocketCodec", "DocketEventTypes", "DocketEvents", "DocketGRPC",
+                "DocketHTTP2", "DocketHeaders", "DocketMerkle", "DocketModel", "DocketTerminal", "SyntheticLoad",
+                argumentParser,
                 histogram, logging,
             ],
             path: "Benchmarks/Micro/Sources", swiftSettings: bridgeSettings),

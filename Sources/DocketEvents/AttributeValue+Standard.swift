@@ -18,7 +18,7 @@ extension AttributeValue where Self: FixedWidthInteger {
     public static var attributeFormat: AttributeFormat {
         AttributeFormat(type: "integer", keywords: Self.isSigned ? [] : [("minimum", "0")])
     }
-    public func writeAttribute(to writer: inout AttributeWriter) { writer.integer(self) }
+    public func writeAttribute(to writer: inout AttributeWriter) { writer.number(String(self)) }
 }
 
 extension Int: AttributeValue {}
@@ -36,7 +36,9 @@ extension AttributeValue where Self: BinaryFloatingPoint & CustomStringConvertib
     public static var attributeFormat: AttributeFormat { AttributeFormat(type: "number") }
     /// Infinities and NaN, which JSON doesn't have, become `null`: the collector refuses them where a number must be, so that
     /// they don't get lost in silence.
-    public func writeAttribute(to writer: inout AttributeWriter) { writer.number(self) }
+    public func writeAttribute(to writer: inout AttributeWriter) {
+        if self.isFinite { writer.number(self.description) } else { writer.null() }
+    }
 }
 
 extension Double: AttributeValue {}
@@ -104,12 +106,10 @@ extension Dictionary: AttributeValue where Key == String, Value: AttributeValue 
 ///
 /// Members keep their order; those without a value (`nil`) are left out. Of two with one name the last counts.
 public struct AttributeObject: AttributeValue, ExpressibleByDictionaryLiteral {
-    let members: [(name: String, value: any AttributeValue)]
+    private let members: [(String, any AttributeValue)]
 
     /// An object with those members, in this order.
-    public init(_ members: [(String, any AttributeValue)]) {
-        self.members = members.map { (name: $0, value: $1) }
-    }
+    public init(_ members: [(String, any AttributeValue)]) { self.members = members }
 
     public init(dictionaryLiteral members: (String, any AttributeValue)...) { self.init(members) }
 

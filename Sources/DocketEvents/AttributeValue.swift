@@ -90,7 +90,7 @@ public struct AttributeWriter: Sendable {
         self.json.endArray()
     }
 
-    mutating func string(_ text: some StringProtocol) {
+    mutating func string(_ text: String) {
         self.begin()
         self.json.string(text)
     }
@@ -100,15 +100,15 @@ public struct AttributeWriter: Sendable {
         self.json.bool(value)
     }
 
-    mutating func integer(_ value: some BinaryInteger) {
+    /// A number by digits that JSON takes.
+    mutating func number(_ digits: String) {
         self.begin()
-        self.json.integer(value)
+        self.json.number(digits)
     }
 
-    /// A number in its own shortest digits; `null` for what JSON has no number for.
-    mutating func number(_ value: some BinaryFloatingPoint & CustomStringConvertible) {
+    mutating func null() {
         self.begin()
-        if value.isFinite { self.json.raw(value.description) } else { self.json.null() }
+        self.json.null()
     }
 
     /// Leaves a member out; `null` where a value must stand.

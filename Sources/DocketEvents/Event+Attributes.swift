@@ -15,7 +15,7 @@ extension Event {
     /// ```
     public consuming func attributes(_ members: AttributeObject) -> Event {
         self.add(attributes: AttributeWriter.text(ofObject: members.writeMembers))
-        return self
+        return consume self
     }
 
     /// Adds the properties of a value to the attributes that the event has, as `JSONEncoder` writes them, dates in
@@ -40,7 +40,7 @@ extension Event {
                     + "structure or a dictionary with texts as keys")
         }
         self.add(attributes: text)
-        return self
+        return consume self
     }
 
     /// Adds the members of an object, the text of which has nothing outside its braces.

@@ -1,6 +1,7 @@
 public import DocketModel
 
-// Each method takes the event over and returns it changed: a chain of them changes one value in place.
+// Each method takes the event over and returns it changed. It says `consume` when it does: a plain `return self` copies the
+// event and destroys the first one, which costs more than everything else in a chain.
 
 extension Event {
     /// An event with a new UUIDv7 that happened now.
@@ -13,9 +14,7 @@ extension Event {
     ///   - time: When it happened, in the years 1 to 9999; now otherwise.
     public init(_ type: String, id: EventID? = nil, at time: Timestamp? = nil) {
         let now = Timestamp.now
-        var generator = SystemRandomNumberGenerator()
-        self.init(
-            eventID: id ?? .version7(at: now, using: &generator), type: type, occurredAt: time ?? now)
+        self.init(eventID: id ?? .version7(at: now), type: type, occurredAt: time ?? now)
     }
 
     // MARK: Who
@@ -23,19 +22,19 @@ extension Event {
     /// Who did it. Its texts have at most 512 bytes each, as configured at the collector.
     public consuming func by(_ actor: Actor) -> Event {
         self.actor = actor
-        return self
+        return consume self
     }
 
     /// The delegation chain (RFC 8693 section 4.1), outermost first, when the actor doesn't act directly; at most 16.
     public consuming func delegated(through chain: Actor...) -> Event {
         self.delegation = chain
-        return self
+        return consume self
     }
 
     /// The software agent that carried it out for the actor; at most 512 bytes.
     public consuming func agent(_ id: String) -> Event {
         self.agentID = id
-        return self
+        return consume self
     }
 
     // MARK: What
@@ -43,25 +42,25 @@ extension Event {
     /// What was done, such as `create` or `secrets.read`; at most 512 bytes.
     public consuming func doing(_ action: String) -> Event {
         self.action = action
-        return self
+        return consume self
     }
 
     /// What it was done to: a sort of resource, and which of them; at most 512 bytes each.
     public consuming func on(_ type: String, _ id: String? = nil) -> Event {
         self.resource = Resource(type: type, id: id)
-        return self
+        return consume self
     }
 
     /// What it was done to.
     public consuming func on(_ resource: Resource) -> Event {
         self.resource = resource
-        return self
+        return consume self
     }
 
     /// A fingerprint of the data that was processed.
     public consuming func payload(_ fingerprint: PayloadFingerprint) -> Event {
         self.payload = fingerprint
-        return self
+        return consume self
     }
 
     // MARK: How
@@ -82,26 +81,26 @@ extension Event {
         if let reason { self.reason = reason }
         if let obligations { self.obligations = AttributeWriter.text(ofArray: obligations) }
         if let evaluatedRules { self.evaluatedRules = AttributeWriter.text(of: evaluatedRules) }
-        return self
+        return consume self
     }
 
     /// How it ended, and why, in words of at most 8 KiB; without a reason that of before stays.
     public consuming func ended(_ outcome: Outcome, reason: String? = nil) -> Event {
         self.outcome = outcome
         if let reason { self.reason = reason }
-        return self
+        return consume self
     }
 
     /// Why it was decided or ended so, in words; at most 8 KiB.
     public consuming func because(_ reason: String) -> Event {
         self.reason = reason
-        return self
+        return consume self
     }
 
     /// A risk score on the emitter's own scale. It must be finite, or the collector refuses the event.
     public consuming func risk(_ score: Double) -> Event {
         self.riskScore = score
-        return self
+        return consume self
     }
 
     // MARK: When and where
@@ -109,32 +108,32 @@ extension Event {
     /// When it happened, in the years 1 to 9999.
     public consuming func occurred(at time: Timestamp) -> Event {
         self.occurredAt = time
-        return self
+        return consume self
     }
 
     /// How long it took: kept in whole microseconds, the rest is cut off. What 64 bits can't hold becomes the nearest that
     /// they can. A negative duration is refused by the collector.
     public consuming func took(_ duration: Duration) -> Event {
         self.durationMicroseconds = duration.wholeMicroseconds
-        return self
+        return consume self
     }
 
     /// The division inside the tenant: a workspace, a namespace, a project; at most 512 bytes.
     public consuming func inScope(_ scope: String) -> Event {
         self.scope = scope
-        return self
+        return consume self
     }
 
     /// The session that the event belongs to; at most 512 bytes.
     public consuming func session(_ id: String) -> Event {
         self.sessionID = id
-        return self
+        return consume self
     }
 
     /// The request that caused it; at most 512 bytes.
     public consuming func request(_ id: String) -> Event {
         self.requestID = id
-        return self
+        return consume self
     }
 
     /// The emitting service, and the id that the event has in its own books; at most 512 bytes each. Without an id that
@@ -142,7 +141,7 @@ extension Event {
     public consuming func from(_ source: String, eventID: String? = nil) -> Event {
         self.source = source
         if let eventID { self.sourceEventID = eventID }
-        return self
+        return consume self
     }
 
     /// The W3C trace, and the span of it; neither may be all zero. An event with a trace of its own takes none over from
@@ -150,7 +149,7 @@ extension Event {
     public consuming func trace(_ traceID: TraceID, span spanID: SpanID? = nil) -> Event {
         self.traceID = traceID
         self.spanID = spanID
-        return self
+        return consume self
     }
 }
 
