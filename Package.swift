@@ -33,6 +33,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let instrumentation = Target.Dependency.product(name: "Instrumentation", package: "swift-distributed-tracing")
 let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -43,6 +44,8 @@ let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let inMemoryTracing = Target.Dependency.product(name: "InMemoryTracing", package: "swift-distributed-tracing")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 
@@ -63,6 +66,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -107,6 +111,9 @@ let package = Package(
             name: "DocketCodec", dependencies: ["CDocketProtos", "CProtobufC", "DocketMerkle", "DocketModel"],
             swiftSettings: bridgeSettings),
         .target(name: "DocketRegistry", dependencies: ["DocketModel", crypto], swiftSettings: houseSettings),
+        .target(
+            name: "DocketEvents", dependencies: ["DocketMerkle", "DocketModel", instrumentation],
+            swiftSettings: houseSettings),
         .target(name: "DocketImport", dependencies: ["DocketModel", crypto], swiftSettings: houseSettings),
 
         // Floor 3: what the codec's events must keep; who callers are; I/O and the shape of a store.
@@ -207,6 +214,13 @@ let package = Package(
                 "DocketModel", "DocketRegistry",
             ],
             path: "Tests/Fuzz/Harness", swiftSettings: bridgeSettings),
+        .testTarget(
+            name: "DocketEventsTests",
+            dependencies: [
+                "DocketTestSupport", "DocketClient", "DocketCodec", "DocketEventTypes", "DocketEvents", "DocketMerkle",
+                "DocketModel", inMemoryTracing, instrumentation, tracing,
+            ],
+            swiftSettings: houseSettings),
         .testTarget(
             name: "DocketFuzzingTests", dependencies: ["DocketFuzzing"], swiftSettings: houseSettings),
         .testTarget(name: "DevClusterTests", dependencies: ["DevCluster"], swiftSettings: houseSettings),
@@ -337,8 +351,9 @@ if Context.environment["DOCKET_BENCHMARKS"] == "1" {
         .executableTarget(
             name: "micro-benchmarks",
             dependencies: [
-                "CAllocationCounter", "DocketClient", "DocketCodec", "DocketEventTypes", "DocketGRPC", "DocketHTTP2",
-                "DocketHeaders", "DocketMerkle", "DocketModel", "DocketTerminal", "SyntheticLoad", argumentParser,
+                "CAllocationCounter", "DocketClient", "DocketCodec", "DocketEventTypes", "DocketEvents", "DocketGRPC",
+                "DocketHTTP2", "DocketHeaders", "DocketMerkle", "DocketModel", "DocketTerminal", "SyntheticLoad",
+                argumentParser,
                 histogram, logging,
             ],
             path: "Benchmarks/Micro/Sources", swiftSettings: bridgeSettings),

@@ -13,6 +13,9 @@ package struct JSONWriter: Sendable {
     /// What has been written so far.
     package var text: String { String(decoding: self.bytes, as: UTF8.self) }
 
+    /// Makes room for so many bytes, so that writing them doesn't allocate again and again.
+    package mutating func reserveCapacity(_ bytes: Int) { self.bytes.reserveCapacity(bytes) }
+
     /// Forgets what was written and keeps the memory.
     package mutating func removeAll() {
         self.bytes.removeAll(keepingCapacity: true)
@@ -31,7 +34,9 @@ package struct JSONWriter: Sendable {
     package mutating func endArray() { self.end(UInt8(ascii: "]")) }
 
     /// The name of the member whose value comes next.
-    package mutating func key(_ name: some StringProtocol) {
+    package mutating func key(_ name: some StringProtocol) { self.key(String(name)) }
+
+    package mutating func key(_ name: String) {
         self.string(name)
         self.bytes.append(UInt8(ascii: ":"))
         self.commaIsDue = false
@@ -39,9 +44,21 @@ package struct JSONWriter: Sendable {
 
     /// A string. Quotation mark, reverse solidus and U+0000 to U+001F are escaped (RFC 8259 section 7), nothing else
     /// is.
-    package mutating func string(_ text: some StringProtocol) {
+    package mutating func string(_ text: some StringProtocol) { self.string(String(text)) }
+
+    // Not generic: from other modules a generic function goes through the characters as through any collection's elements.
+    package mutating func string(_ text: String) {
         self.comma()
         self.bytes.append(UInt8(ascii: "\""))
+        if text.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
+            self.escaped(text)
+        } else {
+            self.bytes.append(contentsOf: text.utf8)
+        }
+        self.bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func escaped(_ text: String) {
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):
@@ -53,8 +70,10 @@ package struct JSONWriter: Sendable {
                 self.bytes.append(byte)
             }
         }
-        self.bytes.append(UInt8(ascii: "\""))
     }
+
+    /// A number, by digits that JSON takes.
+    package mutating func number(_ digits: String) { self.token(digits) }
 
     /// An integer.
     package mutating func integer(_ value: some BinaryInteger) { self.token(String(value)) }

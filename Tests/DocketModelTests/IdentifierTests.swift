@@ -77,6 +77,17 @@ struct IdentifierTests {
         #expect(ids == ids.sorted())
     }
 
+    @Test("new UUIDv7s are all different, also when many tasks make them")
+    func new() async {
+        let before = UInt64(Timestamp.now.microsecondsSinceEpoch / 1000)
+        let ids = await withTaskGroup(of: [EventID].self) { group in
+            for _ in 0..<8 { group.addTask { (0..<1000).map { _ in EventID.new() } } }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(Set(ids).count == 8000 && Set(ids.map(\.low)).count == 8000)
+        #expect(ids.allSatisfy { $0.high >> 12 & 0xF == 7 && $0.low >> 62 == 0b10 && $0.high >> 16 >= before })
+    }
+
     @Test("a UUIDv7 of a time before 1970 doesn't trap")
     func version7BeforeTheEpoch() {
         var random = SeededGenerator.ofRun()

@@ -34,7 +34,8 @@ struct Benchmark: Sendable {
 
     /// All benchmarks, in the order of an event's way.
     static let all: [Benchmark] =
-        ClientWorkloads.all + HTTP2Workloads.all + GRPCWorkloads.all + CodecWorkloads.all + CodecStepWorkloads.all
+        EventWorkloads.all + ClientWorkloads.all + HTTP2Workloads.all + GRPCWorkloads.all + CodecWorkloads.all
+        + CodecStepWorkloads.all
         + EventTypeWorkloads.all + MerkleWorkloads.all
 }
 
