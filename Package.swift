@@ -167,8 +167,8 @@ let package = Package(
         .target(
             name: "DocketClient",
             dependencies: [
-                "DocketCodec", "DocketGRPC", "DocketHeaders", "DocketJournal", "DocketMessages", "DocketModel",
-                "DocketRPC", "DocketTransport", logging, metrics, nioCore, nioPosix, serviceLifecycle,
+                "DocketCodec", "DocketEvents", "DocketGRPC", "DocketHeaders", "DocketJournal", "DocketMessages",
+                "DocketModel", "DocketRPC", "DocketTransport", logging, metrics, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: houseSettings),
 

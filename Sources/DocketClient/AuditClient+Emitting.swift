@@ -1,3 +1,4 @@
+internal import DocketEvents
 internal import Metrics
 internal import NIOCore
 internal import Synchronization
@@ -7,8 +8,12 @@ internal import Synchronization
 extension AuditClient {
     /// Hands an event over. Never blocks and never throws: when there is no room, an event is dropped by the
     /// ``Configuration/overflowPolicy`` and counted.
+    ///
+    /// The event takes over what it doesn't set from the task's ``AuditScope``.
     public func emit(_ event: Event) {
-        let outcome = self.append(event)
+        let outcome =
+            AuditScope.hasContext
+            ? self.append(event.inContext, to: self.destination(isDurable: false)) : self.append(event)
         if !self.proceed(outcome) { self.drop(outcome) }
     }
 
@@ -23,8 +28,8 @@ extension AuditClient {
             throw ClientError(
                 code: .invalidConfiguration, message: "emitDurably needs a journal; set one in the configuration")
         }
-        let destination = EmitBuffer.Destination(tenant: self.configuration.tenant ?? "", isDurable: true)
-        try await self.emitWaiting(event, to: destination, timeout: nil) { state, answer, place in
+        let destination = self.destination(isDurable: true)
+        try await self.emitWaiting(event.inContext, to: destination, timeout: nil) { state, answer, place in
             state.waitForJournal(answer, at: place)
         }
     }
@@ -38,16 +43,23 @@ extension AuditClient {
     ///   `evicted`, `tooLarge`, `shutDown`.
     @discardableResult
     public func emitAndWait(_ event: Event, timeout: Duration = .seconds(30)) async throws(ClientError) -> Receipt {
-        try await self.emitWaiting(event, to: nil, timeout: timeout) { state, answer, place in
+        let destination = self.destination(isDurable: false)
+        return try await self.emitWaiting(event.inContext, to: destination, timeout: timeout) { state, answer, place in
             state.waitForReceipt(answer, at: place)
         }
+    }
+
+    /// Where the current task's events go.
+    private func destination(isDurable: Bool) -> EmitBuffer.Destination {
+        let tenant = AuditScope.currentTenant ?? self.configuration.tenant ?? ""
+        return EmitBuffer.Destination(tenant: tenant, isDurable: isDurable)
     }
 
     private typealias Answer<Value: Sendable> = OneAnswer<Result<Value, ClientError>>
 
     /// Emits an event, once more whenever there may be room where the policy is to wait for that, and waits for what becomes of it.
     private func emitWaiting<Value: Sendable>(
-        _ event: Event, to destination: EmitBuffer.Destination?, timeout: Duration?,
+        _ event: Event, to destination: EmitBuffer.Destination, timeout: Duration?,
         register: (inout ClientState, OneAnswer<Result<Value, ClientError>>, EmitBuffer.Place) -> Void
     ) async throws(ClientError) -> Value {
         let deadline = timeout.map { NIODeadline.now() + TimeAmount($0) }
@@ -56,7 +68,7 @@ extension AuditClient {
             let outcome = self.append(event, to: destination, isUrgent: true) { register(&$0, answer, $1) }
             let error: ClientError
             if self.proceed(outcome) {
-                self.sendUrgent(isDurable: destination?.isDurable == true)
+                self.sendUrgent(isDurable: destination.isDurable)
                 switch await self.value(of: answer, until: deadline, timeout) {
                 case .success(let value): return value
                 case .failure(let failure): error = failure
@@ -147,6 +159,16 @@ extension AuditClient {
     private func sendUrgent(isDurable: Bool) {
         let isTurn = self.state.withLock { isDurable ? $0.journalsUrgent : $0.sendsUrgent }
         if isTurn { self.send(.urgent) }
+    }
+}
+
+extension Event {
+    /// The event with what it takes over from the current task.
+    fileprivate var inContext: Event {
+        guard AuditScope.hasContext else { return self }
+        var event = self
+        event.inheritContext()
+        return event
     }
 }
 

@@ -1,3 +1,4 @@
+@_exported public import DocketEvents
 @_exported public import DocketModel
 internal import DocketJournal
 internal import Logging
@@ -20,7 +21,7 @@ internal import Synchronization
 ///
 /// ```swift
 /// let client = try AuditClient(.init(target: "127.0.0.1:7480", token: token))
-/// client.emit(Event(eventID: .new(), type: "authz.decision", occurredAt: .now, actor: Actor(kind: "user", id: "alice")))
+/// client.emit(Event("authz.decision").by(.user("alice")).doing("delete").on("document", "42").decided(.deny))
 /// try await client.flush()
 /// await client.shutdown()
 /// ```

@@ -91,11 +91,15 @@ struct ClientState: Sendable {
         if let error {
             guard batch.isDurable else { return settlements }
             if willRetry {
+                // Those who wait emit their events again: for a flush this batch is done with.
                 self.counts.enqueuedCount -= batch.eventCount
+                for settlement in self.flushes.answered(batch.sequence, failure: nil) {
+                    settlements.add { settlement.settle() }
+                }
             } else {
                 _ = self.drops.add(.journal, count: batch.eventCount, isLogged: true)
+                self.settle(batch, .failure(error), &settlements)
             }
-            self.settle(batch, .failure(error), &settlements)
         } else {
             self.counts.journalledCount += batch.eventCount
         }

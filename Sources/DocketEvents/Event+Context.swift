@@ -1,6 +1,14 @@
 package import DocketModel
 internal import Instrumentation
 
+extension AuditScope {
+    /// Whether the current task has anything that events take over. Most have not, and their events needn't be copied.
+    package static var hasContext: Bool { Self.bound != nil || ServiceContext.current != nil }
+
+    /// The tenant of the current task's scope.
+    package static var currentTenant: String? { Self.bound?.scope.tenant }
+}
+
 extension Event {
     /// Takes over from the current task's ``AuditScope`` what the event doesn't set, and from the tracer's context the trace,
     /// if neither sets one. Where there is neither scope nor context it costs two reads of task locals.

@@ -208,3 +208,32 @@ struct EmittingTests {
         #expect(throws: ClientError.self) { try AuditClient(configuration) }
     }
 }
+
+@Suite("Events in a scope", .timeLimit(.minutes(1)))
+struct ScopedEmittingTests {
+    @Test("take over what they don't set, and go to the scope's tenant, by each way to emit")
+    func inherits() async throws {
+        let requests = Log<[UInt8]>()
+        try await FakeCollector.run(requests: requests, answer: FakeCollector.accept) { collector in
+            let client = try collector.client { $0.tenant = "acme" }
+            try await withAuditScope(AuditScope(tenant: "umbra", actor: .user("alice"), requestID: "r-1")) {
+                client.emit(Event("audit.event"))
+                try await client.emitAndWait(Event("audit.event").by(.service("cron")))
+            }
+            try await client.emitAndWait(Event("audit.event"))
+            await client.shutdown()
+        }
+        let batches = try requests.entries.map { bytes in
+            let request = try BatchDecoder(limits: Limits()).decode(bytes)
+            return (
+                tenant: request.tenant,
+                events: try (0..<request.eventCount).map { try decodeEvent(Array(request.eventBytes(at: $0))) }
+            )
+        }
+        let scoped = batches.filter { $0.tenant == "umbra" }.flatMap(\.events)
+        #expect(scoped.map(\.actor?.id) == ["alice", "cron"])
+        #expect(scoped.map(\.requestID) == ["r-1", "r-1"])
+        let others = batches.filter { $0.tenant == "acme" }.flatMap(\.events)
+        #expect(others.map(\.actor) == [nil])
+    }
+}

@@ -38,7 +38,8 @@ final class FakeCollector: Sendable {
 
     /// Starts a collector, runs the test, and stops the collector however the test ends.
     static func run(
-        maxMessageBytes: Int = 4 << 20, refusing refusal: GRPCStatus? = nil, answer: @escaping Answer,
+        maxMessageBytes: Int = 4 << 20, refusing refusal: GRPCStatus? = nil, requests: Log<[UInt8]> = Log(),
+        answer: @escaping Answer,
         _ body: (FakeCollector) async throws -> Void
     ) async throws {
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
@@ -54,7 +55,7 @@ final class FakeCollector: Sendable {
             methods.register("docket.v1.CollectorService", "PublishStream") { call throws(GRPCStatus) in
                 if let refusal { throw refusal }
                 call.sendHeaders()
-                return StreamHandler(answer: answer, received: received, events: continuation)
+                return StreamHandler(answer: answer, received: received, requests: requests, events: continuation)
             }
         }
         let address = try await server.start()
@@ -118,14 +119,16 @@ final class FakeCollector: Sendable {
 private final class StreamHandler: ServerCallHandler {
     private let answer: FakeCollector.Answer
     private let received: Log<Int64>
+    private let requests: Log<[UInt8]>
     private let events: AsyncStream<FakeCollector.Event>.Continuation
 
     init(
-        answer: @escaping FakeCollector.Answer, received: Log<Int64>,
+        answer: @escaping FakeCollector.Answer, received: Log<Int64>, requests: Log<[UInt8]>,
         events: AsyncStream<FakeCollector.Event>.Continuation
     ) {
         self.answer = answer
         self.received = received
+        self.requests = requests
         self.events = events
     }
 
@@ -135,6 +138,7 @@ private final class StreamHandler: ServerCallHandler {
             return
         }
         self.received.append(sequence)
+        self.requests.append(message.bytes)
         self.answer(sequence, call)
         // Last, so that whoever waits for it finds what the answer has left behind.
         self.events.yield(.received(sequence: sequence))

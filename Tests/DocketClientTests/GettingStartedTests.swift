@@ -9,11 +9,7 @@ struct GettingStartedTests {
         // page
         let client = try AuditClient(.init(target: "127.0.0.1:7480", token: token))
 
-        client.emit(
-            Event(
-                eventID: .new(), type: "authz.decision", occurredAt: .now,
-                actor: Actor(kind: "user", id: "alice"), action: "delete",
-                resource: Resource(type: "document", id: "42"), decision: .deny))
+        client.emit(Event("authz.decision").by(.user("alice")).doing("delete").on("document", "42").decided(.deny))
 
         let receipt = try await client.emitAndWait(event)
 

@@ -8,11 +8,7 @@ struct ReadmeTests {
         let token = "dkt_example"
         // Nobody listens on port 1.
         let client = try AuditClient(.init(target: "127.0.0.1:1", token: token))
-        client.emit(
-            Event(
-                eventID: .new(), type: "authz.decision", occurredAt: .now,
-                actor: Actor(kind: "user", id: "alice"), action: "delete",
-                resource: Resource(type: "document", id: "42"), decision: .deny))
+        client.emit(Event("authz.decision").by(.user("alice")).doing("delete").on("document", "42").decided(.deny))
         let error = await #expect(throws: ClientError.self) { try await client.flush(timeout: .milliseconds(50)) }
         #expect(error?.code == .timedOut)
         #expect(client.droppedCount == 0)
