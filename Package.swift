@@ -194,7 +194,7 @@ let package = Package(
                 "DocketHeaders", "DocketImport", "DocketJournal", "DocketMessages", "DocketModel", "DocketOperations",
                 "DocketPostgres", "DocketRPC", "DocketRegistry",
                 "DocketRuntime", "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser,
-                histogram, logging, nioPosix, serviceLifecycle,
+                histogram, logging, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: houseSettings),
 

@@ -41,11 +41,13 @@ struct EndpointSet<Endpoint: Hashable & Sendable>: Sendable {
     }
 
     /// The endpoint can't be reached, broke off, or refuses what it is sent.
-    mutating func failed(_ endpoint: Endpoint, now: Int64, jitter: Double) {
+    ///
+    /// - Parameter retryAfterMilliseconds: before which it doesn't want another attempt.
+    mutating func failed(_ endpoint: Endpoint, retryAfterMilliseconds: Int64? = nil, now: Int64, jitter: Double) {
         var health = self.health[endpoint] ?? Health()
         health.failureCount += 1
         let pause = self.policy.backoffNanoseconds(attempt: health.failureCount, jitter: jitter)
-        health.retryAtNanoseconds = now + pause
+        health.retryAtNanoseconds = now + max(pause, (retryAfterMilliseconds ?? 0) * 1_000_000)
         self.health[endpoint] = health
         self.moveOn(from: endpoint)
     }

@@ -97,9 +97,10 @@ package struct PublishMachine: Sendable {
     ///   - isPermanent: another attempt will end in the same way until somebody mends something.
     ///   - blamesBatch: one of the batches in flight is why; none of the others is to suffer for it.
     ///   - hasAlternative: another collector can be tried at once, after the shortest of pauses.
+    ///   - retryAfterMilliseconds: before which this collector doesn't want another attempt.
     package mutating func streamLost(
-        _ error: ClientError, isPermanent: Bool, blamesBatch: Bool = false, hasAlternative: Bool = false, now: Int64,
-        jitter: Double
+        _ error: ClientError, isPermanent: Bool, blamesBatch: Bool = false, hasAlternative: Bool = false,
+        retryAfterMilliseconds: Int64? = nil, now: Int64, jitter: Double
     ) -> [Action] {
         guard self.stream == .open || self.stream == .opening else { return [] }
         var actions: [Action] = []
@@ -124,8 +125,9 @@ package struct PublishMachine: Sendable {
             actions += self.giveUpAfterFailure(error, isPermanent: isPermanent)
         }
         guard !self.isIdle else { return actions }
-        let pause = self.policy.backoffNanoseconds(
+        let backoff = self.policy.backoffNanoseconds(
             attempt: hasAlternative ? 1 : self.consecutiveFailures, jitter: jitter)
+        let pause = hasAlternative ? backoff : max(backoff, (retryAfterMilliseconds ?? 0) * 1_000_000)
         self.stream = .backingOff(untilNanoseconds: now + pause)
         actions.append(.wake(atNanoseconds: now + pause))
         return actions

@@ -59,6 +59,25 @@ extension ClientError {
             case .resourceExhausted: status.retryDelayMilliseconds == nil ? .tooLarge : .unavailable
             default: .refused
             }
-        self.init(code: code, message: status.description)
+        self.init(code: code, message: status.description.ofPeer)
+    }
+}
+
+extension String {
+    /// How long a peer's words may be in an error, in characters.
+    private static let maxPeerCharacters = 1024
+
+    /// What a peer has said, as one line for a log: shortened, and without control characters.
+    var ofPeer: String {
+        var text = String(
+            String.UnicodeScalarView(
+                self.unicodeScalars.prefix(Self.maxPeerCharacters).map { scalar in
+                    switch scalar.properties.generalCategory {
+                    case .control, .lineSeparator, .paragraphSeparator, .format: "\u{FFFD}"
+                    default: scalar
+                    }
+                }))
+        if self.unicodeScalars.count > Self.maxPeerCharacters { text += "…" }
+        return text
     }
 }

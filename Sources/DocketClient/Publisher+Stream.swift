@@ -197,16 +197,18 @@ extension Publisher {
             ? ClientError(code: .unavailable, message: "the collector ended the stream") : ClientError(status: status)
         self.lost(
             streamNumber: streamNumber, error, isGraceful: status.isOK,
-            isPermanent: isFromCollector && status.isPermanent, blamesBatch: isFromCollector && status.blamesBatch)
+            isPermanent: isFromCollector && status.isPermanent, blamesBatch: isFromCollector && status.blamesBatch,
+            retryAfterMilliseconds: isFromCollector ? status.retryDelayMilliseconds : nil)
     }
 
     /// - Parameters:
     ///   - isGraceful: whether the collector has answered all that it wanted to.
     ///   - isPermanent: whether another attempt would end in the same way.
     ///   - blamesBatch: whether it is a batch's doing.
+    ///   - retryAfterMilliseconds: before which the collector doesn't want another attempt.
     private func lost(
         streamNumber: Int, _ error: ClientError, isGraceful: Bool = false, isPermanent: Bool = false,
-        blamesBatch: Bool = false
+        blamesBatch: Bool = false, retryAfterMilliseconds: Int64? = nil
     ) {
         let (decision, connection, wasGraceful) = self.state.withLock { state -> (Decision?, ClientConnection?, Bool) in
             state.endedStreamNumber = max(state.endedStreamNumber, streamNumber)
@@ -217,11 +219,14 @@ extension Publisher {
             state.stream = nil
             state.lastError = error
             if let stream, !isGraceful, !blamesBatch {
-                state.endpoints.failed(stream.endpoint, now: now, jitter: Double.random(in: 0...1))
+                state.endpoints.failed(
+                    stream.endpoint, retryAfterMilliseconds: retryAfterMilliseconds, now: now,
+                    jitter: Double.random(in: 0...1))
             }
             let hasAlternative = isGraceful || state.endpoints.hasAlternative(to: stream?.endpoint, now: now)
             let actions = state.machine.streamLost(
-                error, isPermanent: isPermanent, blamesBatch: blamesBatch, hasAlternative: hasAlternative, now: now,
+                error, isPermanent: isPermanent, blamesBatch: blamesBatch, hasAlternative: hasAlternative,
+                retryAfterMilliseconds: retryAfterMilliseconds, now: now,
                 jitter: Double.random(in: 0...1))
             return (Decision(actions: actions, stream: nil), stream?.connection, isGraceful)
         }

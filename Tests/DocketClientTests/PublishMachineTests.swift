@@ -215,6 +215,18 @@ struct PublishMachineTests {
         #expect(pauses == [100, 200, 100, 400].map { .wake(atNanoseconds: self.millisecond($0)) })
     }
 
+    @Test("leaves the collector alone for as long as it asked for, unless there is another one")
+    func pushback() {
+        var machine = self.machine()
+        _ = machine.enqueue(0, now: 0)
+        let alone = machine.streamLost(self.fault, isPermanent: false, retryAfterMilliseconds: 900, now: 0, jitter: 1)
+        #expect(alone == [.wake(atNanoseconds: self.millisecond(900))])
+        _ = machine.wake(now: self.millisecond(900))
+        let other = machine.streamLost(
+            self.fault, isPermanent: false, hasAlternative: true, retryAfterMilliseconds: 900, now: 0, jitter: 1)
+        #expect(other == [.wake(atNanoseconds: self.millisecond(100))])
+    }
+
     @Test("sends one batch at a time after many failures, until the collector takes some again")
     func retryBudget() {
         var machine = self.machine(window: 3)

@@ -13,6 +13,15 @@ struct PublishStatusTests {
         return GRPCStatus(.resourceExhausted, "full", details: details ?? [], retryPushbackMilliseconds: pushback)
     }
 
+    @Test("a peer's words make no lines of the log, however long they are")
+    func words() {
+        let error = ClientError(
+            status: GRPCStatus(.unavailable, "x\n2026 forged\u{1B}[2J\u{2028}" + String(repeating: "y", count: 5000)))
+        #expect(error.message.contains("x\u{FFFD}2026 forged\u{FFFD}[2J\u{FFFD}yyy"))
+        #expect(error.message.count < 1100)
+        #expect(error.message.hasSuffix("y…"))
+    }
+
     @Test("RESOURCE_EXHAUSTED with a time to try again is an overload; without one it is a limit")
     func resourceExhausted() {
         for status in [self.exhausted(retryAfter: .milliseconds(250)), self.exhausted(pushback: 250)] {

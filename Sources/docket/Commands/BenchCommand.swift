@@ -5,7 +5,8 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Measures Docket on this machine, beside what it is to be compared with.",
         subcommands: [
-            CollectorBenchCommand.self, StoreBenchCommand.self, RegistryBenchCommand.self, LoadBenchCommand.self,
+            CollectorBenchCommand.self, StoreBenchCommand.self, RegistryBenchCommand.self, EmitBenchCommand.self,
+            LoadBenchCommand.self,
             BenchRowsCommand.self, BenchTablesCommand.self,
         ],
         defaultSubcommand: CollectorBenchCommand.self)

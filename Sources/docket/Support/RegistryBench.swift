@@ -149,7 +149,7 @@ extension RegistryBench {
 extension DevEnvironment {
     /// Runs SQL as the superuser, and gives what it prints.
     @discardableResult
-    fileprivate func execute(_ sql: String) throws -> String {
+    func execute(_ sql: String) throws -> String {
         do throws(DevClusterError) {
             return try self.cluster.execute(sql, database: Self.database)
         } catch {
