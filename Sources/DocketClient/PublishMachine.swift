@@ -68,6 +68,9 @@ package struct PublishMachine: Sendable {
     /// How many batches have been sent and not been answered.
     package var inFlightCount: Int { self.inFlight.count }
 
+    /// Whether a batch has been sent and not been answered.
+    package func isInFlight(_ sequence: Int64) -> Bool { self.inFlight[sequence] != nil }
+
     /// Whether a stream has been asked for and hasn't been opened or lost.
     package var isOpening: Bool { self.stream == .opening }
 

@@ -122,9 +122,18 @@ extension Publisher {
     fileprivate func received(_ message: [UInt8], streamNumber: Int) {
         do {
             let response = try decodePublishResponse(message, maxRejections: Self.maxRejections)
-            self.state.withLock { state in
+            // Answers that nobody asked for are no sign of life.
+            let isOwed = self.state.withLock { state in
+                guard state.machine.isInFlight(response.sequence) else { return false }
                 state.answerCount += 1
-                state.silentSinceNanoseconds = state.machine.inFlightCount > 1 ? Self.now() : nil
+                return true
+            }
+            defer {
+                if isOwed {
+                    self.state.withLock { state in
+                        state.silentSinceNanoseconds = state.machine.inFlightCount > 0 ? Self.now() : nil
+                    }
+                }
             }
             switch response.result {
             case .verdict(let verdict):
@@ -198,7 +207,8 @@ extension Publisher {
         self.lost(
             streamNumber: streamNumber, error, isGraceful: status.isOK,
             isPermanent: isFromCollector && status.isPermanent, blamesBatch: isFromCollector && status.blamesBatch,
-            retryAfterMilliseconds: isFromCollector ? status.retryDelayMilliseconds : nil)
+            retryAfterMilliseconds: isFromCollector
+                ? status.retryDelayMilliseconds.map { min($0, Self.maxRetryAfterMilliseconds) } : nil)
     }
 
     /// - Parameters:
@@ -251,14 +261,13 @@ extension ClientConnection {
 }
 
 extension Verdict {
-    /// What is wrong with the verdict on a batch of so many events: rejections must name different events of it, in order.
+    /// What is wrong with the verdict on a batch of so many events: rejections must name different events of it.
     func fault(eventCount: Int) -> String? {
-        var next = 0
+        var seen: Set<Int> = []
         for rejection in self.rejections {
-            guard rejection.index >= next, rejection.index < eventCount else {
-                return "its verdict on \(eventCount) events rejects number \(rejection.index) after \(next - 1)"
+            guard rejection.index < eventCount, seen.insert(rejection.index).inserted else {
+                return "its verdict on \(eventCount) events rejects number \(rejection.index), or does so twice"
             }
-            next = rejection.index + 1
         }
         return nil
     }

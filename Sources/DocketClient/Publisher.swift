@@ -57,6 +57,8 @@ final class Publisher: Sendable {
     private static let keepaliveInterval = Duration.seconds(30)
     /// After how many refusals as UNAVAILABLE in a row another collector is tried, if there is one.
     static let maxUnavailableAnswers = 3
+    /// How long one collector may have everything wait by ending a stream, in milliseconds. A batch alone may wait for longer.
+    static let maxRetryAfterMilliseconds: Int64 = 60_000
     /// The most events of a batch, and so the most of its rejections.
     static let maxRejections = 10_000
     /// How long a connection may take to end properly.

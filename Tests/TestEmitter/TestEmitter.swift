@@ -56,11 +56,12 @@ struct Settings: Decodable {
     var maxAttempts: Int?
     var reportsDrops: Bool?
     var gzip: Bool?
+    var answerTimeoutMs: Int?
     var run: UInt64
 
     enum CodingKeys: String, CodingKey {
         case targets, token, policy, journal, journalMaxBytes, maxQueueBytes, maxBatchEvents, maxBatchBytes, maxAttempts
-        case reportsDrops, gzip, run
+        case reportsDrops, gzip, answerTimeoutMs, run
     }
 
     init(from decoder: any Decoder) throws {
@@ -76,6 +77,7 @@ struct Settings: Decodable {
         self.maxAttempts = try values.decodeIfPresent(Int.self, forKey: .maxAttempts)
         self.reportsDrops = try values.decodeIfPresent(Bool.self, forKey: .reportsDrops)
         self.gzip = try values.decodeIfPresent(Bool.self, forKey: .gzip)
+        self.answerTimeoutMs = try values.decodeIfPresent(Int.self, forKey: .answerTimeoutMs)
         self.run = try values.decode(UInt64.self, forKey: .run)
     }
 
@@ -90,6 +92,7 @@ struct Settings: Decodable {
         if let bytes = self.maxBatchBytes { configuration.maxBatchBytes = bytes }
         configuration.maxAttempts = self.maxAttempts
         if let reportsDrops = self.reportsDrops { configuration.reportsDrops = reportsDrops }
+        if let milliseconds = self.answerTimeoutMs { configuration.answerTimeoutMilliseconds = milliseconds }
         if self.gzip == true { configuration.compression = .gzip }
         configuration.maxBackoffMilliseconds = 500
         configuration.logger = Logger(label: "test-emitter") { StreamLogHandler.standardError(label: $0) }
