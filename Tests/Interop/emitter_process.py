@@ -64,7 +64,11 @@ class EmitterProcess:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self.process.stdout.close()
+        for pipe in (self.process.stdin, self.process.stdout):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue
         self._errors.close()
 
     def errors(self) -> str:
@@ -72,9 +76,10 @@ class EmitterProcess:
 
     # MARK: The process
 
-    def resident_bytes(self) -> int:
+    def resident_bytes(self, field: str = "VmRSS") -> int:
+        """What it holds in memory now; with VmHWM, what it ever did."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(field))
 
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))

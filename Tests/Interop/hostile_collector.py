@@ -56,6 +56,7 @@ class Ledger:
             if self._digests.setdefault(key, hash(message)) != hash(message):
                 self.faults.append(f"batch {key[1]} came with two contents")
             self.batches[key] = numbers
+            self.told_to_wait.discard(key)
             for index, number in enumerate(numbers):
                 if number is not None and self.places.setdefault(number, (key, index)) != (key, index):
                     self.faults.append(f"event {number} came in {self.places[number]} and in {(key, index)}")
@@ -251,17 +252,21 @@ class HostileCollector:
     """Gives each connection a script, until it turns honest."""
 
     def __init__(self, scripts: Callable[[int], Script]):
-        """`scripts` makes the one of each connection by its number; they are made one after the other."""
+        """`scripts` makes the one of each connection by its number."""
         self.ledger = Ledger()
         self.connections = 0
+        # When each connection came, of those that a script was for.
+        self.arrivals: list[float] = []
         self._scripts = scripts
         self._is_honest = False
         self._open: set[socket.socket] = set()
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
         self._began = time.monotonic()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        # Two, for clients that have a choice.
+        self._listeners = [socket.create_server(("127.0.0.1", 0), backlog=64) for _ in range(2)]
+        self.addresses = [f"127.0.0.1:{listener.getsockname()[1]}" for listener in self._listeners]
+        for listener in self._listeners:
+            threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def log(self) -> str:
         return "\n".join(self._lines)
@@ -280,23 +285,28 @@ class HostileCollector:
                 continue
 
     def stop(self) -> None:
-        self._listener.close()
+        for listener in self._listeners:
+            # Wakes up whoever waits for a connection.
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
         self.turn(honest=True)
 
     def _note(self, connection: object, text: str) -> None:
         self._lines.append(f"{time.monotonic() - self._began:8.3f} {connection}: {text}")
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                accepted, _ = self._listener.accept()
+                accepted, _ = listener.accept()
             except OSError:
                 return
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.ledger.lock:
                 self._open.add(accepted)
                 script = Connection.be_honest if self._is_honest else self._scripts(self.connections)
-                self.connections += 0 if self._is_honest else 1
+                if not self._is_honest:
+                    self.connections += 1
+                    self.arrivals.append(time.monotonic())
             number = self.connections
             threading.Thread(target=self._serve, args=(accepted, script, number), daemon=True).start()
 
