@@ -1,49 +1,18 @@
-"""What a collector may do, however odd: openings, answers and endings that HTTP/2 and gRPC allow."""
+"""What a collector may do, however odd: openings and answers that HTTP/2 and gRPC allow."""
 
 import gzip
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from docket.v1.collector_pb2 import PublishResponse
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
-from hostile_collector import Connection, framed
+from hostile_behaviours import OPENING, STEP, behaviour, some_outstanding
+from hostile_connection import Connection, framed
 from http2_conformance import frames
 
-OPENING, STEP, ENDING = "opening", "step", "ending"
-Behave = Callable[[Connection, random.Random], None]
 # What a status that is told to the emitter may say; a test can wait for so long.
 SHORT_WAITS_MS = (0, 1, 20, 150)
 CODES = (*range(17), 17, 99, -1, 2**31 - 1, -(2**31))
-TRAILER_CODES = (*(str(code) for code in CODES), str(2**31), str(2**64), "1e3", "0x0", "", " 8", "+8", "abc", "8, 9")
-PUSHBACKS = ("0", "1", "50", "-1", "-9223372036854775808", "2147483648", "99999999999999999999", "soon", "", "1.5")
-ERROR_CODES = (*range(14), 0xFF, 2**31, 2**32 - 1)
-
-
-@dataclass(frozen=True)
-class Behaviour:
-    name: str
-    kind: str
-    is_legal: bool
-    behave: Behave
-    # How often it is chosen, of those of its kind.
-    weight: float
-
-
-BEHAVIOURS: dict[str, Behaviour] = {}
-
-
-def behaviour(kind: str, is_legal: bool = True, weight: float = 1) -> Callable[[Behave], Behave]:
-    """Has a function among those that scripts are made of."""
-
-    def add(behave: Behave) -> Behave:
-        name = behave.__name__
-        BEHAVIOURS[name] = Behaviour(name, kind, is_legal, behave, weight)
-        return behave
-
-    return add
-
 
 # MARK: Openings
 
@@ -73,13 +42,6 @@ def strange_settings(connection: Connection, chance: random.Random) -> None:
 
 
 # MARK: Answers
-
-
-def some_outstanding(connection: Connection, chance: random.Random) -> list[int]:
-    """At least one sequence if there is any, in any order."""
-    connection.wait_for_batch()
-    sequences = list(connection.outstanding)
-    return chance.sample(sequences, chance.randint(min(1, len(sequences)), len(sequences)))
 
 
 @behaviour(STEP)
@@ -229,67 +191,3 @@ def hold_windows(connection: Connection, chance: random.Random) -> None:
     connection.send(frames.window_update(0, 1 << 20))
     if connection.stream:
         connection.send(frames.window_update(connection.stream, 1 << 20))
-
-
-# MARK: Endings
-
-
-def status_fields(chance: random.Random) -> list[tuple[bytes, bytes]]:
-    fields = [(b"grpc-status", chance.choice(TRAILER_CODES).encode())]
-    if chance.random() < 0.4:
-        fields.append((b"grpc-retry-pushback-ms", chance.choice(PUSHBACKS).encode()))
-    if chance.random() < 0.4:
-        fields.append((b"grpc-message", chance.choice((b"no", b"%", b"%zz%C3", b"\xff\xfe", b"x" * 5000))))
-    if chance.random() < 0.3:
-        fields.append((b"grpc-status-details-bin", chance.choice((b"AAAA", b"!!", b"CAgSAm5v", b""))))
-    return fields
-
-
-@behaviour(ENDING)
-def hold(connection: Connection, chance: random.Random) -> None:
-    connection.read(chance.uniform(0, 0.5))
-
-
-@behaviour(ENDING)
-def trailers(connection: Connection, chance: random.Random) -> None:
-    """Ends the stream by a status; without a head before it that is Trailers-Only."""
-    if connection.wait_for_stream():
-        head = connection.head() if chance.random() < 0.5 else b""
-        connection.send(head + connection.trailers(*status_fields(chance)))
-        connection.read(chance.uniform(0, 0.1))
-
-
-@behaviour(ENDING)
-def half_message(connection: Connection, chance: random.Random) -> None:
-    """Leaves a message unfinished, at any byte."""
-    for sequence in some_outstanding(connection, chance)[:1]:
-        message = framed(connection.verdict(sequence))
-        connection.send(connection.head() + frames.data(connection.stream, message[: chance.randrange(len(message))]))
-        chance.choice((trailers, reset, cut_off, hold))(connection, chance)
-
-
-@behaviour(ENDING)
-def go_away(connection: Connection, chance: random.Random) -> None:
-    """GOAWAY, perhaps several, and then the end, or more answers."""
-    if chance.random() < 0.8:
-        connection.wait_for_batch()
-    for last in sorted(chance.choices((0, 1, 3, 2**31 - 1), k=chance.choice((1, 1, 2, 5))), reverse=True):
-        connection.send(frames.goaway(last, chance.choice((0, *ERROR_CODES)), chance.choice((b"", b"bye", b"\xff" * 1000))))
-    if chance.random() < 0.6:
-        chance.choice((accept, accept_in_pieces, refuse))(connection, chance)
-        chance.choice((trailers, reset, hold, cut_off))(connection, chance)
-
-
-@behaviour(ENDING)
-def reset(connection: Connection, chance: random.Random) -> None:
-    if connection.wait_for_stream():
-        connection.send(frames.rst_stream(connection.stream, chance.choice(ERROR_CODES)))
-        connection.read(chance.uniform(0, 0.1))
-
-
-@behaviour(ENDING)
-def cut_off(connection: Connection, chance: random.Random) -> None:
-    """Closes in the midst of an answer, at any byte."""
-    octets = b"".join(connection.answer(connection.verdict(one)) for one in some_outstanding(connection, chance))
-    connection.send(octets[: chance.randint(0, len(octets))])
-    connection.close(abruptly=chance.random() < 0.5)

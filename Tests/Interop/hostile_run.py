@@ -154,17 +154,19 @@ class HostileRun:
         problems = [*self.ledger.faults, *self._faults, *self.emitter.faults]
         if "Fatal error" in (errors := self.emitter.errors()):
             problems.append(errors[errors.index("Fatal error") :][:500])
-        problems += [f"event {number} counts as committed" for number in self.kept["emitAndWait"] if not self._verdicts(number, False)]
-        rejected = self.failed.get("emitAndWait: rejected", set())
-        problems += [f"event {number} counts as rejected" for number in rejected if not self._verdicts(number, True)]
+        committed, rejected = self.kept["emitAndWait"], self.failed.get("emitAndWait: rejected", set())
+        problems += [f"event {one} counts as committed" for one in committed if not self._was_told(one, is_rejected=False)]
+        problems += [f"event {one} counts as rejected" for one in rejected if not self._was_told(one, is_rejected=True)]
         dropped = sum(life["dropped"] for life in self.lives)
         for way in ("emit", "emitDurably"):
             missing = self.kept[way] - self.ledger.places.keys()
             if len(missing) > dropped:
-                problems.append(f"{len(missing)} events of {way} never came, and {dropped} were dropped: {sorted(missing)[:10]}")
+                problems.append(f"{len(missing)} events of {way} never came, {dropped} were dropped: {sorted(missing)[:9]}")
         assert not problems, "\n".join(problems[:20])
 
-    def _verdicts(self, number: int, is_rejected: bool) -> bool:
+    def _was_told(self, number: int, *, is_rejected: bool) -> bool:
         """Whether the collector has given a verdict that said so of an event."""
-        place = self.ledger.places.get(number)
-        return place is not None and any((place[1] in rejected) == is_rejected for rejected in self.ledger.verdicts.get(place[0], ()))
+        if number not in self.ledger.places:
+            return False
+        key, index = self.ledger.places[number]
+        return any((index in rejected) == is_rejected for rejected in self.ledger.verdicts.get(key, ()))

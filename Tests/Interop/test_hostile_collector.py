@@ -10,11 +10,15 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import hostile_faults  # noqa: F401  (its behaviours are among BEHAVIOURS)
+import hostile_answers  # noqa: F401
+import hostile_endings  # noqa: F401
+import hostile_faults  # noqa: F401
+import hostile_messages  # noqa: F401
 import pytest
 from emitter_process import EmitterProcess
-from hostile_answers import BEHAVIOURS, ENDING, OPENING, STEP
-from hostile_collector import Connection, HostileCollector, Script, one_after_the_other
+from hostile_behaviours import BEHAVIOURS, ENDING, OPENING, STEP
+from hostile_collector import HostileCollector, Script, one_after_the_other
+from hostile_connection import Connection
 from hostile_run import MOST_GROWTH_BYTES, HostileRun
 from http2_conformance import frames
 from waiting import eventually
