@@ -7,7 +7,7 @@ from docket.v1.collector_pb2 import PublishResponse
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from hostile_behaviours import OPENING, STEP, behaviour, some_outstanding
-from hostile_connection import Connection, framed
+from hostile_connection import NO_SEQUENCE, Connection, framed
 from http2_conformance import frames
 
 # What a status that is told to the emitter may say; a test can wait for so long.
@@ -19,13 +19,13 @@ CODES = (*range(17), 17, 99, -1, 2**31 - 1, -(2**31))
 
 @behaviour(OPENING)
 def plain(connection: Connection, chance: random.Random) -> None:
-    connection.send(frames.settings())
+    connection.open()
 
 
 @behaviour(OPENING)
 def late(connection: Connection, chance: random.Random) -> None:
     connection.read(chance.uniform(0, 0.3))
-    connection.send(frames.settings())
+    connection.open()
 
 
 @behaviour(OPENING)
@@ -36,7 +36,7 @@ def strange_settings(connection: Connection, chance: random.Random) -> None:
         (4, chance.choice((0, 1, 100, 65_535, 2**31 - 1))), (5, chance.choice((16_384, 16_385, 2**24 - 1))),
         (6, chance.choice((0, 1, 100, 2**32 - 1))), (chance.randrange(10, 65_536), chance.getrandbits(32)),
     ]  # fmt: skip
-    connection.send(frames.settings(chance.choices(some, k=chance.randrange(1, 12))))
+    connection.open(*chance.choices(some, k=chance.randrange(1, 12)))
     connection.read(chance.uniform(0, 0.2))
     connection.send(frames.settings([(1, 4096), (3, 100), (4, 65_535), (5, 16_384), (6, 65_536)]))
 
@@ -52,7 +52,9 @@ def accept(connection: Connection, chance: random.Random) -> None:
 
 @behaviour(STEP)
 def accept_twice(connection: Connection, chance: random.Random) -> None:
-    answers = [connection.answer(connection.verdict(sequence)) for sequence in some_outstanding(connection, chance)]
+    sequences = some_outstanding(connection, chance)
+    connection.send(connection.head() if sequences else b"")
+    answers = [connection.answer(connection.verdict(sequence)) for sequence in sequences]
     connection.send(b"".join(answers + chance.sample(answers, len(answers))))
 
 
@@ -67,7 +69,7 @@ def accept_again(connection: Connection, chance: random.Random) -> None:
 @behaviour(STEP)
 def accept_unknown(connection: Connection, chance: random.Random) -> None:
     if connection.wait_for_stream():
-        sequence = chance.choice((2**40, 2**62, 2**63 - 1))
+        sequence = chance.choice((NO_SEQUENCE, 2**62, 2**63 - 1))
         connection.send(connection.answer(connection.verdict(sequence)))
 
 

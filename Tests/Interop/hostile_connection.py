@@ -17,6 +17,8 @@ from http2_conformance import frames
 
 Key = tuple[bytes, int]
 GRPC_HEAD = ((b":status", b"200"), (b"content-type", b"application/grpc"))
+# No batch is numbered as high.
+NO_SEQUENCE = 2**40
 # How long a script waits for a batch, and for whatever else the client may do.
 PATIENCE_SECONDS = 0.3
 # How long a client may leave unread what it is sent.
@@ -67,7 +69,12 @@ class Ledger:
     def confirmed_events(self, most_in_batch: int) -> int:
         """How many events an emitter may say have been judged, at the most."""
         with self.lock:
-            return sum(len(self.batches[key]) if key in self.batches else most_in_batch for key in self.verdicts)
+            came = sum(len(self.batches[key]) for key in self.verdicts if key in self.batches)
+            return came + self.unseen_events(most_in_batch)
+
+    def unseen_events(self, most_in_batch: int) -> int:
+        """How many events were confirmed before they had come, at the most: such a batch need not come any more."""
+        return most_in_batch * sum(key[1] < NO_SEQUENCE for key in self.verdicts.keys() - self.batches.keys())
 
 
 class Connection:
@@ -90,6 +97,8 @@ class Connection:
         self._bytes = bytearray()
         self._message = bytearray()
         self._preface_left = len(frames.PREFACE)
+        self._has_opened = False
+        self._owed_acks = 0
 
     # MARK: Reading
 
@@ -134,7 +143,8 @@ class Connection:
             for name, value in struct.iter_unpack(">HI", payload):
                 if name == 4:
                     self.stream_window += value - frames.DEFAULT_WINDOW
-            self.send(frames.settings_ack())
+            self._owed_acks += 1
+            self._acknowledge()
         elif kind == frames.PING and not flags & frames.ACK:
             self.send(frames.ping(payload, frames.ACK))
         elif kind == frames.WINDOW_UPDATE:
@@ -176,6 +186,17 @@ class Connection:
             raise Over("unread") from error
         except (OSError, ValueError) as error:
             raise Over(str(error)) from error
+
+    def open(self, *settings: tuple[int, int]) -> None:
+        """Sends SETTINGS; the client's are acknowledged behind them."""
+        self.send(frames.settings(settings))
+        self._has_opened = True
+        self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        if self._has_opened:
+            self.send(frames.settings_ack() * self._owed_acks)
+            self._owed_acks = 0
 
     def head(self, *more: tuple[bytes, bytes]) -> bytes:
         """The response headers, if they aren't sent."""
@@ -232,7 +253,7 @@ class Connection:
 
     def be_honest(self) -> None:
         """Accepts whatever comes, until the client has enough."""
-        self.send(frames.settings())
+        self.open()
         while True:
             self.read(3600, lambda: self.outstanding or self.client_has_ended)
             for sequence in list(self.outstanding):

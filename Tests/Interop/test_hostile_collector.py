@@ -127,7 +127,7 @@ def test_whatever_a_collector_answers_each_event_is_accounted_for(start_run: Cal
 
 
 def wait_for_batches(connection: Connection, count: int) -> None:
-    connection.send(frames.settings())
+    connection.open()
     assert connection.read(PATIENCE_SECONDS, lambda: len(connection.outstanding) >= count), "no batch came"
 
 
@@ -153,7 +153,7 @@ def test_more_rejections_than_events_cost_no_more_than_their_message(start_emitt
 @pytest.mark.parametrize("indexes", [[7_000], [0, 0]], ids=["out-of-range", "twice"])
 def test_as_many_events_count_as_rejected_as_were_told_so(start_emitter: StartEmitter, indexes: list[int]) -> None:
     def reject(connection: Connection) -> None:
-        connection.send(frames.settings())
+        connection.open()
         while True:
             connection.read(PATIENCE_SECONDS, lambda: connection.outstanding)
             for sequence in list(connection.outstanding):
@@ -168,7 +168,7 @@ def test_as_many_events_count_as_rejected_as_were_told_so(start_emitter: StartEm
 
 def test_a_stream_that_ends_without_an_answer_is_opened_again_less_and_less_often(start_emitter: StartEmitter) -> None:
     def end(connection: Connection) -> None:
-        connection.send(frames.settings())
+        connection.open()
         if connection.wait_for_stream():
             connection.send(connection.trailers((b"grpc-status", b"0")))
         connection.read(PATIENCE_SECONDS)
@@ -201,17 +201,17 @@ def silent(connection: Connection) -> None:
 
 
 def without_streams(connection: Connection) -> None:
-    connection.send(frames.settings([(3, 0)]))
+    connection.open((3, 0))
     connection.read(3600)
 
 
 def without_window(connection: Connection) -> None:
-    connection.send(frames.settings([(4, 0)]))
+    connection.open((4, 0))
     connection.read(3600)
 
 
 def without_answers(connection: Connection) -> None:
-    connection.send(frames.settings())
+    connection.open()
     connection.read(3600)
 
 
