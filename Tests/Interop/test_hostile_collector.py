@@ -20,7 +20,7 @@ from hostile_collector import HostileCollector, Script, one_after_the_other
 from hostile_run import HostileRun
 from waiting import eventually
 
-CONNECTIONS = int(os.environ.get("DOCKET_HOSTILE_CONNECTIONS", "20"))
+CONNECTIONS = int(os.environ.get("DOCKET_HOSTILE_CONNECTIONS", "15"))
 ROUNDS = int(os.environ.get("DOCKET_HOSTILE_ROUNDS", "2"))
 
 
