@@ -84,7 +84,7 @@ def accept_unsent(connection: Connection, chance: random.Random) -> None:
 def reject_some(connection: Connection, chance: random.Random) -> None:
     for sequence in some_outstanding(connection, chance):
         size = len(connection.ledger.batches[connection.outstanding[sequence]])
-        rejected = chance.sample(range(size), chance.randint(0, size))
+        rejected = sorted(chance.sample(range(size), chance.randint(0, size)))
         reason = chance.choice(("no", "", "ü\u2028\x00" * 50))
         connection.send(connection.answer(connection.verdict(sequence, [(index, reason) for index in rejected])))
 

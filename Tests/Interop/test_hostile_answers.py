@@ -10,7 +10,7 @@ import pytest
 from emitter_process import EmitterProcess
 from hostile_behaviours import BEHAVIOURS
 from hostile_collector import HostileCollector, Script, one_after_the_other
-from hostile_connection import Connection
+from hostile_connection import NO_SEQUENCE, Connection
 from hostile_run import MOST_GROWTH_BYTES
 from http2_conformance import frames
 from waiting import eventually
@@ -179,3 +179,17 @@ def test_a_collector_that_never_answers_holds_nobody_up_for_longer_than_he_would
         stats = emitter.reply(shutdowns[name], 10)["stats"]
         assert (stats["enqueued"], stats["journalled"], stats["dropped"]) == (3, 3, 0), (name, stats)
         assert emitter.end() == 0, name
+
+
+def answering_what_nobody_asked(connection: Connection) -> None:
+    """Answers a batch that there isn't, and nothing else."""
+    open_until_batch(connection)
+    connection.send(connection.answer(connection.verdict(NO_SEQUENCE)))
+    connection.read(3600)
+
+
+@pytest.mark.parametrize("script", [without_answers, leaving, answering_what_nobody_asked])
+def test_a_collector_that_owes_answers_for_too_long_is_left(start_emitter: StartEmitter, script: Script) -> None:
+    collector, emitter = start_emitter(first_then_honest(script), answerTimeoutMs=1000)
+    reply = emitter.ask("emitAndWait", timeoutMs=10_000)
+    assert reply["kept"] == [0], f"{reply}, {collector.connections} connections"
