@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a collector that does what networks do: swallow, shut one direction, dawdle."""
+"""A TCP proxy in front of a collector that does what networks do: swallow, end one direction, dawdle."""
 
 import asyncio
 import contextlib
@@ -18,17 +18,19 @@ class Mode(Enum):
     PASS = auto()
     # They vanish, and nobody is told: for the connections that there are then, and those that are made meanwhile, for ever.
     SWALLOW = auto()
+    # What the collector says vanishes, and what it is told arrives. On the connections that there are then, for ever.
+    MUTE = auto()
     # They come after a while, a few at a time.
     SLOW = auto()
 
 
 class _Connection:
-    """The two sides of one connection. `is_dead` when nothing comes through any more, though both believe that it does."""
+    """The two sides of one connection. Nothing comes through one that `is_dead`, and no answers through one that `is_mute`."""
 
     def __init__(self, client: asyncio.StreamWriter):
         self.client = client
         self.server: asyncio.StreamWriter | None = None
-        self.is_dead = False
+        self.is_dead = self.is_mute = False
         # Those to whom no more may be written.
         self.shut: set[asyncio.StreamWriter] = set()
 
@@ -65,9 +67,9 @@ class FaultyNetwork:
     def set_mode(self, mode: Mode) -> None:
         def change() -> None:
             self._mode = mode
-            if mode is Mode.SWALLOW:
-                for connection in self._connections:
-                    connection.is_dead = True
+            for connection in self._connections:
+                connection.is_dead |= mode is Mode.SWALLOW
+                connection.is_mute |= mode is Mode.MUTE
 
         self._call(change)
 
@@ -162,6 +164,6 @@ class FaultyNetwork:
             if not data:
                 connection.shut_down(writer)
                 return
-            if writer not in connection.shut:
+            if writer not in connection.shut and not (connection.is_mute and writer is connection.client):
                 writer.write(data)
                 await writer.drain()

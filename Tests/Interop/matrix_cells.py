@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emitter_process import EmitterProcess
 from events import KNOWN_TYPE
+from waiting import eventually
 
 WAYS = ("emit", "emitDurably", "emitAndWait")
 POLICIES = ("dropNewest", "dropOldest", "wait", "journal")
@@ -15,11 +16,12 @@ POLICIES = ("dropNewest", "dropOldest", "wait", "journal")
 MAX_QUEUE_BYTES, MAX_BATCH_BYTES, MAX_BATCH_EVENTS = 128 << 10, 32 << 10, 5
 REASON_BYTES = 500
 # Together above what the queue holds.
-BURST_COMMANDS, BURST_EVENTS = 40, 10
-TICK_EVENTS, LAST_EVENTS = 3, 20
+BURST_COMMANDS, BURST_EVENTS = 60, 10
+TICK_EVENTS, LAST_EVENTS = 6, 20
 MOST_UNANSWERED_COMMANDS = 2 * BURST_COMMANDS
 # Shorter than any fault lasts, and longer.
 SHORT_MILLISECONDS, LONG_MILLISECONDS = 1000, 180_000
+SHUTDOWN_MILLISECONDS, SHUTDOWN_ANSWER_SECONDS = 100, 5.0
 
 
 class Cell:
@@ -42,15 +44,17 @@ class Cell:
         self.peaks: Counter[str] = Counter()
         self.last_numbers: range = range(0)
         self.start_count = 0
+        # How many events an emitter that was shut down has left in its journal.
+        self.left_count: int | None = None
         self.process: EmitterProcess | None = None
         self._token = token
         self._commands: set[int] = set()
         self._using = threading.Lock()
 
-    def start(self, targets: Sequence[str], prefix: Sequence[str | Path] = ()) -> None:
+    def start(self, targets: Sequence[str], prefix: Sequence[str | Path] = (), **settings: object) -> None:
         """Starts the emitter, also again."""
         settings = {
-            "targets": list(targets), "token": self._token, "policy": self.policy, "journal": self.journal, "run": self.run,
+            **settings, "targets": list(targets), "token": self._token, "policy": self.policy, "journal": self.journal, "run": self.run,
             "maxQueueBytes": MAX_QUEUE_BYTES, "maxBatchBytes": MAX_BATCH_BYTES, "maxBatchEvents": MAX_BATCH_EVENTS,
         }  # fmt: skip
         started = EmitterProcess(settings, self._observe, prefix)
@@ -63,6 +67,19 @@ class Cell:
         """Ends the emitter as a crash does: what it has not answered it has not promised."""
         with self._using:
             self.process.kill()
+
+    def shut_down(self) -> None:
+        """Has the emitter give up what it can't send: whoever waits is told at once, and what can be kept is in the journal."""
+        self.process.ask("shutdown", timeoutMs=SHUTDOWN_MILLISECONDS)
+        try:
+            eventually(lambda: not self.unanswered(), seconds=SHUTDOWN_ANSWER_SECONDS)
+        except AssertionError:
+            self.faults.append(f"commands are unanswered {SHUTDOWN_ANSWER_SECONDS} s after the shutdown: {self.unanswered()}")
+        stats = self.process.ask("stats")["stats"]
+        self.left_count = stats["journalled"]
+        if stats["queued"] != stats["journalled"] or stats["queuedBytes"] != 0:
+            self.faults.append(f"shut down, and not all is dropped or in the journal: {stats}")
+        self.kill()
 
     def kill_if_running(self) -> None:
         """For cells that didn't come to their end."""
@@ -109,7 +126,7 @@ class Cell:
         self.last_numbers = self.emit(LAST_EVENTS)
         # The first flush tells of what had been given up before, the second of nothing.
         said = self.process.ask("flush").get("error")
-        if said not in (None, "evicted", "journal"):
+        if said not in (None, "evicted", "journal") and not (said == "queueFull" and self.policy != "wait"):
             self.faults.append(f"the first flush: {said}")
         for act in ("flush", "shutdown", "stats"):
             error = self.process.ask(act).get("error")

@@ -2,14 +2,14 @@
 
 import os
 import resource
-import subprocess
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 from cluster import Cluster
 from faulty_network import FaultyNetwork, Mode
 from matrix_cells import BURST_COMMANDS, Cell
+from matrix_promises import Circumstances
+from own_limits import limit_files, may_mount, under_hosts
 from waiting import eventually
 
 NAME = "a"
@@ -22,9 +22,7 @@ class Fault:
 
     # Whether the emitters start while it lasts.
     comes_first = False
-    # Whether nothing gets through, for all that is emitted.
-    overflows = True
-    disk_is_full = False
+    circumstances = Circumstances()
     # How soon all must be well once it is over.
     bound_seconds = 30.0
 
@@ -63,7 +61,7 @@ class CollectorAway(Fault):
 class CollectorKilled(CollectorAway):
     """It comes back at once."""
 
-    overflows = False
+    circumstances = Circumstances(overflowed=False)
 
     def strike(self, cells: list[Cell]) -> None:
         self.cluster.start(NAME)
@@ -108,19 +106,26 @@ class BlackHole(_Networked):
 
 
 class HalfClosed(_Networked):
-    """First the emitters read an end, later the collector does."""
+    """First the collector's answers vanish, and their end is all that the emitters read; later the collector reads an end."""
 
-    overflows = False
+    circumstances = Circumstances(overflowed=False)
 
     def begin(self, cells: list[Cell]) -> None:
-        self.network.shut_towards_clients()
+        self._replayed, self._committed = self._answered("replayed"), self._answered("committed")
+        self.network.set_mode(Mode.MUTE)
 
     def strike(self, cells: list[Cell]) -> None:
-        # Amid the burst, and once it is through.
+        eventually(lambda: self._answered("committed") > self._committed + len(cells), "nothing was committed")
+        self.network.set_mode(Mode.PASS)
         self.network.shut_towards_clients()
+        # What was stored and never answered is sent again.
+        eventually(lambda: self._answered("replayed") > self._replayed, "nothing was sent again")
 
     def end(self, cells: list[Cell]) -> None:
         self.network.shut_towards_server()
+
+    def _answered(self, result: str) -> float:
+        return self.cluster.collectors[NAME].metrics().get(f'docket_batches_total{{result="{result}"}}', 0)
 
 
 class SlowCollector(_Networked):
@@ -161,7 +166,7 @@ class NameWithoutAddress(Fault):
 class DiskFull(CollectorAway):
     """Nothing can be written into a file, just when the collector is away."""
 
-    disk_is_full = True
+    circumstances = Circumstances(disk_was_full=True)
 
     def begin(self, cells: list[Cell]) -> None:
         super().begin(cells)
@@ -197,6 +202,18 @@ class ProcessKilled(Fault):
             cell.start(self.targets())
 
 
+class ClientShutDown(CollectorAway):
+    """The emitters are shut down while the collector is away, and others take their journals over."""
+
+    circumstances = Circumstances(was_shut_down=True)
+
+    def end(self, cells: list[Cell]) -> None:
+        for cell in cells:
+            cell.shut_down()
+            cell.start(self.targets())
+        super().end(cells)
+
+
 FAULTS: dict[str, type[Fault]] = {
     "collector killed": CollectorKilled,
     "collector away": CollectorAway,
@@ -207,25 +224,5 @@ FAULTS: dict[str, type[Fault]] = {
     "slow collector": SlowCollector,
     "disk full": DiskFull,
     "process killed": ProcessKilled,
+    "client shut down": ClientShutDown,
 }
-
-
-def limit_files(pid: int, size_bytes: int) -> None:
-    """Bounds the size of files that a process writes."""
-    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size_bytes, hard))
-
-
-def under_hosts(hosts: Path) -> Sequence[str | Path]:
-    """What runs a program with another /etc/hosts."""
-    return ("unshare", "--mount", "--map-root-user", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts)
-
-
-@cache
-def may_mount() -> bool:
-    """Whether this user may have mounts of its own."""
-    try:
-        tried = subprocess.run([*under_hosts(Path("/etc/hosts")), "true"], check=False, capture_output=True, timeout=30)
-    except OSError:
-        return False
-    return tried.returncode == 0

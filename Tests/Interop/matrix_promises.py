@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from matrix_cells import MAX_QUEUE_BYTES, REASON_BYTES, Cell
 
@@ -12,6 +13,16 @@ DOUBTFUL = {"timedOut", "shutDown"}
 IMPATIENT = {"unavailable", "unauthorized", "invalidConfiguration"}
 
 
+@dataclass(frozen=True)
+class Circumstances:
+    """What a client may say, and what must have come about, follows from what happened to it."""
+
+    # Nothing got through while much was emitted.
+    overflowed: bool = True
+    disk_was_full: bool = False
+    was_shut_down: bool = False
+
+
 class Found:
     """What the store has of a cell."""
 
@@ -20,19 +31,18 @@ class Found:
         self.numbers, self.reports, self.quarantined = numbers, reports, quarantined
 
 
-def broken_promises(cell: Cell, found: Found, disk_was_full: bool, overflowed: bool) -> list[str]:
-    """What isn't as it was promised, in words; nothing when all is well.
-
-    `overflowed` says that there was a burst while nothing got through.
-    """
+def broken_promises(cell: Cell, found: Found, circumstances: Circumstances) -> list[str]:
+    """What isn't as it was promised, in words; nothing when all is well."""
     broken = [*dict.fromkeys(cell.faults)]
     broken += _stored_wrongly(cell, found)
-    broken += _told_wrongly(cell, disk_was_full)
+    broken += _told_wrongly(cell, circumstances)
     # The counters of a process that was killed are gone.
     if cell.start_count == 1:
         broken += _counted_wrongly(cell, found)
-        if overflowed:
-            broken += _not_put_to_the_test(cell)
+        if circumstances.overflowed:
+            broken += _not_put_to_the_test(cell, circumstances)
+    if cell.left_count not in (None, cell.counters["recovered"]):
+        broken.append(f"{cell.left_count} events were left in the journal, and {cell.counters['recovered']} recovered")
     return broken
 
 
@@ -55,22 +65,23 @@ def _stored_wrongly(cell: Cell, found: Found) -> list[str]:
     return broken
 
 
-def _told_wrongly(cell: Cell, disk_was_full: bool) -> list[str]:
-    may_say = {"tooLarge"}
+def _told_wrongly(cell: Cell, circumstances: Circumstances) -> list[str]:
+    may_say, may_drop = {"tooLarge"}, {"too_large", "queue_full"}
     if cell.way == "emitAndWait":
         may_say |= {"rejected", "timedOut"}
-    if cell.way == "emitDurably" and disk_was_full:
+    if cell.way == "emitDurably" and circumstances.disk_was_full:
         may_say.add("journal")
+        may_drop.add("journal")
+    if circumstances.was_shut_down:
+        may_say.add("shutDown")
+        may_drop |= {"shut_down"} if cell.journal else {"shut_down", "unanswered"}
     if cell.policy != "wait":
         may_say.add("queueFull")
-    if cell.way == "emitAndWait" and cell.policy == "dropOldest":
-        may_say.add("evicted")
-    broken = [f"told {code}: {_list(cell.failed[code])}" for code in cell.failed.keys() - may_say]
-    may_drop = {"too_large", "queue_full"}
     if cell.policy == "dropOldest":
         may_drop.add("evicted")
-    if cell.way == "emitDurably" and disk_was_full:
-        may_drop.add("journal")
+        if cell.way == "emitAndWait":
+            may_say.add("evicted")
+    broken = [f"told {code}: {_list(cell.failed[code])}" for code in cell.failed.keys() - may_say]
     return broken + [f"dropped as {reason}: {cell.dropped[reason]}" for reason in cell.dropped.keys() - may_drop]
 
 
@@ -99,14 +110,19 @@ def _counted_wrongly(cell: Cell, found: Found) -> list[str]:
     return broken
 
 
-def _not_put_to_the_test(cell: Cell) -> list[str]:
+def _not_put_to_the_test(cell: Cell, circumstances: Circumstances) -> list[str]:
     """A cell whose queue never filled up, or whose journal nothing went through, says nothing."""
     missing = []
-    if cell.policy == "journal" and cell.peaks["queued"] * REASON_BYTES < MAX_QUEUE_BYTES:
-        missing.append("no more was kept than fits into memory")
-    if cell.journal and cell.peaks["journalled"] == 0:
+    if circumstances.disk_was_full:
+        if cell.way == "emitDurably" and not cell.failed.get("journal"):
+            missing.append("nothing was refused by the journal")
+    elif cell.journal and cell.peaks["journalled"] == 0:
         missing.append("nothing was in the journal")
-    reason = {"dropNewest": "queue_full", "dropOldest": "evicted"}.get(cell.policy)
+    elif cell.policy == "journal" and cell.peaks["queued"] * REASON_BYTES < MAX_QUEUE_BYTES:
+        missing.append("no more was kept than fits into memory")
+    reason = {"dropNewest": "queue_full", "dropOldest": "evicted"}.get(cell.policy, "")
+    if cell.way == "emit" and cell.policy == "wait":
+        reason = "queue_full"
     if cell.way != "emitDurably" and reason and not cell.dropped.get(reason):
         missing.append(f"nothing was dropped as {reason}")
     if cell.way == "emitAndWait" and not cell.failed.get("timedOut"):

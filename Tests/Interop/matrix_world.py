@@ -9,7 +9,7 @@ from pathlib import Path
 from cluster import Cluster
 from matrix_cells import POLICIES, WAYS, Cell
 from matrix_faults import FAULTS, NAME, SECONDS, Fault
-from matrix_promises import Found, broken_promises
+from matrix_promises import Circumstances, Found, broken_promises
 from waiting import eventually
 
 TICK_SECONDS = 0.1
@@ -25,6 +25,7 @@ class Matrix:
 
     def __init__(self, folder: Path):
         self._folder = folder
+        self._run = int.from_bytes(os.urandom(6), "big") << 16
         self.cluster = Cluster(NAME)
         try:
             self._tokens = {f"{way}-{policy}".lower(): "" for way in WAYS for policy in POLICIES}
@@ -51,35 +52,31 @@ class Matrix:
         folder = self._folder / name.replace(" ", "-")
         folder.mkdir()
         fault = FAULTS[name](self.cluster, folder)
-        cells = self._cells(folder)
-        before = self._counts()
+        cells = [self.cell(way, policy, folder) for way in WAYS for policy in POLICIES]
+        before = self.counts()
         try:
             _suffer(fault, cells)
         finally:
             for cell in cells:
                 cell.kill_if_running()
             fault.delete()
-        return self._judge(fault, cells, before)
+        return self.judge(cells, before, fault.circumstances)
 
-    def _cells(self, folder: Path) -> list[Cell]:
-        first = int.from_bytes(os.urandom(6), "big") << 8
-        cells = []
-        for way in WAYS:
-            for policy in POLICIES:
-                tenant = f"{way}-{policy}".lower()
-                own = folder / tenant
-                own.mkdir()
-                cells.append(Cell(way, policy, first + len(cells), tenant, self._tokens[tenant], own))
-        return cells
+    def cell(self, way: str, policy: str, folder: Path) -> Cell:
+        """A cell with a run of its own, which keeps its journal in the folder."""
+        self._run += 1
+        tenant = f"{way}-{policy}".lower()
+        own = folder / tenant
+        own.mkdir()
+        return Cell(way, policy, self._run, tenant, self._tokens[tenant], own)
 
-    def _judge(self, fault: Fault, cells: list[Cell], before: dict[str, Counter[str]]) -> Outcome:
-        stored = self._stored(cells[0].run, cells[-1].run)
-        after = self._counts()
-        outcome = {}
+    def judge(self, cells: list[Cell], before: dict[str, Counter[str]], circumstances: Circumstances) -> Outcome:
+        """What is broken in each cell, none of which may have another's tenant; `before` has the counts of before they began."""
+        stored, after, outcome = self._stored(cells[0].run, cells[-1].run), self.counts(), {}
         for cell in cells:
             reports, quarantined = (after[kind][cell.tenant] - before[kind][cell.tenant] for kind in ("reports", "quarantine"))
             found = Found(stored.get(cell.run, Counter()), reports, quarantined)
-            outcome[cell.way, cell.policy] = broken_promises(cell, found, fault.disk_is_full, fault.overflows)
+            outcome[cell.way, cell.policy] = broken_promises(cell, found, circumstances)
         return outcome
 
     def _stored(self, first_run: int, last_run: int) -> dict[int, Counter[int]]:
@@ -92,7 +89,7 @@ class Matrix:
             stored.setdefault(int(event_id[:16], 16), Counter())[int(event_id[16:], 16)] = int(count)
         return stored
 
-    def _counts(self) -> dict[str, Counter[str]]:
+    def counts(self) -> dict[str, Counter[str]]:
         """How many reports of dropped events, and how many events in quarantine, each tenant has."""
         statements = {
             "reports": f"SELECT tenant, count(*) FROM docket.audit_log WHERE type = '{REPORT_TYPE}' GROUP BY tenant",
