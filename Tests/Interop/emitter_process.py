@@ -1,123 +1,124 @@
-"""The test emitter (Tests/TestEmitter) as a process: commands in, replies out, and what it takes of the machine."""
+"""A process that emits with Docket's Swift client, and is told what by lines of JSON: Tests/TestEmitter."""
 
 import json
 import os
 import subprocess
 import threading
-import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-REPLY_SECONDS = 60
+import pytest
+
+from stubs import ROOT
+from waiting import eventually
+
+PROGRAM = Path(os.environ.get("DOCKET_TEST_EMITTER", ROOT / ".build" / "debug" / "test-emitter"))
+START_SECONDS, REPLY_SECONDS, STOP_SECONDS = 60, 60, 30
+LOG_LINES = 60
 
 
 class EmitterProcess:
-    """A running emitter. Whoever reads a reply finds its counters checked."""
+    """A running emitter. Commands run side by side; `replies` has what they were answered, by their ids."""
 
-    def __init__(self, binary: Path, folder: Path, **settings: object):
-        folder.mkdir(parents=True, exist_ok=True)
-        self._errors = (folder / "stderr").open("ab")
+    def __init__(
+        self, settings: dict, observe: Callable[[dict], None] = lambda reply: None, prefix: Sequence[str | Path] = ()
+    ):
+        """Starts it behind the words of `prefix`. `observe` is told of each reply, on a thread of this object's own."""
+        if not PROGRAM.exists() and not os.environ.get("CI"):
+            pytest.skip(f"there is no {PROGRAM}: build test-emitter, or name another by DOCKET_TEST_EMITTER")
+        self.replies: dict[int, dict] = {}
+        self._observe = observe
+        self._log: deque[str] = deque(maxlen=LOG_LINES)
+        self._ids = 0
+        self._writing = threading.Lock()
+        # With Python's signals: one that outgrows its file size limit gets EFBIG, as from a full disk, and isn't killed.
         self.process = subprocess.Popen(
-            [binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
-            env={"SWIFT_BACKTRACE": "enable=no", **os.environ},
+            [*prefix, PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            bufsize=1, restore_signals=False, start_new_session=True,
         )  # fmt: skip
-        self.error_file = folder / "stderr"
-        # What must not happen.
-        self.faults: list[str] = []
-        self._replies: dict[int, dict] = {}
-        self._arrived = threading.Condition()
-        self._next = 1
-        self._has_ended = False
-        threading.Thread(target=self._read, daemon=True).start()
+        self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read_replies, self._read_log)]
+        for thread in self._threads:
+            thread.start()
         self._write(settings)
-        opened = self.reply(0)
-        assert not opened.get("error"), f"the emitter can't begin: {opened['error']}"
+        try:
+            error = self.wait(0, START_SECONDS).get("error")
+            assert error is None, error
+        except BaseException:
+            self.kill()
+            raise
 
-    def order(self, act: str, **fields: object) -> int:
-        """Gives a command, and returns what its reply is known by."""
-        number, self._next = self._next, self._next + 1
-        self._write({"id": number, "act": act, **fields})
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def log(self) -> str:
+        """The end of what it has logged."""
+        return "\n".join(self._log)
+
+    def send(self, act: str, **options: object) -> int:
+        """Gives a command, and doesn't wait for the reply. Returns the command's id."""
+        with self._writing:
+            self._ids += 1
+            number = self._ids
+        self._write({"id": number, "act": act, **options})
         return number
 
-    def reply(self, number: int, seconds: float = REPLY_SECONDS) -> dict:
-        """The reply to a command, once it is there."""
-        with self._arrived:
-            found = self._arrived.wait_for(lambda: number in self._replies or self._has_ended, seconds)
-            if number in self._replies:
-                return self._replies.pop(number)
-        raise AssertionError(f"the emitter {'ended' if found else f'gave no reply within {seconds} s'}\n{self.errors()[-3000:]}")
+    def wait(self, number: int, seconds: float = REPLY_SECONDS) -> dict:
+        """The reply to a command."""
+        eventually(
+            lambda: number in self.replies or self.process.poll() is not None,
+            lambda: f"command {number} isn't answered:\n{self.log()}", seconds,
+        )  # fmt: skip
+        if number not in self.replies:
+            for thread in self._threads:
+                thread.join(REPLY_SECONDS)
+        assert number in self.replies, f"the emitter ended with {self.process.returncode}:\n{self.log()}"
+        return self.replies[number]
 
-    def arrived(self, number: int) -> bool:
-        return number in self._replies
-
-    def ask(self, act: str, seconds: float = REPLY_SECONDS, **fields: object) -> dict:
-        return self.reply(self.order(act, **fields), seconds)
-
-    def stats(self) -> dict[str, int]:
-        return self.ask("stats")["stats"]
+    def ask(self, act: str, **options: object) -> dict:
+        """Gives a command and waits for the reply."""
+        return self.wait(self.send(act, **options))
 
     def end(self) -> int:
-        """Ends its input; its exit code."""
+        """Ends it by the end of its input, and returns its exit code."""
         self.process.stdin.close()
-        return self.process.wait(REPLY_SECONDS)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        finally:
+            self.kill()
 
     def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
+        """Ends it at once. What it had answered is in `replies`."""
+        self.process.kill()
         self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
+        for thread in self._threads:
+            thread.join(STOP_SECONDS)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             try:
                 pipe.close()
             except BrokenPipeError:
-                continue
-        self._errors.close()
-
-    def errors(self) -> str:
-        return self.error_file.read_text(errors="replace")
-
-    # MARK: The process
-
-    def resident_bytes(self, field: str = "VmRSS") -> int:
-        """What it holds in memory now; with VmHWM, what it ever did."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(field))
-
-    def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
-
-    def open_files(self) -> list[str]:
-        return sorted(str(link.readlink()) for link in Path(f"/proc/{self.process.pid}/fd").iterdir())
-
-    def processor_seconds(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    # MARK: Lines
+                pass
 
     def _write(self, line: dict) -> None:
-        try:
-            self.process.stdin.write(json.dumps(line) + "\n")
-            self.process.stdin.flush()
-        except OSError as error:
-            raise AssertionError(f"the emitter has ended: {self.errors()[-3000:]}") from error
+        text = json.dumps(line) + "\n"
+        with self._writing:
+            try:
+                self.process.stdin.write(text)
+            except (BrokenPipeError, ValueError):
+                # It was killed: `wait` tells.
+                pass
 
-    def _read(self) -> None:
+    def _read_replies(self) -> None:
         for line in self.process.stdout:
-            reply = json.loads(line)
-            self._check(reply)
-            with self._arrived:
-                self._replies[reply["id"]] = reply
-                self._arrived.notify_all()
-        with self._arrived:
-            self._has_ended = True
-            self._arrived.notify_all()
+            try:
+                reply = json.loads(line)
+            except ValueError:
+                # The half of a line that a killed process leaves.
+                continue
+            self._observe(reply)
+            self.replies[reply["id"]] = reply
 
-    def _check(self, reply: dict) -> None:
-        """Each event is somewhere, at each moment."""
-        stats = reply.get("stats")
-        if not stats:
-            return
-        outcome = stats["committed"] + stats["rejected"] + stats["dropped"] + stats["queued"]
-        if stats["enqueued"] + stats["recovered"] != outcome:
-            self.faults.append(f"at {time.monotonic():.3f} the counters don't add up: {stats}")
-        if min(stats.values()) < 0:
-            self.faults.append(f"a counter is below zero: {stats}")
+    def _read_log(self) -> None:
+        for line in self.process.stderr:
+            self._log.append(line.rstrip("\n"))

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from emitter_process import EmitterProcess
+from watched_emitter import EmitterProcess
 from hostile_collector import HostileCollector
 from waiting import PAUSE_SECONDS, eventually
 

@@ -7,7 +7,7 @@ import hostile_answers  # noqa: F401
 import hostile_endings  # noqa: F401
 import hostile_messages  # noqa: F401
 import pytest
-from emitter_process import EmitterProcess
+from watched_emitter import EmitterProcess
 from hostile_behaviours import BEHAVIOURS
 from hostile_collector import HostileCollector, Script, one_after_the_other
 from hostile_connection import NO_SEQUENCE, Connection
