@@ -25,8 +25,8 @@ ROUNDS = int(os.environ.get("DOCKET_HOSTILE_ROUNDS", "2"))
 
 
 def seeds() -> list[int]:
-    """Three new ones, unless told otherwise."""
-    wanted = os.environ.get("DOCKET_HOSTILE_SEEDS", "3")
+    """Two new ones, unless told otherwise."""
+    wanted = os.environ.get("DOCKET_HOSTILE_SEEDS", "2")
     if "," in wanted:
         return [int(seed) for seed in wanted.split(",") if seed]
     return [random.randrange(1 << 32) for _ in range(int(wanted))]
