@@ -124,6 +124,8 @@ class Cell:
         """Emits a few events more, which nothing is in the way of, and ends the emitter."""
         self.emit_misfits()
         self.last_numbers = self.emit(LAST_EVENTS)
+        # Commands run side by side: a flush is to find them emitted.
+        eventually(lambda: not self.unanswered())
         # The first flush tells of what had been given up before, the second of nothing.
         said = self.process.ask("flush").get("error")
         if said not in (None, "evicted", "journal") and not (said == "queueFull" and self.policy != "wait"):
