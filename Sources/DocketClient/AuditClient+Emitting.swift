@@ -7,9 +7,15 @@ internal import Synchronization
 extension AuditClient {
     /// Hands an event over. Never blocks and never throws: when there is no room, an event is dropped by the
     /// ``Configuration/overflowPolicy`` and counted.
-    public func emit(_ event: Event) {
+    public func emit(_ event: Event) { self.offer(event) }
+
+    /// The same, and tells why the event was dropped, if it was.
+    @discardableResult
+    package func offer(_ event: Event) -> ClientError? {
         let outcome = self.append(event)
-        if !self.proceed(outcome) { self.drop(outcome) }
+        guard !self.proceed(outcome) else { return nil }
+        self.drop(outcome)
+        return outcome.error
     }
 
     /// Hands an event over and returns once the local journal has synced it: it outlives the process from then on, and is stored
