@@ -56,6 +56,9 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "DocketClient", targets: ["DocketClient"]),
+        // For C (docs/client/c.md): libdocket-client.so and libdocket-client-static.a.
+        .library(name: "docket-client", type: .dynamic, targets: ["DocketCInterface"]),
+        .library(name: "docket-client-static", type: .static, targets: ["DocketCInterface"]),
         .executable(name: "docket", targets: ["docket"]),
         .executable(name: "copy-loader", targets: ["copy-loader"]),
     ],
@@ -86,6 +89,7 @@ let package = Package(
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CDocketClient"),
         .target(name: "CDocketProtos", dependencies: ["CProtobufC"], path: "Generated", publicHeadersPath: "include"),
 
         // Threads and what they wait on, for the targets that block.
@@ -185,6 +189,12 @@ let package = Package(
                 serviceLifecycle, unixSignals, x509,
             ],
             swiftSettings: houseSettings),
+
+        // What emitters link that aren't written in Swift.
+        .target(
+            name: "DocketCInterface",
+            dependencies: ["CDocketClient", "DocketClient", "DocketModel", "DocketThreads", logging],
+            swiftSettings: bridgeSettings),
 
         // Floor 7: the command.
         .executableTarget(
