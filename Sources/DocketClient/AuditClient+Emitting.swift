@@ -10,17 +10,22 @@ extension AuditClient {
     /// ``Configuration/overflowPolicy`` and counted.
     ///
     /// The event takes over what it doesn't set from the task's ``AuditScope``.
-    public func emit(_ event: Event) { self.offer(event) }
+    public func emit(_ event: Event) {
+        let outcome = self.appendInContext(event)
+        if !self.proceed(outcome) { self.drop(outcome) }
+    }
 
     /// The same, and tells why the event was dropped, if it was.
-    @discardableResult
     package func offer(_ event: Event) -> ClientError? {
-        let outcome =
-            AuditScope.hasContext
-            ? self.append(event.inContext, to: self.destination(isDurable: false)) : self.append(event)
+        let outcome = self.appendInContext(event)
         guard !self.proceed(outcome) else { return nil }
         self.drop(outcome)
         return outcome.error
+    }
+
+    private func appendInContext(_ event: Event) -> EmitBuffer.Outcome {
+        guard AuditScope.hasContext else { return self.append(event) }
+        return self.append(event.inContext, to: self.destination(isDurable: false))
     }
 
     /// Hands an event over and returns once the local journal has synced it: it outlives the process from then on, and is stored
