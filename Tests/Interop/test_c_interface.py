@@ -532,34 +532,35 @@ def test_closing_while_others_emit_loses_nothing_that_was_taken(collector: Colle
 
 
 def test_callbacks_may_emit_and_count_and_are_over_when_the_client_is_closed(collector: Collector) -> None:
-    found: list[tuple[int, ...]] = []
+    found: list[int] = []
     lines: list[str] = []
     ready = threading.Event()
+    stats = c_interface.docket_ctypes.Stats()
+    some = Event(type=KNOWN_TYPE.encode())
+    expected = [OK, OK, IN_CALLBACK, IN_CALLBACK, IN_CALLBACK, IN_CALLBACK]
 
     def on_rejection(*_: str) -> None:
         ready.wait(DEADLINE_SECONDS)
-        handle = opened._handle
-        stats = c_interface.docket_ctypes.Stats()
-        found.append(
-            (
-                call("emit", handle, Event(type=KNOWN_TYPE.encode()))[0],
-                call("stats", handle, ctypes.byref(stats))[0],
-                call("flush", handle, 0)[0],
-                call("emit_and_wait", handle, Event(type=KNOWN_TYPE.encode()), 0, None)[0],
-                call("close", handle, 0, None)[0],
-                create(Config(**ONE_TARGET))[0],
-            )
-        )
+        for attempt in (
+            lambda: call("emit", opened._handle, some),
+            lambda: call("stats", opened._handle, ctypes.byref(stats)),
+            lambda: call("flush", opened._handle, 0),
+            lambda: call("emit_and_wait", opened._handle, some, 0, None),
+            lambda: create(Config(**ONE_TARGET)),
+            # It would wait for ever if it waited.
+            lambda: call("close", opened._handle, 0, None) if found == expected[:-1] else (None, ""),
+        ):
+            found.append(attempt()[0])
 
     opened = c_interface.client(collector, on_rejection=on_rejection, on_log=lambda _, line: lines.append(line))
     opened.emit(type="never.registered")
     ready.set()
     opened.flush()
-    assert found == [(OK, OK, IN_CALLBACK, IN_CALLBACK, IN_CALLBACK, IN_CALLBACK)]
+    assert found == expected
     last = opened.close()
     assert (last["rejected"], last["committed"]) == (1, 1)
     del opened
-    assert len(found) == 1
+    assert len(found) == len(expected)
 
 
 def test_log_lines_go_to_the_callback() -> None:
