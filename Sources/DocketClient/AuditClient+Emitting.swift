@@ -9,7 +9,7 @@ extension AuditClient {
     /// Hands an event over. Never blocks and never throws: when there is no room, an event is dropped by the
     /// ``Configuration/overflowPolicy`` and counted.
     ///
-    /// The event takes over what it doesn't set from the task's ``AuditScope``.
+    /// The event takes over what it doesn't set from the task's `AuditScope`.
     public func emit(_ event: Event) {
         let outcome = self.appendInContext(event)
         if !self.proceed(outcome) { self.drop(outcome) }
@@ -49,7 +49,9 @@ extension AuditClient {
     ///
     /// A cancelled task stops waiting; the event may be stored all the same.
     ///
-    /// - Parameter timeout: how long to wait for the answer. The event is sent on when it has passed.
+    /// - Parameters:
+    ///   - event: what has happened.
+    ///   - timeout: how long to wait for the answer. The event is sent on when it has passed.
     /// - Throws: ``ClientError``: `rejected` (it is in quarantine; ``ClientError/rejection`` says why), `refused`, `timedOut`, `queueFull`,
     ///   `evicted`, `tooLarge`, `shutDown`.
     @discardableResult

@@ -114,7 +114,7 @@ extension AuditClient {
         public struct Journal: Sendable, Equatable {
             /// The directory, for this client alone; made if it isn't there, its parent must be.
             public var path: String
-            /// What its files take at the most, in bytes; from 48 MiB up.
+            /// What its files take at the most, in bytes; from 33 MiB up, and from a little over twice `maxBatchBytes`.
             public var maxBytes = 1 << 30
 
             public init(path: String) { self.path = path }

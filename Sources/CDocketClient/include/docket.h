@@ -198,7 +198,7 @@ typedef struct docket_config {
     /// The directory of the journal, for this client alone: made if it isn't there, its parent must be. NULL: no journal, and no
     /// `docket_client_emit_durably`.
     const char *journal_path;
-    /// What the journal's files take at the most, in bytes, from 48 MiB up. 0: 1 GiB.
+    /// What the journal's files take at the most, in bytes, from 33 MiB up. 0: 1 GiB.
     int64_t journal_max_bytes;
 
     /// DOCKET_UNCOMPRESSED or DOCKET_GZIP.
