@@ -1,8 +1,6 @@
 """Fixtures. The stubs are generated before any module that needs them is imported."""
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import stubs
@@ -56,11 +54,3 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
         if report.failed and running is not None:
             report.sections.append((f"the {name}'s log", running.log()))
     return report
-
-
-@pytest.fixture(scope="session")
-def test_emitter() -> Path:
-    """The program that emits events by the client library: Tests/TestEmitter."""
-    binary = Path(os.environ.get("DOCKET_TEST_EMITTER", stubs.ROOT / ".build/debug/test-emitter"))
-    assert binary.exists(), f"{binary} isn't there: build it by `swift build --product test-emitter`"
-    return binary

@@ -22,14 +22,16 @@ class EmitterProcess:
     """A running emitter. Commands run side by side; `replies` has what they were answered, by their ids."""
 
     def __init__(
-        self, settings: dict, observe: Callable[[dict], None] = lambda reply: None, prefix: Sequence[str | Path] = ()
-    ):
-        """Starts it behind the words of `prefix`. `observe` is told of each reply, on a thread of this object's own."""
+        self, settings: dict, observe: Callable[[dict], None] = lambda reply: None, prefix: Sequence[str | Path] = (),
+        log_lines: int | None = LOG_LINES,
+    ):  # fmt: skip
+        """Starts it behind the words of `prefix`. `observe` is told of each reply, on a thread of this object's own. Of what it logs,
+        the last `log_lines` lines are kept, or all."""
         if not PROGRAM.exists() and not os.environ.get("CI"):
             pytest.skip(f"there is no {PROGRAM}: build test-emitter, or name another by DOCKET_TEST_EMITTER")
         self.replies: dict[int, dict] = {}
         self._observe = observe
-        self._log: deque[str] = deque(maxlen=LOG_LINES)
+        self._log: deque[str] = deque(maxlen=log_lines)
         self._ids = 0
         self._writing = threading.Lock()
         # With Python's signals: one that outgrows its file size limit gets EFBIG, as from a full disk, and isn't killed.

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from watched_emitter import EmitterProcess
+from watched_emitter import WatchedEmitter
 from hostile_collector import HostileCollector
 from waiting import PAUSE_SECONDS, eventually
 
@@ -18,9 +18,8 @@ MOST_GROWTH_BYTES = 64 << 20
 class HostileRun:
     """One emitter with a journal."""
 
-    def __init__(self, binary: Path, folder: Path, collector: HostileCollector, settings: dict[str, object]):
+    def __init__(self, folder: Path, collector: HostileCollector, settings: dict[str, object]):
         self.collector, self.ledger = collector, collector.ledger
-        self._binary, self._folder = binary, folder
         self._settings = {
             "token": "t", "journal": str(folder / "journal"), "run": 1, **settings,
         }  # fmt: skip
@@ -47,8 +46,8 @@ class HostileRun:
 
     # MARK: The course
 
-    def _start(self) -> EmitterProcess:
-        return EmitterProcess(self._binary, self._folder, **self._settings)
+    def _start(self) -> WatchedEmitter:
+        return WatchedEmitter(**self._settings)
 
     def _warm_up(self) -> None:
         """What is allocated and opened once, is so before anything is measured."""
@@ -65,7 +64,7 @@ class HostileRun:
         deadline = time.monotonic() + ROUND_SECONDS
         while self.collector.connections < last:
             assert time.monotonic() < deadline, f"the client gave up: {self.emitter.stats()}"
-            stats = self.emitter.reply(self.emitter.order("stats"), STATS_SECONDS)["stats"]
+            stats = self.emitter.wait(self.emitter.send("stats"), STATS_SECONDS)["stats"]
             self._check_confirmed(stats)
             if stats["queued"] < MOST_QUEUED:
                 self._emit_all_ways()
@@ -98,7 +97,7 @@ class HostileRun:
         self.lives.append(reply["stats"])
         self.processor_seconds.append(self.emitter.processor_seconds())
         code = self.emitter.end()
-        assert code == 0, f"the emitter ended with code {code}:\n{self.emitter.errors()[-3000:]}"
+        assert code == 0, f"the emitter ended with code {code}:\n{self.emitter.log()[-3000:]}"
         assert reply["stats"]["queued"] == reply["stats"]["journalled"], reply
 
     def begin_again(self) -> None:
@@ -122,14 +121,14 @@ class HostileRun:
         first, self._next_event = self._next_event, self._next_event + count
         if way == "emit":
             self.kept[way].update(range(first, first + count))
-        self._waiting[self.emitter.order(way, **{"from": first}, count=count, **more)] = way
+        self._waiting[self.emitter.send(way, **{"from": first}, count=count, **more)] = way
 
     def _take_replies(self) -> None:
-        for number in [number for number in self._waiting if self.emitter.arrived(number)]:
+        for number in [number for number in self._waiting if self.emitter.has_answered(number)]:
             self._take_reply(number)
 
     def _take_reply(self, number: int) -> None:
-        reply, way = self.emitter.reply(number), self._waiting.pop(number)
+        reply, way = self.emitter.wait(number), self._waiting.pop(number)
         self.kept[way].update(reply["kept"])
         for code, numbers in reply["failed"].items():
             self.failed.setdefault(f"{way}: {code}", set()).update(numbers)
@@ -152,7 +151,7 @@ class HostileRun:
     def audit(self) -> None:
         """Compares what was promised with what the collector has seen."""
         problems = [*self.ledger.faults, *self._faults, *self.emitter.faults]
-        if "Fatal error" in (errors := self.emitter.errors()):
+        if "Fatal error" in (errors := self.emitter.log()):
             problems.append(errors[errors.index("Fatal error") :][:500])
         committed, rejected = self.kept["emitAndWait"], self.failed.get("emitAndWait: rejected", set())
         problems += [f"event {one} counts as committed" for one in committed if not self._was_told(one, is_rejected=False)]

@@ -7,7 +7,7 @@ import hostile_answers  # noqa: F401
 import hostile_endings  # noqa: F401
 import hostile_messages  # noqa: F401
 import pytest
-from watched_emitter import EmitterProcess
+from watched_emitter import WatchedEmitter
 from hostile_behaviours import BEHAVIOURS
 from hostile_collector import HostileCollector, Script, one_after_the_other
 from hostile_connection import NO_SEQUENCE, Connection
@@ -15,23 +15,24 @@ from hostile_run import MOST_GROWTH_BYTES
 from http2_conformance import frames
 from waiting import eventually
 
-StartEmitter = Callable[..., tuple[HostileCollector, EmitterProcess]]
+StartEmitter = Callable[..., tuple[HostileCollector, WatchedEmitter]]
 
 PATIENCE_SECONDS = 10
 
 
 @pytest.fixture
-def start_emitter(test_emitter: Path, tmp_path: Path) -> Iterator[StartEmitter]:
+def start_emitter(tmp_path: Path) -> Iterator[StartEmitter]:
     """Starts a collector with these scripts, and an emitter against it."""
-    started: list[tuple[HostileCollector, EmitterProcess]] = []
+    started: list[tuple[HostileCollector, WatchedEmitter]] = []
 
     def start(
         scripts: Callable[[int], Script], has_journal: bool = False, **settings: object
-    ) -> tuple[HostileCollector, EmitterProcess]:
+    ) -> tuple[HostileCollector, WatchedEmitter]:
         collector, folder = HostileCollector(scripts), tmp_path / str(len(started))
         if has_journal:
+            folder.mkdir()
             settings["journal"] = str(folder / "journal")
-        started.append((collector, EmitterProcess(test_emitter, folder, targets=collector.addresses[:1], run=1, **settings)))
+        started.append((collector, WatchedEmitter(targets=collector.addresses[:1], run=1, **settings)))
         return started[-1]
 
     yield start
@@ -124,8 +125,8 @@ def test_what_a_collector_says_makes_no_lines_of_the_log(start_emitter: StartEmi
 
     collector, emitter = start_emitter(lambda _: end)
     emitter.ask("emit")
-    eventually(lambda: collector.connections >= 2 and emitter.errors())
-    first = emitter.errors().splitlines()[0]
+    eventually(lambda: collector.connections >= 2 and emitter.log())
+    first = emitter.log().splitlines()[0]
     assert "forged line" in first and "\x1b" not in first and len(first) < 4096
 
 
@@ -167,16 +168,16 @@ def test_a_collector_that_never_answers_holds_nobody_up_for_longer_than_he_would
     scripts = (silent, without_streams, without_window, without_answers, leaving, in_the_midst_of_a_message)
     runs = {script.__name__: start_emitter(lambda _, script=script: script, has_journal=True) for script in scripts}
     orders = {
-        name: [emitter.order(act, timeoutMs=300) for act in ("emit", "emitAndWait", "flush", "emitDurably")]
+        name: [emitter.send(act, timeoutMs=300) for act in ("emit", "emitAndWait", "flush", "emitDurably")]
         for name, (_, emitter) in runs.items()
     }
     for name, (_, emitter) in runs.items():
-        emitted, waited, flushed, kept = [emitter.reply(order, 10) for order in orders[name]]
+        emitted, waited, flushed, kept = [emitter.wait(order, 10) for order in orders[name]]
         assert "error" not in emitted and waited["failed"] == {"timedOut": [0]} and kept["kept"] == [0], name
         assert flushed["error"] == "timedOut", name
-    shutdowns = {name: emitter.order("shutdown", timeoutMs=300) for name, (_, emitter) in runs.items()}
+    shutdowns = {name: emitter.send("shutdown", timeoutMs=300) for name, (_, emitter) in runs.items()}
     for name, (_, emitter) in runs.items():
-        stats = emitter.reply(shutdowns[name], 10)["stats"]
+        stats = emitter.wait(shutdowns[name], 10)["stats"]
         assert (stats["enqueued"], stats["journalled"], stats["dropped"]) == (3, 3, 0), (name, stats)
         assert emitter.end() == 0, name
 

@@ -53,13 +53,13 @@ def random_scripts(seed: int) -> Callable[[int], Script]:
 
 
 @pytest.fixture
-def start_run(test_emitter: Path, tmp_path: Path) -> Iterator[Callable[..., HostileRun]]:
+def start_run(tmp_path: Path) -> Iterator[Callable[..., HostileRun]]:
     started: list[HostileRun] = []
 
     def start(scripts: Callable[[int], Script], targets: int, **settings: object) -> HostileRun:
         collector = HostileCollector(scripts)
         settings["targets"] = collector.addresses[:targets]
-        started.append(HostileRun(test_emitter, tmp_path, collector, settings))
+        started.append(HostileRun(tmp_path, collector, settings))
         return started[-1]
 
     yield start
