@@ -25,14 +25,14 @@ package struct PublishMachine: Sendable {
         case closeStream
     }
 
-    private enum Stream: Equatable {
+    enum Stream: Equatable {
         case closed
         case opening
         case open
         case backingOff(untilNanoseconds: Int64)
     }
 
-    private struct Batch: Sendable {
+    struct Batch: Sendable {
         var sequence: Int64
         var attempts = 0
         var doubtfulAttempts = 0
@@ -44,15 +44,15 @@ package struct PublishMachine: Sendable {
 
     private let maxInFlightBatches: Int
     private let policy: RetryPolicy
-    private var stream = Stream.closed
-    private var waiting: [Batch] = []
-    private var waitingHead = 0
-    private var inFlight: [Int64: Batch] = [:]
-    private var delayed: [(dueNanoseconds: Int64, batch: Batch)] = []
+    var stream = Stream.closed
+    var waiting: [Batch] = []
+    var waitingHead = 0
+    var inFlight: [Int64: Batch] = [:]
+    var delayed: [(dueNanoseconds: Int64, batch: Batch)] = []
     private var consecutiveFailures = 0
     private var budget = RetryBudget()
     /// The batches of which one may have ended the stream.
-    private var suspects: Set<Int64> = []
+    var suspects: Set<Int64> = []
 
     package init(maxInFlightBatches: Int, policy: RetryPolicy) {
         self.maxInFlightBatches = max(1, maxInFlightBatches)
@@ -184,31 +184,6 @@ package struct PublishMachine: Sendable {
         return self.proceed(now: now)
     }
 
-    /// Gives every batch up and ends the stream; nothing may be enqueued afterwards.
-    package mutating func abandon(_ error: ClientError) -> [Action] {
-        var sent = Array(self.inFlight.values)
-        for index in sent.indices { sent[index].isDoubtful = true }
-        let left = self.waiting[self.waitingHead...] + sent + self.delayed.map(\.batch)
-        self.waiting.removeAll()
-        self.waitingHead = 0
-        self.inFlight.removeAll()
-        self.delayed.removeAll()
-        self.suspects.removeAll()
-        let wasOpen = self.stream == .open
-        self.stream = .closed
-        let completions = left.sorted { $0.sequence < $1.sequence }.map { batch in
-            Action.complete(sequence: batch.sequence, .failure(batch.isDoubtful ? error.leavingDoubt : error))
-        }
-        return completions + (wasOpen ? [.closeStream] : [])
-    }
-
-    /// Gives the oldest batch up that was never sent, to make room; nothing when there is none.
-    package mutating func evictOldest(_ error: ClientError) -> [Action] {
-        guard let index = self.waiting[self.waitingHead...].firstIndex(where: { $0.isEvictable && !$0.isDoubtful })
-        else { return [] }
-        return [self.complete(self.waiting.remove(at: index).sequence, .failure(error))]
-    }
-
     // MARK: Decisions
 
     /// Sends what may be sent, or sees to it that it can be.
@@ -247,7 +222,7 @@ package struct PublishMachine: Sendable {
         self.waitingHead = 0
     }
 
-    private mutating func complete(_ sequence: Int64, _ result: Result<Verdict, ClientError>) -> Action {
+    mutating func complete(_ sequence: Int64, _ result: Result<Verdict, ClientError>) -> Action {
         self.suspects.remove(sequence)
         return .complete(sequence: sequence, result)
     }
