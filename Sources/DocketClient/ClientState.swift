@@ -123,6 +123,7 @@ struct ClientState: Sendable {
             settlements.add { answer.settle(.failure(.shutDown)) }
         }
         for answer in self.durableWaiters.values.joined() { settlements.add { answer.settle(.failure(.shutDown)) } }
+        for settlement in self.flushes.endAll(.shutDown) { settlements.add { settlement.settle() } }
         self.receiptWaiters = [:]
         self.durableWaiters = [:]
         self.takeRoomWaiters(&settlements)

@@ -52,6 +52,12 @@ struct FlushLedger: Sendable {
         return Settlement(answer: waiter.answer, result: .failure(error))
     }
 
+    /// Ends all flushes before their time.
+    mutating func endAll(_ error: ClientError) -> [Settlement] {
+        defer { self.waiters = [:] }
+        return self.waiters.values.map { Settlement(answer: $0.answer, result: .failure($0.failure ?? error)) }
+    }
+
     /// A batch is done. Returns what is to be told to whom.
     mutating func answered(_ sequence: Int64, failure: ClientError?) -> [Settlement] {
         self.unanswered.remove(sequence)

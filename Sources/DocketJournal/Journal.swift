@@ -57,6 +57,8 @@ package final class Journal: Sendable {
             var generator = SystemRandomNumberGenerator()
             let (writer, recovery) = try JournalWriter.recover(
                 try directory(), options: options, using: &generator, now: wallClockMicroseconds)
+            // On a disk without room for it, it is missed when that is full of what is acknowledged.
+            try? writer.beginCheckpoint()
             state = Monitor(JournalState(options: options, status: JournalWorker.status(of: writer)))
             worker = JournalWorker(writer: writer, state: state)
             opened(.success(Journal(recovery: recovery, state: state, options: options)))

@@ -49,17 +49,46 @@ extension JournalWriter {
             journalID: self.journalID, nextIndex: self.nextIndex, acknowledged: self.acknowledged,
             segment: durable?.number ?? 0, syncedBytes: durable?.syncedBytes ?? 0)
         do throws(SystemFailure) {
-            let file = try self.create(FileName.newCheckpoint)
-            try file.writeAll(checkpoint.bytes, at: 0)
-            // The content reaches the disk before the name does.
-            try file.synchronize()
-            try self.directory.rename(FileName.newCheckpoint, to: FileName.checkpoint)
-            try self.directory.synchronize()
+            do throws(SystemFailure) {
+                try self.replaceCheckpoint(checkpoint.bytes)
+            } catch  where error.kind == .noSpace {
+                try? self.directory.remove(FileName.newCheckpoint)
+                try self.overwriteCheckpoint(checkpoint.bytes)
+            }
             self.isCheckpointDue = false
             self.hasSynced = false
         } catch {
             throw error.error("what is acknowledged can't be kept on disk, and would be sent again after a restart")
         }
+    }
+
+    /// Makes the first checkpoint, if there is none: one to write over when the disk is full.
+    package func beginCheckpoint() throws(JournalError) {
+        var isThere = false
+        do throws(SystemFailure) {
+            isThere = try self.directory.list()[FileName.checkpoint] != nil
+        } catch {
+            throw error.error("the journal '\(self.directory.path)' can't be read")
+        }
+        if !isThere { try self.writeCheckpoint() }
+    }
+
+    private func replaceCheckpoint(_ bytes: [UInt8]) throws(SystemFailure) {
+        let file = try self.create(FileName.newCheckpoint)
+        try file.writeAll(bytes, at: 0)
+        // The content reaches the disk before the name does.
+        try file.synchronize()
+        try self.directory.rename(FileName.newCheckpoint, to: FileName.checkpoint)
+        try self.directory.synchronize()
+    }
+
+    /// Writes it over the old one, which takes no room: without that a full disk would stay full of what is acknowledged. A crash in the
+    /// middle costs what checkpoints are for, acknowledgements, and nothing else.
+    private func overwriteCheckpoint(_ bytes: [UInt8]) throws(SystemFailure) {
+        let file = try self.directory.open(FileName.checkpoint, forWriting: true)
+        try file.writeAll(bytes, at: 0)
+        try file.truncate(to: bytes.count)
+        try file.synchronize()
     }
 
     /// Makes everything durable, and lets another owner in. Nothing else is called afterwards.

@@ -14,6 +14,16 @@ struct FlushLedgerTests {
         return .some(nil)
     }
 
+    @Test("ends all who wait when nobody will be answered any more")
+    func endAll() async {
+        var ledger = FlushLedger()
+        ledger.sent([0])
+        let flushes = [ledger.begin(endSequence: 1), ledger.begin(endSequence: 1)]
+        for settlement in ledger.endAll(.shutDown) { settlement.settle() }
+        for flush in flushes { #expect(await flush.answer.value() == .failure(.shutDown)) }
+        #expect(ledger.answered(0, failure: nil).isEmpty)
+    }
+
     @Test("a flush is content once every batch that was sent before it is answered, whatever comes later")
     func contentment() {
         var ledger = FlushLedger()

@@ -71,6 +71,24 @@ struct JournalFaultTests {
         }
     }
 
+    @Test("a disk that is full of what is acknowledged gets its room back, though there is none for a new checkpoint")
+    func fullOfAcknowledged() throws {
+        let disk = SimulatedDisk()
+        let writer = try Samples.open(disk).writer
+        try writer.beginCheckpoint()
+        try writer.append(1)
+        disk.set { $0.freeBytes = 0 }
+        #expect(throws: JournalError.self) { try writer.append(2) }
+        writer.acknowledge(1..<2)
+        try writer.deleteAcknowledged()
+        #expect(writer.segments == [])
+        disk.set { $0.freeBytes = 148 }
+        #expect(try writer.append(3) == 2)
+        let (again, recovery) = try Samples.open(SimulatedDisk(files: disk.contents))
+        #expect(recovery.findings == [])
+        #expect(try again.readAll().map(\.index) == [2])
+    }
+
     @Test("a write that the system takes in pieces is whole")
     func shortWrites() throws {
         let disk = SimulatedDisk()
