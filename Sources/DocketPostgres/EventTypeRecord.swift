@@ -39,7 +39,7 @@ package struct EventTypeRecord: Sendable, Equatable {
                 ORDER BY version DESC LIMIT 1
             ) AS v ON true
             LEFT JOIN docket.event_type_definitions AS d ON d.definition_id = y.definition_id
-            WHERE NOT y.is_reserved AND ($1::text IS NULL OR t.slug = $1 OR y.tenant_id IS NULL)
+            WHERE NOT y.is_reserved AND left(y.name, 7) <> 'docket.' AND ($1::text IS NULL OR t.slug = $1 OR y.tenant_id IS NULL)
                 AND ($2::text IS NULL OR y.name = $2)
             ORDER BY y.name, t.slug NULLS FIRST
             """, [tenant.map { .text($0) } ?? .null, name.map { .text($0) } ?? .null])

@@ -31,7 +31,7 @@ struct EventTypeApplyTests {
         #expect(try await administration.applyEventTypes([file], tenant: nil, actor: Self.actor) == [.defined])
         #expect(try await administration.applyEventTypes([file], tenant: nil, actor: Self.actor) == [.unchanged])
         let contents = try await self.loaded(database)
-        let type = try #require(contents.eventTypes.first)
+        let type = try #require(contents.namedByOperators.first)
         #expect(type.name == "call" && type.tenantID == nil)
         #expect(contents.definitions == [try #require(type.definitionID): file.body])
         let page = try await database.reader().query(EventQuery(tenantIDs: [1], order: .oldestFirst, limit: 10))
@@ -47,7 +47,7 @@ struct EventTypeApplyTests {
         for names in [["a.one", "a.two"], ["a.two", "a.three"]] {
             try await administration.registerEventTypes(names, tenant: "default", actor: Self.actor)
         }
-        let types = try await self.loaded(database).eventTypes
+        let types = try await self.loaded(database).namedByOperators
         #expect(types.map(\.name).sorted() == ["a.one", "a.three", "a.two"] && types.allSatisfy { $0.tenantID == 1 })
         let page = try await database.reader().query(EventQuery(tenantIDs: [1], order: .oldestFirst, limit: 10))
         #expect(page.events.map(\.event.resource?.id) == ["a.one", "a.two", "a.three"])
@@ -64,7 +64,7 @@ struct EventTypeApplyTests {
         }
         #expect(error?.code == .refused && error?.message.contains("'nobody'") == true)
         let contents = try await self.loaded(database)
-        #expect(contents.eventTypes.isEmpty && contents.tenants.map(\.slug) == ["default"])
+        #expect(contents.namedByOperators.isEmpty && contents.tenants.map(\.slug) == ["default"])
     }
 
     @Test("another content needs a higher version, which says what it breaks; lower ones are refused")
