@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 START_SECONDS = 30
 READ_BYTES = 64 << 10
-SLOW_BYTES, SLOW_PAUSE_SECONDS = 1024, 0.1
+SLOW_BYTES, SLOW_PAUSE_SECONDS = 256, 0.1
 
 
 class Mode(Enum):

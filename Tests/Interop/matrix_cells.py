@@ -53,11 +53,13 @@ class Cell:
 
     def start(self, targets: Sequence[str], prefix: Sequence[str | Path] = (), **settings: object) -> None:
         """Starts the emitter, also again."""
-        settings = {
-            **settings, "targets": list(targets), "token": self._token, "policy": self.policy, "journal": self.journal, "run": self.run,
+        chosen = {
+            "targets": list(targets), "token": self._token, "policy": self.policy, "journal": self.journal, "run": self.run,
             "maxQueueBytes": MAX_QUEUE_BYTES, "maxBatchBytes": MAX_BATCH_BYTES, "maxBatchEvents": MAX_BATCH_EVENTS,
+            **settings,
         }  # fmt: skip
-        started = EmitterProcess(settings, self._observe, prefix)
+        self._max_queue_bytes = chosen["maxQueueBytes"]
+        started = EmitterProcess(chosen, self._observe, prefix)
         with self._using:
             self.process = started
             self._commands = set()
@@ -147,8 +149,8 @@ class Cell:
         went = stats["committed"] + stats["rejected"] + stats["dropped"] + stats["queued"]
         if came != went or stats["dropped"] != sum(dropped.values()) or min(stats.values()) < 0:
             self.faults.append(f"the counters don't add up: {stats}, {dropped}")
-        if stats["queuedBytes"] > MAX_QUEUE_BYTES:
-            self.faults.append(f"{stats['queuedBytes']} bytes are queued, of {MAX_QUEUE_BYTES}")
+        if stats["queuedBytes"] > self._max_queue_bytes:
+            self.faults.append(f"{stats['queuedBytes']} bytes are queued, of {self._max_queue_bytes}")
         self.counters, self.dropped = stats, dropped
         self.peaks |= Counter(stats)
         self.kept.update(reply["kept"])

@@ -107,8 +107,8 @@ def test_a_journal_that_is_full_refuses_or_has_its_callers_wait(matrix: Matrix, 
     cluster.collectors[NAME].kill()
     # More than the least size that a journal may have.
     for cell in cells:
-        cell.start([cluster.addresses(NAME)[0]], journalMaxBytes=48 << 20)
-        cell.emit(6600, reasonBytes=8000, concurrency=12)
+        cell.start([cluster.addresses(NAME)[0]], journalMaxBytes=48 << 20, maxQueueBytes=1 << 20)
+        cell.emit(6600, reasonBytes=8000, concurrency=64)
     eventually(lambda: not refusing.unanswered(), refusing.process.log)
     assert set(refusing.failed) == {"queueFull"} and len(refusing.kept) > 5000
     eventually(lambda: waiting.process.ask("stats")["stats"]["journalled"] >= len(refusing.kept) * 0.95, waiting.process.log)
