@@ -4,6 +4,7 @@ What was promised is in the table, once; what was refused is not; and the counte
 how long an outage takes; the default keeps the suite short.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,11 @@ def test_a_name_without_an_address_beside_one_that_has_one_is_not_noticed(matrix
     assert all_broken(matrix.judge(cells, before, Circumstances(overflowed=False))) == []
 
 
+# Their course depends on how fast the disk's room comes back, which a debug build on a loaded machine can outrun.
+full_disks = pytest.mark.skipif(not os.environ.get("DOCKET_MATRIX_DISKS"), reason="DOCKET_MATRIX_DISKS=1 fills disks")
+
+
+@full_disks
 @pytest.mark.skipif(not may_mount(), reason="this user may not mount a file system")
 def test_a_disk_without_space_costs_what_nobody_was_promised(matrix: Matrix, cluster: Cluster, tmp_path: Path) -> None:
     before = matrix.counts()
@@ -101,6 +107,7 @@ def test_a_disk_without_space_costs_what_nobody_was_promised(matrix: Matrix, clu
     assert all_broken(matrix.judge(cells, before, circumstances)) == []
 
 
+@full_disks
 def test_a_journal_that_is_full_refuses_or_has_its_callers_wait(matrix: Matrix, cluster: Cluster, tmp_path: Path) -> None:
     before = matrix.counts()
     refusing, waiting = cells = [matrix.cell("emitDurably", policy, tmp_path) for policy in ("dropNewest", "wait")]
