@@ -40,8 +40,9 @@ struct DropTally: Sendable {
 
     /// How many events were lost, by reason.
     private(set) var counts: [Reason: Int] = [:]
-    private var unlogged: [Reason: Int] = [:]
-    private var unreported: [Reason: Int] = [:]
+    /// Of these, how many the log has been told of, and how many the collector has.
+    private var logged: [Reason: Int] = [:]
+    private var reported: [Reason: Int] = [:]
     private var isLogDue = false
 
     /// How many events were lost in all.
@@ -53,28 +54,34 @@ struct DropTally: Sendable {
     /// - Returns: whether the caller is to see to it that ``takeLog()`` is called, in a while.
     mutating func add(_ reason: Reason, count: Int = 1, isLogged: Bool = false) -> Bool {
         self.counts[reason, default: 0] += count
-        self.unreported[reason, default: 0] += count
-        guard !isLogged else { return false }
-        self.unlogged[reason, default: 0] += count
+        guard !isLogged else {
+            self.logged[reason, default: 0] += count
+            return false
+        }
         defer { self.isLogDue = true }
         return !self.isLogDue
     }
 
     /// What the log hasn't been told yet.
     mutating func takeLog() -> [(reason: Reason, count: Int)] {
-        defer {
-            self.unlogged = [:]
-            self.isLogDue = false
-        }
-        return Reason.allCases.compactMap { reason in self.unlogged[reason].map { (reason, $0) } }
+        let unlogged = self.counts(beyond: self.logged)
+        self.logged = self.counts
+        self.isLogDue = false
+        return Reason.allCases.compactMap { reason in unlogged[reason].map { (reason, $0) } }
     }
 
     /// What the collector hasn't been told yet: it is on its way now.
     mutating func takeReport() -> [Reason: Int] {
-        defer { self.unreported = [:] }
-        return self.unreported
+        defer { self.reported = self.counts }
+        return self.counts(beyond: self.reported)
     }
 
     /// The collector couldn't be told.
-    mutating func putBack(_ report: [Reason: Int]) { self.unreported.merge(report, uniquingKeysWith: +) }
+    mutating func putBack(_ report: [Reason: Int]) {
+        for (reason, count) in report { self.reported[reason, default: 0] -= count }
+    }
+
+    private func counts(beyond told: [Reason: Int]) -> [Reason: Int] {
+        self.counts.merging(told, uniquingKeysWith: -).filter { $0.value > 0 }
+    }
 }

@@ -14,21 +14,13 @@ import Testing
 
 @Suite("The client, against a collector on loopback", .timeLimit(.minutes(1)))
 struct AuditClientTests {
-    private func event(_ number: UInt64 = 1, reasonBytes: Int = 0) -> Event {
-        var event = Event(
-            eventID: EventID(high: 1, low: number), type: "audit.event",
-            occurredAt: Timestamp(microsecondsSinceEpoch: 5))
-        if reasonBytes > 0 { event.reason = String(repeating: "r", count: reasonBytes) }
-        return event
-    }
-
     @Test("fails a batch that the collector's limit ends the stream for, and stores all others")
     func tooLarge() async throws {
         try await FakeCollector.run(maxMessageBytes: 4096, answer: FakeCollector.accept) { collector in
             let client = try collector.client()
             let failed = await withTaskGroup(of: (Int64, ClientError.Code?).self) { group in
                 for sequence in 0..<12 as Range<Int64> {
-                    let event = self.event(reasonBytes: sequence == 5 || sequence == 6 ? 8000 : 10)
+                    let event = Event.numbered(reasonBytes: sequence == 5 || sequence == 6 ? 8000 : 10)
                     group.addTask {
                         do throws(ClientError) {
                             _ = try await client.publish([event], sequence: sequence)
@@ -63,11 +55,11 @@ struct AuditClientTests {
         } _: { collector in
             let client = try collector.client()
             let error = await #expect(throws: ClientError.self) {
-                try await client.publish([self.event()], sequence: 0)
+                try await client.publish([.numbered()], sequence: 0)
             }
             #expect(error?.code == .unavailable)
             #expect(collector.sequences == [0, 0, 0, 0, 0])
-            #expect(try await client.publish([self.event()], sequence: 1).acceptedCount == 1)
+            #expect(try await client.publish([.numbered()], sequence: 1).acceptedCount == 1)
             await client.shutdown()
         }
     }
@@ -80,7 +72,7 @@ struct AuditClientTests {
             let client = try collector.client { $0.maxAttempts = 1 }
             for sequence in 0..<30 as Range<Int64> {
                 let error = await #expect(throws: ClientError.self) {
-                    try await client.publish([self.event()], sequence: sequence)
+                    try await client.publish([.numbered()], sequence: sequence)
                 }
                 #expect(error?.code == .unauthorized)
             }
@@ -94,7 +86,7 @@ struct AuditClientTests {
     func flushTimeout() async throws {
         try await FakeCollector.run(answer: { _, _ in }) { collector in
             let client = try collector.client()
-            client.emit(self.event())
+            client.emit(.numbered())
             for _ in 0..<200 {
                 let error = await #expect(throws: ClientError.self) { try await client.flush(timeout: .zero) }
                 #expect(error?.code == .timedOut)
@@ -116,7 +108,7 @@ struct AuditClientTests {
                 $0.onRejection = { told.append($0) }
             }
             for round in 1...100 {
-                client.emit(self.event())
+                client.emit(.numbered())
                 async let other: Void = client.flush()
                 try await client.flush()
                 #expect(told.entries.count == round)
@@ -130,13 +122,13 @@ struct AuditClientTests {
     func cancellation() async throws {
         try await FakeCollector.run(answer: { _, _ in }) { collector in
             let client = try collector.client()
-            let publish = Task { try await client.publish([self.event()], sequence: 1000) }
+            let publish = Task { try await client.publish([.numbered()], sequence: 1000) }
             await collector.waitFor(.received(sequence: 1000))
             publish.cancel()
             let unpublished = await #expect(throws: ClientError.self) { try await publish.value }
             #expect(unpublished == .cancelled)
 
-            client.emit(self.event())
+            client.emit(.numbered())
             let flush = Task { try await client.flush(timeout: .seconds(3600)) }
             await collector.waitFor(.received(sequence: 0))
             flush.cancel()
@@ -157,7 +149,7 @@ struct AuditClientTests {
                 collector.configuration(), group: MultiThreadedEventLoopGroup.singleton, metrics: ClientMetrics())
             func batch(_ number: UInt64) -> SealedBatch {
                 SealedBatch(
-                    events: [self.event(number)], tenant: "", producerID: ProducerID(high: 0, low: 1), sequence: 3)
+                    events: [.numbered(number)], tenant: "", producerID: ProducerID(high: 0, low: 1), sequence: 3)
             }
             let answers = (0..<3).map { _ in OneAnswer<Result<Verdict, ClientError>>() }
             publisher.submit(batch(1)) { answers[0].settle($1) }
@@ -177,7 +169,7 @@ struct AuditClientTests {
     func silentCollector() async throws {
         try await FakeCollector.run(answer: { _, _ in }) { collector in
             let client = try collector.client()
-            client.emit(self.event())
+            client.emit(.numbered())
             let (started, continuation) = AsyncStream.makeStream(of: Void.self)
             let shutdown = Task {
                 await collector.waitFor(.received(sequence: 0))
@@ -197,7 +189,7 @@ struct AuditClientTests {
             .bind(host: "127.0.0.1", port: 0).get()
         let port = try #require(listener.localAddress?.port)
         let client = try AuditClient(.init(target: "127.0.0.1:\(port)", token: "t"))
-        client.emit(self.event())
+        client.emit(.numbered())
         // One that waited for the listener would run into the time limit.
         await client.shutdown(timeout: .milliseconds(10))
         #expect(client.droppedCount == 1)
@@ -212,10 +204,10 @@ struct AuditClientTests {
                 let client = try collector.client(logger: KeepingLogHandler.logger(lines)) {
                     $0.lingerMilliseconds = 60_000
                 }
-                client.emit(self.event(1))
+                client.emit(.numbered(1))
                 try await client.flush()
-                client.emit(self.event(2))
-                client.emit(self.event(3))
+                client.emit(.numbered(2))
+                client.emit(.numbered(3))
             }
             await collector.waitFor(.cancelled)
             #expect(lines.entries == ["2 \(DropTally.Reason.abandoned.text)"])
@@ -229,7 +221,7 @@ struct AuditClientTests {
             do {
                 let client = try collector.client(logger: KeepingLogHandler.logger(lines))
                 await client.shutdown()
-                for _ in 0..<3 { client.emit(self.event()) }
+                for _ in 0..<3 { client.emit(.numbered()) }
                 #expect(client.droppedCount == 3)
             }
             #expect(lines.entries == ["3 \(DropTally.Reason.shutDown.text)"])

@@ -11,14 +11,6 @@ import Testing
 
 @Suite("The ways to emit", .timeLimit(.minutes(1)))
 struct EmittingTests {
-    private func event(_ number: UInt64 = 1, reasonBytes: Int = 0) -> Event {
-        var event = Event(
-            eventID: EventID(high: 1, low: number), type: "audit.event",
-            occurredAt: Timestamp(microsecondsSinceEpoch: 5))
-        if reasonBytes > 0 { event.reason = String(repeating: "r", count: reasonBytes) }
-        return event
-    }
-
     /// A queue for about eight events of 1 KiB, in batches of two.
     private func small(_ policy: AuditClient.OverflowPolicy) -> (inout AuditClient.Configuration) -> Void {
         { configuration in
@@ -31,17 +23,11 @@ struct EmittingTests {
         }
     }
 
-    private func expectSum(_ statistics: AuditClient.Statistics) {
-        #expect(
-            statistics.enqueuedCount + statistics.recoveredCount == statistics.committedCount
-                + statistics.rejectedCount + statistics.droppedCount + statistics.queuedCount, "\(statistics)")
-    }
-
     @Test("emitAndWait returns the receipt, and doesn't wait for others to fill the batch")
     func receipt() async throws {
         try await FakeCollector.run(answer: FakeCollector.accept) { collector in
             let client = try collector.client { $0.lingerMilliseconds = 60_000 }
-            let receipt = try await client.emitAndWait(self.event())
+            let receipt = try await client.emitAndWait(.numbered())
             #expect(receipt == FakeCollector.verdict().receipt)
             #expect(client.statistics.committedCount == 1)
             await client.shutdown()
@@ -54,7 +40,7 @@ struct EmittingTests {
             let client = try collector.client { $0.lingerMilliseconds = 60_000 }
             await withTaskGroup(of: Void.self) { group in
                 for number in 0..<200 {
-                    group.addTask { _ = try? await client.emitAndWait(self.event(UInt64(number))) }
+                    group.addTask { _ = try? await client.emitAndWait(.numbered(UInt64(number))) }
                 }
             }
             #expect(client.statistics.committedCount == 200)
@@ -74,13 +60,13 @@ struct EmittingTests {
                 $0.maxBatchEvents = 2
                 $0.lingerMilliseconds = 60_000
             }
-            client.emit(self.event(1))
-            let error = await #expect(throws: ClientError.self) { try await client.emitAndWait(self.event(2)) }
+            client.emit(.numbered(1))
+            let error = await #expect(throws: ClientError.self) { try await client.emitAndWait(.numbered(2)) }
             #expect(error?.code == .rejected)
             #expect(error?.rejection == rejection)
             #expect(client.statistics.rejectedCount == 1)
             #expect(client.statistics.committedCount == 1)
-            self.expectSum(client.statistics)
+            expectSum(client.statistics)
             await client.shutdown()
         }
     }
@@ -90,16 +76,16 @@ struct EmittingTests {
         try await FakeCollector.run(answer: { _, _ in }) { collector in
             let client = try collector.client()
             let late = await #expect(throws: ClientError.self) {
-                try await client.emitAndWait(self.event(), timeout: .milliseconds(1))
+                try await client.emitAndWait(.numbered(), timeout: .milliseconds(1))
             }
             #expect(late?.code == .timedOut)
-            let task = Task { try await client.emitAndWait(self.event()) }
+            let task = Task { try await client.emitAndWait(.numbered()) }
             task.cancel()
             let cancelled = await #expect(throws: ClientError.self) { try await task.value }
             #expect(cancelled == .cancelled)
             await until { client.statistics.queuedCount == 2 }
             await client.shutdown(timeout: .zero)
-            self.expectSum(client.statistics)
+            expectSum(client.statistics)
             #expect(client.statistics.droppedCount == 2)
         }
     }
@@ -108,16 +94,16 @@ struct EmittingTests {
     func dropNewest() async throws {
         try await FakeCollector.run(answer: { _, _ in }) { collector in
             let client = try collector.client(adjust: self.small(.dropNewest))
-            for number in 0..<20 { client.emit(self.event(UInt64(number), reasonBytes: 1000)) }
+            for number in 0..<20 { client.emit(.numbered(UInt64(number), reasonBytes: 1000)) }
             let error = await #expect(throws: ClientError.self) {
-                try await client.emitAndWait(self.event(99, reasonBytes: 1000))
+                try await client.emitAndWait(.numbered(99, reasonBytes: 1000))
             }
             #expect(error?.code == .queueFull)
             #expect(client.statistics.droppedCounts == [.queueFull: 13])
             #expect(client.statistics.queuedCount == 8)
-            self.expectSum(client.statistics)
+            expectSum(client.statistics)
             await client.shutdown(timeout: .zero)
-            self.expectSum(client.statistics)
+            expectSum(client.statistics)
             #expect(client.statistics.queuedCount == 0)
         }
     }
@@ -130,20 +116,20 @@ struct EmittingTests {
             held.withLock { $0.append(.init(sequence: sequence, call: reference)) }
         } _: { collector in
             let client = try collector.client(adjust: self.small(.dropOldest))
-            for number in 0..<2 { client.emit(self.event(UInt64(number), reasonBytes: 1000)) }
+            for number in 0..<2 { client.emit(.numbered(UInt64(number), reasonBytes: 1000)) }
             await collector.waitFor(.received(sequence: 0))
-            for number in 2..<20 { client.emit(self.event(UInt64(number), reasonBytes: 1000)) }
+            for number in 2..<20 { client.emit(.numbered(UInt64(number), reasonBytes: 1000)) }
             // The batch on its way stays, and the newest.
             #expect(client.statistics.droppedCounts == [.evicted: 12])
             #expect(client.statistics.queuedCount == 8)
-            self.expectSum(client.statistics)
+            expectSum(client.statistics)
             await until {
                 let next = held.withLock { $0.isEmpty ? nil : $0.removeFirst() }
                 next?.call.execute { FakeCollector.accept(next?.sequence ?? 0, $0) }
                 return client.statistics.queuedCount == 0
             }
             #expect(collector.sequences == [0, 7, 8, 9])
-            self.expectSum(client.statistics)
+            expectSum(client.statistics)
             await client.shutdown()
         }
     }
@@ -158,13 +144,13 @@ struct EmittingTests {
             held.withLock { $0.append(.init(sequence: sequence, call: reference)) }
         } _: { collector in
             let client = try collector.client(adjust: self.small(.wait))
-            for number in 0..<9 { client.emit(self.event(UInt64(number), reasonBytes: 1000)) }
+            for number in 0..<9 { client.emit(.numbered(UInt64(number), reasonBytes: 1000)) }
             #expect(client.statistics.droppedCounts == [.queueFull: 1])
             let impatient = await #expect(throws: ClientError.self) {
-                try await client.emitAndWait(self.event(50, reasonBytes: 1000), timeout: .milliseconds(1))
+                try await client.emitAndWait(.numbered(50, reasonBytes: 1000), timeout: .milliseconds(1))
             }
             #expect(impatient?.code == .timedOut)
-            let waiting = Task { try await client.emitAndWait(self.event(99, reasonBytes: 1000)) }
+            let waiting = Task { try await client.emitAndWait(.numbered(99, reasonBytes: 1000)) }
             await collector.waitFor(.received(sequence: 0))
             mayAnswer.withLock { $0 = true }
             let first = held.withLock { $0[0] }
@@ -172,7 +158,7 @@ struct EmittingTests {
             _ = try await waiting.value
             #expect(client.statistics.committedCount == 9)
             #expect(client.statistics.droppedCounts == [.queueFull: 1])
-            self.expectSum(client.statistics)
+            expectSum(client.statistics)
             await client.shutdown()
         }
     }
@@ -181,14 +167,14 @@ struct EmittingTests {
     func reportsDrops() async throws {
         try await FakeCollector.run(answer: FakeCollector.accept) { collector in
             let client = try collector.client { $0.maxBatchBytes = 1024 }
-            client.emit(self.event(1, reasonBytes: 3000))
-            client.emit(self.event(2))
+            client.emit(.numbered(1, reasonBytes: 3000))
+            client.emit(.numbered(2))
             try await client.flush()
             await until { client.statistics.committedCount == 2 }
             let statistics = client.statistics
             #expect(statistics.droppedCounts == [.tooLarge: 1])
             #expect(statistics.enqueuedCount == 3)
-            self.expectSum(statistics)
+            expectSum(statistics)
             await client.shutdown()
         }
     }
@@ -197,7 +183,7 @@ struct EmittingTests {
     func needsJournal() async throws {
         var configuration = AuditClient.Configuration(target: "127.0.0.1:1")
         let client = try AuditClient(configuration)
-        let error = await #expect(throws: ClientError.self) { try await client.emitDurably(self.event()) }
+        let error = await #expect(throws: ClientError.self) { try await client.emitDurably(.numbered()) }
         #expect(error?.code == .invalidConfiguration)
         configuration.journal = .init(path: "/nonexistent/journal")
         #expect(throws: ClientError.self) { try AuditClient(configuration) }

@@ -10,14 +10,6 @@ import Testing
 
 @Suite("A client with a journal", .timeLimit(.minutes(1)))
 struct JournalledClientTests {
-    private func event(_ number: UInt64 = 1, reasonBytes: Int = 0) -> Event {
-        var event = Event(
-            eventID: EventID(high: 1, low: number), type: "audit.event",
-            occurredAt: Timestamp(microsecondsSinceEpoch: 5))
-        if reasonBytes > 0 { event.reason = String(repeating: "r", count: reasonBytes) }
-        return event
-    }
-
     private func withDirectory(_ body: (String) async throws -> Void) async throws {
         let path = FileManager.default.temporaryDirectory.appending(path: "docket-client-\(UUID().uuidString)").path()
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -32,32 +24,20 @@ struct JournalledClientTests {
             })
     }
 
-    private func expectSum(_ statistics: AuditClient.Statistics) {
-        #expect(
-            statistics.enqueuedCount + statistics.recoveredCount == statistics.committedCount
-                + statistics.rejectedCount + statistics.droppedCount + statistics.queuedCount, "\(statistics)")
-    }
-
     @Test("emitDurably returns though no collector answers, and what it kept is sent")
     func durable() async throws {
-        let mayAnswer = Mutex(false)
-        try await FakeCollector.run { sequence, call in
-            if mayAnswer.withLock({ $0 }) {
-                FakeCollector.accept(sequence, call)
-            } else {
-                call.finish(.init(.unavailable))
-            }
-        } _: { collector in
+        let recovery = Recovery()
+        try await FakeCollector.run(answer: recovery.answer) { collector in
             try await self.withDirectory { path in
                 let client = try await self.open(collector, path)
-                for number in 0..<10 { try await client.emitDurably(self.event(UInt64(number))) }
+                for number in 0..<10 { try await client.emitDurably(.numbered(UInt64(number))) }
                 #expect(client.statistics.queuedCount == 10)
                 #expect(client.statistics.journalledCount == 10)
-                mayAnswer.withLock { $0 = true }
+                recovery.come()
                 try await client.flush()
                 #expect(client.statistics.committedCount == 10)
                 #expect(client.statistics.journalledCount == 0)
-                self.expectSum(client.statistics)
+                expectSum(client.statistics)
                 await client.shutdown()
             }
         }
@@ -69,21 +49,21 @@ struct JournalledClientTests {
             var sent: [Int64] = []
             try await FakeCollector.run(answer: { _, _ in }) { collector in
                 let first = try await self.open(collector, path)
-                for number in 0..<3 { try await first.emitDurably(self.event(UInt64(number))) }
-                first.emit(self.event(9))
+                for number in 0..<3 { try await first.emitDurably(.numbered(UInt64(number))) }
+                first.emit(.numbered(9))
                 // What is in memory goes into the journal as well.
                 await first.shutdown(timeout: .milliseconds(10))
                 #expect(first.statistics.journalledCount == 4)
                 #expect(first.droppedCount == 0)
-                self.expectSum(first.statistics)
+                expectSum(first.statistics)
                 sent = Array(Set(collector.sequences)).sorted()
             }
             try await FakeCollector.run(answer: FakeCollector.accept) { collector in
                 let second = try await self.open(collector, path)
-                try await second.emitDurably(self.event(10))
+                try await second.emitDurably(.numbered(10))
                 await until { second.statistics.committedCount == 5 }
                 #expect(second.statistics.recoveredCount == 4)
-                self.expectSum(second.statistics)
+                expectSum(second.statistics)
                 #expect(Set(collector.sequences).isSuperset(of: sent))
                 await second.shutdown()
                 let third = try await self.open(collector, path)
@@ -96,14 +76,8 @@ struct JournalledClientTests {
 
     @Test("what doesn't fit into memory goes through the journal, where that is the policy")
     func overflow() async throws {
-        let mayAnswer = Mutex(false)
-        try await FakeCollector.run { sequence, call in
-            if mayAnswer.withLock({ $0 }) {
-                FakeCollector.accept(sequence, call)
-            } else {
-                call.finish(.init(.unavailable))
-            }
-        } _: { collector in
+        let recovery = Recovery()
+        try await FakeCollector.run(answer: recovery.answer) { collector in
             try await self.withDirectory { path in
                 let client = try await AuditClient.open(
                     collector.configuration {
@@ -114,16 +88,16 @@ struct JournalledClientTests {
                         $0.maxBatchEvents = 10
                     })
                 for number in 0..<2000 {
-                    client.emit(self.event(UInt64(number), reasonBytes: 1000))
+                    client.emit(.numbered(UInt64(number), reasonBytes: 1000))
                     // As fast as the disk takes it.
                     if number % 20 == 19 { await until { client.statistics.queuedBytes < 140 << 10 } }
                 }
                 #expect(client.droppedCount == 0)
                 #expect(client.statistics.journalledCount > 1000)
-                mayAnswer.withLock { $0 = true }
+                recovery.come()
                 try await client.flush()
                 #expect(client.statistics.committedCount == 2000)
-                self.expectSum(client.statistics)
+                expectSum(client.statistics)
                 await client.shutdown()
             }
         }

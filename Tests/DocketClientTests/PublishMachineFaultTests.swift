@@ -8,11 +8,7 @@ import Testing
 struct PublishMachineFaultTests {
     private let tooLarge = ClientError(code: .tooLarge, message: "a message of 9 bytes exceeds 8 bytes")
     private let fault = ClientError(code: .unavailable, message: "INTERNAL: out of luck")
-    private let verdict = Verdict(
-        acceptedCount: 1, rejections: [],
-        receipt: Receipt(
-            batchID: 1, root: [], durability: .committed, receivedAt: Timestamp(microsecondsSinceEpoch: 0),
-            contentHash: []))
+    private let verdict = FakeCollector.verdict()
 
     private func machine(window: Int, batches: Int, maxAttempts: Int? = nil) -> PublishMachine {
         var policy = PublishMachine.RetryPolicy()

@@ -7,25 +7,13 @@ import Testing
 @Suite("The publishing machine, when it gives batches up or goes elsewhere")
 struct PublishMachineGivingUpTests {
     private let fault = ClientError(code: .unavailable, message: "the connection broke")
-    private let verdict = Verdict(
-        acceptedCount: 1, rejections: [],
-        receipt: Receipt(
-            batchID: 1, root: [], durability: .committed, receivedAt: Timestamp(microsecondsSinceEpoch: 0),
-            contentHash: []))
-
-    private func machine(window: Int = 2, maxAttempts: Int? = nil) -> PublishMachine {
-        var policy = PublishMachine.RetryPolicy()
-        policy.initialBackoffMilliseconds = 100
-        policy.maxBackoffMilliseconds = 400
-        policy.maxAttempts = maxAttempts
-        return PublishMachine(maxInFlightBatches: window, policy: policy)
-    }
+    private let verdict = FakeCollector.verdict()
 
     private func millisecond(_ count: Int64) -> Int64 { count * 1_000_000 }
 
     @Test("gives everything up and closes the stream when it is told to")
     func abandon() {
-        var machine = self.machine(window: 1)
+        var machine = PublishMachine.sample(window: 1)
         for sequence in 0..<3 as Range<Int64> { _ = machine.enqueue(sequence, now: 0) }
         _ = machine.streamOpened(now: 0)
         _ = machine.refused(0, self.fault, isPermanent: false, retryAfterMilliseconds: 9, now: 0, jitter: 0)
@@ -41,7 +29,7 @@ struct PublishMachineGivingUpTests {
 
     @Test("never takes back a doubt: what one stream left open, no later refusal settles")
     func doubt() {
-        var machine = self.machine(window: 1)
+        var machine = PublishMachine.sample(window: 1)
         _ = machine.enqueue(0, now: 0)
         _ = machine.streamOpened(now: 0)
         _ = machine.streamLost(self.fault, isPermanent: false, now: 0, jitter: 0)
@@ -57,7 +45,7 @@ struct PublishMachineGivingUpTests {
 
     @Test("gives up nothing that must be kept")
     func keeps() {
-        var machine = self.machine()
+        var machine = PublishMachine.sample()
         _ = machine.enqueue(0, isEvictable: false, now: 0)
         _ = machine.enqueue(1, now: 0)
         #expect(machine.evictOldest(self.fault) == [.complete(sequence: 1, .failure(self.fault))])
@@ -66,7 +54,7 @@ struct PublishMachineGivingUpTests {
 
     @Test("gives up the oldest batch that was never sent, and no other")
     func evicts() {
-        var machine = self.machine(window: 1)
+        var machine = PublishMachine.sample(window: 1)
         for sequence in 0..<3 as Range<Int64> { _ = machine.enqueue(sequence, now: 0) }
         _ = machine.streamOpened(now: 0)
         // What was on its way may be stored.
@@ -79,7 +67,7 @@ struct PublishMachineGivingUpTests {
 
     @Test("tries another collector after the shortest pause, however often one has failed")
     func alternative() {
-        var machine = self.machine()
+        var machine = PublishMachine.sample()
         _ = machine.enqueue(0, now: 0)
         var pauses: [PublishMachine.Action] = []
         for hasAlternative in [false, false, true, false] {
@@ -93,7 +81,7 @@ struct PublishMachineGivingUpTests {
 
     @Test("leaves the collector alone for as long as it asked for, unless there is another one")
     func pushback() {
-        var machine = self.machine()
+        var machine = PublishMachine.sample()
         _ = machine.enqueue(0, now: 0)
         let alone = machine.streamLost(self.fault, isPermanent: false, retryAfterMilliseconds: 900, now: 0, jitter: 1)
         #expect(alone == [.wake(atNanoseconds: self.millisecond(900))])
@@ -105,7 +93,7 @@ struct PublishMachineGivingUpTests {
 
     @Test("sends one batch at a time after many failures, until the collector takes some again")
     func retryBudget() {
-        var machine = self.machine(window: 3)
+        var machine = PublishMachine.sample(window: 3)
         for sequence in 0..<9 as Range<Int64> { _ = machine.enqueue(sequence, now: 0) }
         for _ in 0..<5 {
             _ = machine.streamLost(self.fault, isPermanent: false, now: 0, jitter: 0)

@@ -7,25 +7,13 @@ import Testing
 @Suite("The publishing machine")
 struct PublishMachineTests {
     private let fault = ClientError(code: .unavailable, message: "the connection broke")
-    private let verdict = Verdict(
-        acceptedCount: 1, rejections: [],
-        receipt: Receipt(
-            batchID: 1, root: [], durability: .committed, receivedAt: Timestamp(microsecondsSinceEpoch: 0),
-            contentHash: []))
-
-    private func machine(window: Int = 2, maxAttempts: Int? = nil) -> PublishMachine {
-        var policy = PublishMachine.RetryPolicy()
-        policy.initialBackoffMilliseconds = 100
-        policy.maxBackoffMilliseconds = 400
-        policy.maxAttempts = maxAttempts
-        return PublishMachine(maxInFlightBatches: window, policy: policy)
-    }
+    private let verdict = FakeCollector.verdict()
 
     private func millisecond(_ count: Int64) -> Int64 { count * 1_000_000 }
 
     @Test("opens a stream for the first batch, and only one")
     func opens() {
-        var machine = self.machine()
+        var machine = PublishMachine.sample()
         #expect(machine.enqueue(0, now: 0) == [.openStream])
         #expect(machine.enqueue(1, now: 0) == [])
         #expect(machine.streamOpened(now: 1) == [.send(sequence: 0), .send(sequence: 1)])
@@ -33,7 +21,7 @@ struct PublishMachineTests {
 
     @Test("keeps no more batches in flight than the window, and refills it as answers come, in any order")
     func window() {
-        var machine = self.machine(window: 2)
+        var machine = PublishMachine.sample(window: 2)
         for sequence in 0..<4 { _ = machine.enqueue(Int64(sequence), now: 0) }
         #expect(machine.streamOpened(now: 0) == [.send(sequence: 0), .send(sequence: 1)])
         #expect(
@@ -45,7 +33,7 @@ struct PublishMachineTests {
 
     @Test("sends everything in flight again after a lost stream, in sequence order and before newer batches")
     func lostStream() {
-        var machine = self.machine(window: 3)
+        var machine = PublishMachine.sample(window: 3)
         for sequence in [0, 1, 2, 3] as [Int64] { _ = machine.enqueue(sequence, now: 0) }
         _ = machine.streamOpened(now: 0)
         #expect(
@@ -59,7 +47,7 @@ struct PublishMachineTests {
 
     @Test("waits twice as long after each failure in a row, up to the bound, and half of it at the least")
     func backoff() {
-        var machine = self.machine()
+        var machine = PublishMachine.sample()
         _ = machine.enqueue(0, now: 0)
         var pauses: [Int64] = []
         for _ in 0..<4 {
@@ -76,7 +64,7 @@ struct PublishMachineTests {
 
     @Test("starts the back-off anew once a batch has been accepted")
     func recovery() {
-        var machine = self.machine(window: 1)
+        var machine = PublishMachine.sample(window: 1)
         _ = machine.enqueue(0, now: 0)
         _ = machine.enqueue(1, now: 0)
         _ = machine.streamLost(self.fault, isPermanent: false, now: 0, jitter: 1)
@@ -90,7 +78,7 @@ struct PublishMachineTests {
 
     @Test("tries a refused batch again under the same sequence, not before the time that the collector named")
     func retryAfter() {
-        var machine = self.machine()
+        var machine = PublishMachine.sample()
         _ = machine.enqueue(5, now: 0)
         _ = machine.streamOpened(now: 0)
         #expect(
@@ -102,7 +90,7 @@ struct PublishMachineTests {
 
     @Test("gives a batch up at once when the refusal is permanent, and goes on with the others")
     func permanentRefusal() {
-        var machine = self.machine(window: 1)
+        var machine = PublishMachine.sample(window: 1)
         _ = machine.enqueue(0, now: 0)
         _ = machine.enqueue(1, now: 0)
         _ = machine.streamOpened(now: 0)
@@ -113,7 +101,7 @@ struct PublishMachineTests {
 
     @Test("gives batches up after the bound on attempts, when there is one")
     func boundedAttempts() {
-        var machine = self.machine(maxAttempts: 2)
+        var machine = PublishMachine.sample(maxAttempts: 2)
         _ = machine.enqueue(0, now: 0)
         #expect(
             machine.streamLost(self.fault, isPermanent: false, now: 0, jitter: 1) == [
@@ -128,7 +116,7 @@ struct PublishMachineTests {
 
     @Test("gives up at once on a permanent fault of the stream, when attempts are bounded")
     func permanentStreamFault() {
-        var machine = self.machine(maxAttempts: 9)
+        var machine = PublishMachine.sample(maxAttempts: 9)
         _ = machine.enqueue(0, now: 0)
         #expect(
             machine.streamLost(self.fault, isPermanent: true, now: 0, jitter: 1)
@@ -137,7 +125,7 @@ struct PublishMachineTests {
 
     @Test("ignores an answer that it isn't waiting for")
     func strayAnswers() {
-        var machine = self.machine()
+        var machine = PublishMachine.sample()
         _ = machine.enqueue(0, now: 0)
         _ = machine.streamOpened(now: 0)
         #expect(machine.accepted(77, self.verdict, now: 0) == [])
@@ -150,7 +138,7 @@ struct PublishMachineTests {
     @Test("completes every batch exactly once, whatever happens", arguments: [1, 2, 3, 4, 5] as [UInt64])
     func everyBatchOnce(_ seed: UInt64) {
         var random = SeededGenerator(seed: seed)
-        var machine = self.machine(window: 4)
+        var machine = PublishMachine.sample(window: 4)
         var completions: [Int64: Int] = [:]
         var sent: Set<Int64> = []
         var now: Int64 = 0

@@ -102,6 +102,7 @@ struct EmitBench {
                 }
                 count += 1
             }
+            // A thread of its own that paces by the clock: the sleep is the measured service's idleness, and waits for nothing.
             if self.rate > 0 { usleep(1000) }
         }
     }
