@@ -36,6 +36,7 @@ class Matrix:
             self.delete()
             raise
         self._outcomes: dict[str, Outcome] = {}
+        self._cells: list[Cell] = []
 
     def outcome(self, fault: str) -> Outcome:
         """What a fault has broken in each cell; it is brought about when that is asked for the first time."""
@@ -57,8 +58,7 @@ class Matrix:
         try:
             _suffer(fault, cells)
         finally:
-            for cell in cells:
-                cell.kill_if_running()
+            self.end_cells()
             fault.delete()
         return self.judge(cells, before, fault.circumstances)
 
@@ -68,7 +68,14 @@ class Matrix:
         tenant = f"{way}-{policy}".lower()
         own = folder / tenant
         own.mkdir()
-        return Cell(way, policy, self._run, tenant, self._tokens[tenant], own)
+        self._cells.append(Cell(way, policy, self._run, tenant, self._tokens[tenant], own))
+        return self._cells[-1]
+
+    def end_cells(self) -> None:
+        """Kills the emitters of cells that didn't come to their end: the next cells of their tenants are judged alone."""
+        for cell in self._cells:
+            cell.kill_if_running()
+        self._cells = []
 
     def judge(self, cells: list[Cell], before: dict[str, Counter[str]], circumstances: Circumstances) -> Outcome:
         """What is broken in each cell, none of which may have another's tenant; `before` has the counts of before they began."""
