@@ -27,7 +27,7 @@ extension AuditClient {
         let outcome = self.state.withLock { state -> EmitBuffer.Outcome? in
             let report = state.drops.takeReport()
             guard !report.isEmpty else { return nil }
-            let outcome = state.append(self.event(of: report))
+            let outcome = state.append(self.event(of: report), now: Publisher.now())
             if outcome.place == nil { state.drops.putBack(report) }
             return outcome
         }

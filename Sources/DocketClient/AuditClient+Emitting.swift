@@ -133,7 +133,7 @@ extension AuditClient {
     ) -> EmitBuffer.Outcome {
         while true {
             let outcome = self.state.withLock { state in
-                let outcome = state.append(event, to: destination, isUrgent: isUrgent)
+                let outcome = state.append(event, to: destination, isUrgent: isUrgent, now: Publisher.now())
                 if let place = outcome.place { register(&state, place) }
                 return outcome
             }
@@ -149,13 +149,24 @@ extension AuditClient {
         switch outcome {
         case .added: return true
         case .opened:
-            let linger = TimeAmount.milliseconds(Int64(self.configuration.lingerMilliseconds))
-            self.timers.scheduleTask(in: linger) { [weak self] in self?.send(.all) }
+            self.linger(from: Publisher.now())
             return true
         case .sealed:
             self.send(.complete)
             return true
         case .full, .closed, .tooLarge: return false
+        }
+    }
+
+    /// Sends batches as their linger times end, until none is being filled. One timer does for all: at many events a second the
+    /// emitting threads needn't wake the loop for each batch.
+    private func linger(from opening: Int64) {
+        let lingerNanoseconds = Int64(self.configuration.lingerMilliseconds) * 1_000_000
+        let due = NIODeadline.uptimeNanoseconds(UInt64(clamping: opening + lingerNanoseconds))
+        self.timers.scheduleTask(deadline: due) { [weak self] in
+            guard let self else { return }
+            self.send(.openedBy(Publisher.now() - lingerNanoseconds))
+            if let next = self.state.withLock({ $0.nextLinger() }) { self.linger(from: next) }
         }
     }
 

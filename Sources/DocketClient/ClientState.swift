@@ -27,6 +27,8 @@ struct ClientState: Sendable {
     private var roomWaiters: [Answer] = []
     /// How many batches are on their way into the journal.
     private var journallingCount = 0
+    /// Whether somebody will ask for ``nextLinger()``.
+    private var isLingering = false
 
     init(buffer: EmitBuffer) { self.buffer = buffer }
 
@@ -45,12 +47,25 @@ struct ClientState: Sendable {
 
     // MARK: Emitting
 
+    /// Adds an event. For the first of a batch, `opened` says that the caller is to see to ``nextLinger()``; where somebody already
+    /// does, there is nothing to do.
     mutating func append(
-        _ event: Event, to destination: EmitBuffer.Destination? = nil, isUrgent: Bool = false
+        _ event: Event, to destination: EmitBuffer.Destination? = nil, isUrgent: Bool = false,
+        now: @autoclosure () -> Int64
     ) -> EmitBuffer.Outcome {
-        let outcome = self.buffer.append(event, to: destination, isUrgent: isUrgent)
-        if outcome.place != nil { self.counts.enqueuedCount += 1 }
-        return outcome
+        let outcome = self.buffer.append(event, to: destination, isUrgent: isUrgent, now: now())
+        guard let place = outcome.place else { return outcome }
+        self.counts.enqueuedCount += 1
+        guard case .opened = outcome else { return outcome }
+        defer { self.isLingering = true }
+        return self.isLingering ? .added(place) : outcome
+    }
+
+    /// Since when the oldest batch is being filled, to ask again when its linger time is over; `nil` when there is none.
+    mutating func nextLinger() -> Int64? {
+        let oldest = self.buffer.oldestOpening
+        self.isLingering = oldest != nil
+        return oldest
     }
 
     /// Counts an event that couldn't be queued.

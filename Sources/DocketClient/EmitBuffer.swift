@@ -29,7 +29,7 @@ struct EmitBuffer: Sendable {
 
     /// What became of an event.
     enum Outcome: Equatable {
-        /// The event is the first of a batch: the batch must be taken when the linger time is over.
+        /// The event is the first of a batch: the batch must be taken when the linger time is over (``Selection/openedBy(_:)``).
         case opened(Place)
         case added(Place)
         /// A batch is ready to be taken.
@@ -46,9 +46,11 @@ struct EmitBuffer: Sendable {
     enum Selection {
         /// Those that are complete.
         case complete
-        /// And those in which somebody waits.
+        /// These, and those in which somebody waits.
         case urgent
-        /// And those that are being filled.
+        /// Those that are complete, and those that are being filled since then or longer, in nanoseconds of the caller's clock.
+        case openedBy(Int64)
+        /// Those that are complete, and those that are being filled.
         case all
     }
 
@@ -58,6 +60,7 @@ struct EmitBuffer: Sendable {
         var frame: [UInt8] = []
         var eventCount = 0
         var sequence: Int64 = 0
+        var openedAt: Int64 = 0
         var isUrgent = false
     }
 
@@ -98,24 +101,34 @@ struct EmitBuffer: Sendable {
     /// Whether every batch that was sealed has been answered.
     var isIdle: Bool { self.shared.unansweredBytes == 0 }
 
+    /// Since when the batch is being filled that has been so for longest, in nanoseconds of the callers' clock.
+    var oldestOpening: Int64? {
+        let oldest = self.others.values.lazy.filter { $0.eventCount > 0 }.map(\.openedAt).min()
+        return self.main.eventCount == 0 ? oldest : min(self.main.openedAt, oldest ?? .max)
+    }
+
     /// Adds an event.
     ///
     /// - Parameters:
     ///   - destination: where it goes; `nil` for the client's own tenant, by way of memory alone.
     ///   - isUrgent: whether somebody waits for what becomes of it.
-    mutating func append(_ event: Event, to destination: Destination? = nil, isUrgent: Bool = false) -> Outcome {
+    ///   - now: nanoseconds of a clock, which is read once a batch.
+    mutating func append(
+        _ event: Event, to destination: Destination? = nil, isUrgent: Bool = false, now: @autoclosure () -> Int64
+    ) -> Outcome {
         guard !self.isClosed else { return .closed }
         guard let destination, destination != self.main.destination else {
-            return Self.append(event, isUrgent: isUrgent, lane: &self.main, shared: &self.shared)
+            return Self.append(event, isUrgent: isUrgent, now: now, lane: &self.main, shared: &self.shared)
         }
         if self.others[destination] == nil, self.others.count >= Self.maxLanes { self.sealOthers { _ in true } }
         return Self.append(
-            event, isUrgent: isUrgent, lane: &self.others[destination, default: Lane(destination: destination)],
+            event, isUrgent: isUrgent, now: now,
+            lane: &self.others[destination, default: Lane(destination: destination)],
             shared: &self.shared)
     }
 
     private static func append(
-        _ event: Event, isUrgent: Bool, lane: inout Lane, shared: inout Shared
+        _ event: Event, isUrgent: Bool, now: () -> Int64, lane: inout Lane, shared: inout Shared
     ) -> Outcome {
         let size = EventEncoder.sizeBytes(of: event)
         let (bounds, tenant) = (shared.bounds, lane.destination.tenant)
@@ -127,6 +140,7 @@ struct EmitBuffer: Sendable {
         if lane.eventCount > 0, lane.frame.count + size + 8 > bounds.maxBatchBytes { Self.seal(&lane, &shared) }
         if lane.eventCount == 0 {
             lane.sequence = shared.nextSequence
+            lane.openedAt = now()
             shared.nextSequence += 1
             lane.frame = SealedBatch.begin(
                 tenant: tenant, producerID: shared.producerID, sequence: lane.sequence,
@@ -153,6 +167,9 @@ struct EmitBuffer: Sendable {
         case .urgent:
             if self.main.isUrgent { Self.seal(&self.main, &self.shared) }
             self.sealOthers(where: \.isUrgent)
+        case .openedBy(let time):
+            if self.main.openedAt <= time { Self.seal(&self.main, &self.shared) }
+            self.sealOthers { $0.openedAt <= time }
         case .all:
             Self.seal(&self.main, &self.shared)
             self.sealOthers { _ in true }

@@ -27,7 +27,7 @@ struct EmitBufferTests {
     func sealsByCount() throws {
         var buffer = self.buffer()
         #expect(
-            (1...7).map { buffer.append(.numbered($0)) } == [
+            (1...7).map { buffer.append(.numbered($0), now: 0) } == [
                 .opened(at(0, 0)), .added(at(0, 1)), .sealed(at(0, 2)), .opened(at(1, 0)), .added(at(1, 1)),
                 .added(at(1, 2)), .opened(at(2, 0)),
             ])
@@ -46,16 +46,16 @@ struct EmitBufferTests {
     @Test("says only once that batches are ready, until they are taken")
     func saysOnce() {
         var buffer = self.buffer(events: 1)
-        #expect(buffer.append(.numbered(1)) == .sealed(at(0, 0)))
-        #expect(buffer.append(.numbered(2)) == .opened(at(1, 0)))
+        #expect(buffer.append(.numbered(1), now: 0) == .sealed(at(0, 0)))
+        #expect(buffer.append(.numbered(2), now: 0) == .opened(at(1, 0)))
         #expect(buffer.take(.complete).count == 2)
-        #expect(buffer.append(.numbered(3)) == .sealed(at(2, 0)))
+        #expect(buffer.append(.numbered(3), now: 0) == .sealed(at(2, 0)))
     }
 
     @Test("seals a batch before it would grow over the bound on bytes")
     func sealsByBytes() throws {
         var buffer = self.buffer(events: 1000, batchBytes: 2048)
-        for number in 1...10 { _ = buffer.append(.numbered(UInt64(number), reasonBytes: 500)) }
+        for number in 1...10 { _ = buffer.append(.numbered(UInt64(number), reasonBytes: 500), now: 0) }
         let batches = buffer.take(.all)
         #expect(batches.allSatisfy { $0.frame.count - 5 <= 2048 })
         #expect(batches.reduce(0) { $0 + $1.eventCount } == 10)
@@ -65,8 +65,8 @@ struct EmitBufferTests {
     @Test("refuses an event that no batch could hold, and goes on with the next")
     func tooLarge() {
         var buffer = self.buffer(batchBytes: 2048)
-        #expect(buffer.append(.numbered(1, reasonBytes: 3000)) == .tooLarge)
-        #expect(buffer.append(.numbered(2)) == .opened(at(0, 0)))
+        #expect(buffer.append(.numbered(1, reasonBytes: 3000), now: 0) == .tooLarge)
+        #expect(buffer.append(.numbered(2), now: 0) == .opened(at(0, 0)))
     }
 
     @Test("drops events while the queue is full, and takes them again once batches are answered")
@@ -74,22 +74,22 @@ struct EmitBufferTests {
         var buffer = self.buffer(events: 1, queueBytes: 4096)
         var outcomes: [EmitBuffer.Outcome] = []
         while outcomes.last != .full, outcomes.count < 100 {
-            outcomes.append(buffer.append(.numbered(1, reasonBytes: 500)))
+            outcomes.append(buffer.append(.numbered(1, reasonBytes: 500), now: 0))
         }
         #expect(outcomes.last == .full)
         #expect(buffer.heldBytes <= 4096 + 128)
         for batch in buffer.take(.all) { buffer.released(batch) }
         #expect(buffer.heldBytes == 0)
-        #expect(buffer.append(.numbered(2)) != .full)
+        #expect(buffer.append(.numbered(2), now: 0) != .full)
     }
 
     @Test("takes nothing after it has been closed, but keeps what it has")
     func closed() {
         var buffer = self.buffer()
-        _ = buffer.append(.numbered(1))
+        _ = buffer.append(.numbered(1), now: 0)
         buffer.close()
-        #expect(buffer.append(.numbered(2)) == .closed)
-        #expect(buffer.append(.numbered(3, reasonBytes: 5000)) == .closed)
+        #expect(buffer.append(.numbered(2), now: 0) == .closed)
+        #expect(buffer.append(.numbered(3, reasonBytes: 5000), now: 0) == .closed)
         #expect(buffer.untakenEventCount == 1)
         #expect(buffer.take(.all).map(\.eventCount) == [1])
         #expect(buffer.take(.all).isEmpty)
@@ -100,7 +100,7 @@ struct EmitBufferTests {
     func destinations() throws {
         var buffer = self.buffer()
         let places = [nil, .init(tenant: "umbra"), .init(tenant: "acme", isDurable: true), nil, .init(tenant: "umbra")]
-            .map { buffer.append(.numbered(1), to: $0).place }
+            .map { buffer.append(.numbered(1), to: $0, now: 0).place }
         #expect(places == [at(0, 0), at(1, 0), at(2, 0), at(0, 1), at(1, 1)])
         let batches = buffer.take(.all).sorted { $0.sequence < $1.sequence }
         #expect(try batches.map { try self.decode($0).request.tenant } == ["acme", "umbra", "acme"])
@@ -111,7 +111,9 @@ struct EmitBufferTests {
     @Test("has no more batches open at once than it may, however many tenants there are")
     func manyTenants() {
         var buffer = self.buffer()
-        for number in 0...EmitBuffer.maxLanes { _ = buffer.append(.numbered(1), to: .init(tenant: "t\(number)")) }
+        for number in 0...EmitBuffer.maxLanes {
+            _ = buffer.append(.numbered(1), to: .init(tenant: "t\(number)"), now: 0)
+        }
         #expect(buffer.take(.complete).count == EmitBuffer.maxLanes)
         #expect(buffer.take(.all).count == 1)
     }
@@ -119,20 +121,38 @@ struct EmitBufferTests {
     @Test("gives up the batches first in which somebody waits")
     func urgent() {
         var buffer = self.buffer()
-        _ = buffer.append(.numbered(1))
-        _ = buffer.append(.numbered(2), to: .init(tenant: "umbra"), isUrgent: true)
+        _ = buffer.append(.numbered(1), now: 0)
+        _ = buffer.append(.numbered(2), to: .init(tenant: "umbra"), isUrgent: true, now: 0)
         #expect(buffer.take(.urgent).map(\.sequence) == [1])
         #expect(buffer.take(.urgent).isEmpty)
-        _ = buffer.append(.numbered(3), isUrgent: true)
+        _ = buffer.append(.numbered(3), isUrgent: true, now: 0)
         #expect(buffer.take(.urgent).map(\.eventCount) == [2])
         #expect(!buffer.isIdle)
+    }
+
+    @Test("gives up the batches that are open for long enough, and says how long the oldest of the others is")
+    func openings() {
+        var buffer = self.buffer()
+        #expect(buffer.oldestOpening == nil)
+        _ = buffer.append(.numbered(1), now: 10)
+        _ = buffer.append(.numbered(2), now: 15)
+        _ = buffer.append(.numbered(3), to: .init(tenant: "umbra"), now: 20)
+        #expect(buffer.oldestOpening == 10)
+        #expect(buffer.take(.openedBy(9)).isEmpty)
+        #expect(buffer.take(.openedBy(10)).map(\.eventCount) == [2])
+        #expect(buffer.oldestOpening == 20)
+        _ = buffer.append(.numbered(4), now: 30)
+        #expect(buffer.take(.openedBy(25)).map(\.eventCount) == [1])
+        #expect(buffer.oldestOpening == 30)
+        #expect(buffer.take(.openedBy(30)).map(\.eventCount) == [1])
+        #expect(buffer.oldestOpening == nil)
     }
 
     @Test("a batch comes back from the record that keeps it; other bytes are no batch")
     func record() throws {
         var buffer = self.buffer()
         for number in 1...2 {
-            _ = buffer.append(.numbered(UInt64(number)), to: .init(tenant: "acme", isDurable: true))
+            _ = buffer.append(.numbered(UInt64(number)), to: .init(tenant: "acme", isDurable: true), now: 0)
         }
         let batch = try #require(buffer.take(.all).first)
         #expect(SealedBatch(recordPayload: batch.recordPayload) == batch)
