@@ -55,6 +55,17 @@ class Stage:
         """Takes a lock by a statement, and keeps it."""
         self._holder.ask(f"BEGIN; {lock}")
 
+    def hold_hot(self, lock: str) -> tuple[int, str]:
+        """Takes a lock on the segment that is hot; `{}` in `lock` is its table, `{id}` its number. Returns both."""
+        for _ in until(REACH_SECONDS):
+            segment, table = self.hot()
+            self.hold(lock.format(table, id=segment))
+            # Before the lock was there the segment may have become full, and its steps have passed.
+            if self.hot()[0] == segment:
+                return segment, table
+            self._holder.ask("ROLLBACK")
+        raise AssertionError(f"no segment stays hot for long enough\n{self._segments()}")
+
     def wait_for(self, part: str, then: str, passes: int = 0) -> Blocked:
         """Waits until a statement with `part` in it waits for the lock. Whatever else does is let through, and so are
         the first `passes` of those; `then` takes the lock behind each. Meanwhile the load goes on.
@@ -158,24 +169,21 @@ def waiting(lock: str, part: str, passes: int = 0) -> Reach:
     return reach
 
 
-def row_of(segment: int) -> str:
-    return f"SELECT FROM docket.segments WHERE segment_id = {segment} FOR UPDATE"
+ROW = "SELECT FROM docket.segments WHERE segment_id = {id} FOR UPDATE"
 
 
 def rotation_states(stage: Stage) -> Blocked:
     """The next segment is made and attached, but the one that was hot is not yet marked as full."""
-    segment, _ = stage.hot()
-    stage.hold(row_of(segment))
-    return stage.wait_for("CREATE TABLE docket.events_", row_of(segment))
+    segment, _ = stage.hold_hot(ROW)
+    return stage.wait_for("CREATE TABLE docket.events_", ROW.format(id=segment))
 
 
 def sealing(part: str) -> Reach:
     """A step of the sealing of the segment that is hot now, before it begins; `{}` in `part` is its table."""
 
     def reach(stage: Stage) -> Blocked:
-        _, table = stage.hot()
         # Writers go on until the rotation, then the first step waits; the stronger lock holds up all later steps.
-        stage.hold(f"LOCK TABLE docket.{table} IN ROW EXCLUSIVE MODE")
+        _, table = stage.hold_hot("LOCK TABLE docket.{} IN ROW EXCLUSIVE MODE")
         return stage.wait_for(part.format(table), f"LOCK TABLE docket.{table} IN SHARE ROW EXCLUSIVE MODE")
 
     return reach
@@ -185,12 +193,12 @@ def noting(step: str, note: str) -> Reach:
     """The work of a sealing step is done, but what it came to is not noted yet."""
 
     def reach(stage: Stage) -> Blocked:
-        segment, table = stage.hot()
-        stage.hold(f"LOCK TABLE docket.{table} IN ROW EXCLUSIVE MODE")
+        segment, table = stage.hold_hot("LOCK TABLE docket.{} IN ROW EXCLUSIVE MODE")
+        row = ROW.format(id=segment)
         for _ in until(REACH_SECONDS):
             stage.wait_for(step.format(table), f"LOCK TABLE docket.{table} IN SHARE ROW EXCLUSIVE MODE")
-            stage.let_through(row_of(segment))
-            blocked = stage.wait_for("docket.segments", row_of(segment))
+            stage.let_through(row)
+            blocked = stage.wait_for("docket.segments", row)
             if note in blocked.query:
                 return blocked
             # The step was put off meanwhile, and another one came first.
