@@ -95,11 +95,13 @@ CONTRADICTIONS = {
 
 
 def wait_for_rest(postgres: PrivatePostgres) -> None:
-    """Waits until all segments but one are finished, and all batches are in the log."""
+    """Waits until all segments but one are finished, that one isn't about to be, and all batches are in the log."""
     session = Session(postgres)
     open_ends = """
         SELECT (SELECT count(*) FROM docket.segments WHERE state NOT IN ('hot', 'sealed')
-                OR state = 'sealed' AND (frozen_at IS NULL OR checked_at IS NULL)),
+                OR state = 'sealed' AND (frozen_at IS NULL OR checked_at IS NULL)
+                OR state = 'hot' AND (SELECT segment_rows FROM docket.store_policy)
+                    <= (SELECT count(*) FROM docket.events AS e WHERE e.segment_id = segments.segment_id)),
             (SELECT count(*) FROM docket.batches) - (SELECT count(*) FROM docket.log_entries)"""
     found = []
     for _ in until(REST_SECONDS, pause=0.1):
