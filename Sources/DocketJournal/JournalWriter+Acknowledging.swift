@@ -49,12 +49,7 @@ extension JournalWriter {
             journalID: self.journalID, nextIndex: self.nextIndex, acknowledged: self.acknowledged,
             segment: durable?.number ?? 0, syncedBytes: durable?.syncedBytes ?? 0)
         do throws(SystemFailure) {
-            do throws(SystemFailure) {
-                try self.replaceCheckpoint(checkpoint.bytes)
-            } catch  where error.kind == .noSpace {
-                try? self.directory.remove(FileName.newCheckpoint)
-                try self.overwriteCheckpoint(checkpoint.bytes)
-            }
+            try self.replaceCheckpoint(checkpoint.bytes)
             self.isCheckpointDue = false
             self.hasSynced = false
         } catch {
@@ -62,33 +57,40 @@ extension JournalWriter {
         }
     }
 
-    /// Makes the first checkpoint, if there is none: one to write over when the disk is full.
+    /// Makes room for the next checkpoint, if there is none: a disk that is full of what is acknowledged stays so for want of one.
     package func beginCheckpoint() throws(JournalError) {
-        var isThere = false
         do throws(SystemFailure) {
-            isThere = try self.directory.list()[FileName.checkpoint] != nil
+            if try self.directory.list()[FileName.newCheckpoint] == nil { try self.reserveCheckpoint() }
         } catch {
-            throw error.error("the journal '\(self.directory.path)' can't be read")
+            throw error.error("the journal '\(self.directory.path)' has no room for a checkpoint")
         }
-        if !isThere { try self.writeCheckpoint() }
     }
 
     private func replaceCheckpoint(_ bytes: [UInt8]) throws(SystemFailure) {
-        let file = try self.create(FileName.newCheckpoint)
+        let file = try self.openNewCheckpoint()
         try file.writeAll(bytes, at: 0)
+        try file.truncate(to: bytes.count)
         // The content reaches the disk before the name does.
         try file.synchronize()
         try self.directory.rename(FileName.newCheckpoint, to: FileName.checkpoint)
         try self.directory.synchronize()
+        // The old one's room has just become free.
+        try? self.reserveCheckpoint()
     }
 
-    /// Writes it over the old one, which takes no room: without that a full disk would stay full of what is acknowledged. A crash in the
-    /// middle costs what checkpoints are for, acknowledgements, and nothing else.
-    private func overwriteCheckpoint(_ bytes: [UInt8]) throws(SystemFailure) {
-        let file = try self.directory.open(FileName.checkpoint, forWriting: true)
-        try file.writeAll(bytes, at: 0)
-        try file.truncate(to: bytes.count)
-        try file.synchronize()
+    /// The file that was made for it, or a new one.
+    private func openNewCheckpoint() throws(SystemFailure) -> any JournalFile {
+        do throws(SystemFailure) {
+            return try self.directory.open(FileName.newCheckpoint, forWriting: true)
+        } catch  where error.isMissingFile {
+            return try self.directory.create(FileName.newCheckpoint)
+        }
+    }
+
+    /// Takes the room that the largest checkpoint needs.
+    private func reserveCheckpoint() throws(SystemFailure) {
+        let file = try self.create(FileName.newCheckpoint)
+        try file.writeAll([UInt8](repeating: 0, count: JournalCheckpoint.maxBytes), at: 0)
     }
 
     /// Makes everything durable, and lets another owner in. Nothing else is called afterwards.

@@ -89,6 +89,25 @@ struct JournalFaultTests {
         #expect(try again.readAll().map(\.index) == [2])
     }
 
+    @Test("a crash amid a checkpoint on a full disk forgets nothing of the one before", arguments: 0..<20 as Range<UInt64>)
+    func crashOnFullDisk(seed: UInt64) throws {
+        let disk = SimulatedDisk()
+        let writer = try Samples.open(disk).writer
+        try writer.beginCheckpoint()
+        for number in 1...4 { try writer.append(number) }
+        writer.acknowledge(1..<2)
+        try writer.writeCheckpoint()
+        disk.set {
+            $0.freeBytes = 0
+            $0.failingSyncs = 1
+        }
+        writer.acknowledge(3..<4)
+        #expect(throws: JournalError.self) { try writer.writeCheckpoint() }
+        var generator = SeededGenerator(seed: seed)
+        let again = try Samples.open(disk.crashed(&generator)).writer
+        #expect(try again.readAll().map(\.index).starts(with: [2]))
+    }
+
     @Test("a write that the system takes in pieces is whole")
     func shortWrites() throws {
         let disk = SimulatedDisk()

@@ -157,7 +157,7 @@ struct JournalRecoveryTests {
         let (reopened, recovery) = try Samples.open(again)
         #expect(recovery.findings == [])
         #expect(reopened.segments.map(\.number) == [3])
-        #expect(again.contents.keys.sorted() == [FileName.segment(3), FileName.checkpoint])
+        #expect(again.contents.keys.sorted() == [FileName.segment(3), FileName.checkpoint, FileName.newCheckpoint])
     }
 
     @Test("a journal of another version is left as it is, and says so")
