@@ -89,7 +89,9 @@ struct JournalFaultTests {
         #expect(try again.readAll().map(\.index) == [2])
     }
 
-    @Test("a crash amid a checkpoint on a full disk forgets nothing of the one before", arguments: 0..<20 as Range<UInt64>)
+    @Test(
+        "a crash amid a checkpoint on a full disk forgets nothing of the one before", arguments: 0..<20 as Range<UInt64>
+    )
     func crashOnFullDisk(seed: UInt64) throws {
         let disk = SimulatedDisk()
         let writer = try Samples.open(disk).writer
