@@ -268,14 +268,15 @@ struct MemoryBudgetTests {
             for _ in 0..<8 {
                 group.addTask {
                     let owner = budget.makeOwner()
+                    let (grants, granted) = AsyncStream.makeStream(of: MessageReservation.self)
+                    var later = grants.makeAsyncIterator()
                     for index in 1...500 {
-                        let reservation = await withCheckedContinuation { continuation in
-                            switch budget.reserve(index, owner: owner, granted: { continuation.resume(returning: $0) })
-                            {
-                            case .granted(let reservation): continuation.resume(returning: reservation)
-                            case .waiting: break
-                            case .overLimit: Issue.record("\(index) bytes are over the limit")
-                            }
+                        let answer = budget.reserve(index, owner: owner) { granted.yield($0) }
+                        let reservation: MessageReservation? =
+                            if case .granted(let atOnce) = answer { atOnce } else { await later.next() }
+                        guard let reservation else {
+                            Issue.record("no grant came")
+                            return
                         }
                         reservation.shrink(toBytes: index / 2)
                         reservation.release()
