@@ -61,9 +61,10 @@ enum JournalTarget {
         try self.check(directory, records: records)
     }
 
-    /// Whether a file isn't as it was written. What stands behind the end of a sealed segment counts for nothing: the header of the
-    /// segment after it says how far it goes.
+    /// Whether a file isn't as it was written, where that counts. What stands behind the end of a sealed segment doesn't, since the header
+    /// of the segment after it says how far it goes; nor does what stands where the next checkpoint will be.
     private static func isAltered(_ name: String, _ written: [String: [UInt8]], _ files: [String: [UInt8]]) -> Bool {
+        guard name != "checkpoint.new" else { return false }
         guard let before = written[name], let after = files[name] else { return true }
         let isSealed = name.hasSuffix(".segment") && written.keys.contains { $0.hasSuffix(".segment") && $0 > name }
         return isSealed ? Array(after.prefix(before.count)) != before : after != before
