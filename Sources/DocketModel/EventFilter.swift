@@ -3,12 +3,20 @@ public struct EventFilter: Sendable, Equatable {
     public var scope: String?
     /// The event type's name.
     public var type: String?
+    /// How the event type's name begins.
+    public var typePrefix: String?
     public var actorID: String?
     public var sessionID: String?
     public var resourceType: String?
     public var resourceID: String?
     public var action: String?
     public var decision: Decision?
+    public var outcome: Outcome?
+    /// The policy that decided.
+    public var policy: String?
+    public var source: String?
+    /// Inclusive. Events without a score don't meet it.
+    public var minRiskScore: Double?
     /// Inclusive.
     public var occurredFrom: Timestamp?
     /// Inclusive.
@@ -17,8 +25,30 @@ public struct EventFilter: Sendable, Equatable {
     public var requestID: String?
     public var agentID: String?
     public var traceID: TraceID?
+    /// What the reason or the text of the attributes contains; A to Z in either case. From 1 to ``maxTextBytes``.
+    public var text: String?
+    /// What the attributes say; at most ``maxAttributes``.
+    public var attributes: [AttributeCondition] = []
+
+    /// The most bytes of ``text``.
+    public static let maxTextBytes = 1024
+    /// The most conditions on attributes.
+    public static let maxAttributes = 16
 
     public init() {}
+}
+
+/// That a value in an event's attributes equals a text.
+public struct AttributeCondition: Sendable, Equatable {
+    /// Where the value is (RFC 6901).
+    public var pointer: JSONPointer
+    /// A string's content, or a number, `true` or `false` as it was written. `null` is never equal to anything.
+    public var value: String
+
+    public init(pointer: JSONPointer, value: String) {
+        self.pointer = pointer
+        self.value = value
+    }
 }
 
 /// In which order a page comes.

@@ -14,7 +14,7 @@ struct EventSelect {
 
     /// - Parameters:
     ///   - segments: The ids of the segments that are read; `nil` for all that there are.
-    ///   - typeIDs: The event types that the filter's name stands for; `nil` for any.
+    ///   - typeIDs: The event types that the filter's name or prefix stands for; `nil` for any.
     ///   - end: Only rows before this place are wanted; `nil` for all.
     init(_ query: EventQuery, segments: [Int32]?, typeIDs: [Int32]? = nil, before end: PageCursor? = nil) {
         self.query = query
@@ -67,16 +67,38 @@ struct EventSelect {
         let texts: [(column: EventColumn, value: String?)] = [
             (.scope, filter.scope), (.actorID, filter.actorID), (.sessionID, filter.sessionID),
             (.requestID, filter.requestID), (.agentID, filter.agentID), (.resourceType, filter.resourceType),
-            (.resourceID, filter.resourceID), (.action, filter.action),
+            (.resourceID, filter.resourceID), (.action, filter.action), (.source, filter.source),
+            (.policy, filter.policy),
         ]
         for (column, value) in texts {
             if let value { self.add("e.\(column.sqlName) = ?", .text(value)) }
         }
         if let decision = filter.decision { self.add("e.decision = ?", .int2(decision.rawValue)) }
+        if let outcome = filter.outcome { self.add("e.outcome = ?", .int2(outcome.rawValue)) }
+        if let score = filter.minRiskScore { self.add("e.risk_score >= ?", .float8(score)) }
         if let from = filter.occurredFrom { self.add("e.occurred_at >= ?", .timestamp(from)) }
         if let to = filter.occurredTo { self.add("e.occurred_at <= ?", .timestamp(to)) }
         if let eventID = filter.eventID { self.add("e.event_id = ?", .uuid(eventID.bytes)) }
         if let traceID = filter.traceID { self.add("e.trace_id = ?", .bytes(traceID.bytes)) }
+        // No index helps these: they come last, and are looked at where all others hold.
+        for condition in filter.attributes {
+            self.add("e.attributes #>> ?", .textArray(condition.pointer.tokens), " = ?", .text(condition.value))
+        }
+        if let text = filter.text {
+            let pattern = PostgresValue.text("%\(Self.escaped(text))%")
+            self.add(
+                "(e.reason COLLATE \"C\" ILIKE ?", pattern, " OR e.attributes::text COLLATE \"C\" ILIKE ?)", pattern)
+        }
+    }
+
+    /// A text as a pattern that only it matches (PostgreSQL, chapter 9.7.1).
+    private static func escaped(_ text: String) -> String {
+        var escaped = ""
+        for scalar in text.unicodeScalars {
+            if scalar == "%" || scalar == "_" || scalar == "\\" { escaped.unicodeScalars.append("\\") }
+            escaped.unicodeScalars.append(scalar)
+        }
+        return escaped
     }
 
     /// The comparison of the whole key decides; that of the time alone is what an index on it can use.
@@ -90,8 +112,19 @@ struct EventSelect {
 
     /// Adds a condition with one parameter, for which `?` stands.
     private mutating func add(_ condition: String, _ value: PostgresValue) {
+        self.conditions.append(self.numbered(condition, value))
+    }
+
+    /// Adds a condition of two parts with a parameter each.
+    private mutating func add(
+        _ first: String, _ firstValue: PostgresValue, _ second: String, _ secondValue: PostgresValue
+    ) {
+        self.conditions.append(self.numbered(first, firstValue) + self.numbered(second, secondValue))
+    }
+
+    private mutating func numbered(_ condition: String, _ value: PostgresValue) -> String {
         self.values.append(value)
         let parts = condition.split(separator: "?", omittingEmptySubsequences: false)
-        self.conditions.append(parts.joined(separator: "$\(self.values.count)"))
+        return parts.joined(separator: "$\(self.values.count)")
     }
 }

@@ -52,8 +52,12 @@ package final class PostgresReader: EventReader {
     private static func canMatch(_ filter: EventFilter) -> Bool {
         [
             filter.scope, filter.type, filter.actorID, filter.sessionID, filter.resourceType, filter.resourceID,
-            filter.action, filter.requestID, filter.agentID,
+            filter.action, filter.requestID, filter.agentID, filter.typePrefix, filter.source, filter.policy,
+            filter.text,
         ].allSatisfy { $0?.utf8.contains(0) != true }
+            && filter.attributes.allSatisfy { condition in
+                ([condition.value] + condition.pointer.tokens).allSatisfy { !$0.utf8.contains(0) }
+            }
     }
 
     /// The setting of the tenants is trusted from this role alone; with another one every page would be empty.
@@ -115,12 +119,14 @@ package final class PostgresReader: EventReader {
         return rows
     }
 
-    /// The event types of the filter's name, as far as the tenants may see them; `nil` when it names none.
+    /// The event types of the filter's name and prefix, as far as the tenants may see them; `nil` when it has neither.
     private static func typeIDs(
         _ filter: EventFilter, _ connection: PostgresConnection
     ) throws(PostgresError) -> [Int32]? {
-        guard let type = filter.type else { return nil }
-        let rows = try connection.query("SELECT type_id FROM docket.event_types WHERE name = $1", [.text(type)])
+        guard filter.type != nil || filter.typePrefix != nil else { return nil }
+        let rows = try connection.query(
+            "SELECT type_id FROM docket.event_types WHERE name = coalesce($1::text, name) AND starts_with(name, $2)",
+            [filter.type.map { .text($0) } ?? .null, .text(filter.typePrefix ?? "")])
         return try (0..<rows.count).map { (row) throws(PostgresError) in try rows.integer(row, 0) }
     }
 

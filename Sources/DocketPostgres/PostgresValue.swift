@@ -7,6 +7,7 @@ package enum PostgresValue: Sendable, Equatable {
     case int2(Int16)
     case int4(Int32)
     case int8(Int64)
+    case float8(Double)
     case text(String)
     case bytes([UInt8])
     /// 16 bytes.
@@ -27,6 +28,7 @@ package enum PostgresValue: Sendable, Equatable {
         case .int2: 21
         case .int4: 23
         case .int8: 20
+        case .float8: 701
         case .text: 25
         case .bytes: 17
         case .uuid: 2950
@@ -45,6 +47,7 @@ package enum PostgresValue: Sendable, Equatable {
         case .int2(let value): Self.bigEndian(value)
         case .int4(let value): Self.bigEndian(value)
         case .int8(let value): Self.bigEndian(value)
+        case .float8(let value): Self.bigEndian(value.bitPattern)
         case .text(let value): Array(value.utf8)
         case .bytes(let value), .uuid(let value): value
         case .timestamp(let value): Self.bigEndian(Self.sincePostgresEpoch(value))

@@ -7,6 +7,10 @@ import Testing
 
 @Suite("QueryRequest")
 struct QueryRequestMessageTests {
+    private static func conditions(_ pointer: String, _ value: String) -> [AttributeCondition] {
+        JSONPointer(pointer).map { [AttributeCondition(pointer: $0, value: value)] } ?? []
+    }
+
     private static var full: QueryRequestMessage {
         var filter = EventFilter()
         filter.scope = ""
@@ -23,6 +27,13 @@ struct QueryRequestMessageTests {
         filter.requestID = "request\\1"
         filter.agentID = ""
         filter.traceID = TraceID(high: .max, low: 2)
+        filter.typePrefix = "authz."
+        filter.outcome = .error
+        filter.source = ""
+        filter.policy = "default-deny"
+        filter.minRiskScore = -0.5
+        filter.text = "é"
+        filter.attributes = Self.conditions("/a~1b/~0/0", "x=y") + Self.conditions("/", "")
         return QueryRequestMessage(
             tenant: "acme", filter: filter, order: .oldestFirst, pageSize: 1_000, pageToken: [0, 1, 255])
     }
@@ -72,6 +83,14 @@ struct QueryRequestMessageTests {
             ([0x12, 3, 0x6A, 1, 0], "filter.agent_id", .invalidText),
             ([0x12, 11, 0x40] + [UInt8](repeating: 0x80, count: 9) + [1], "filter.occurred_from_us", .outOfRange),
             ([0x12, 10, 0x48] + [UInt8](repeating: 0xFF, count: 8) + [0x7F], "filter.occurred_to_us", .outOfRange),
+            ([0x12, 3, 0x80, 1, 4], "filter.outcome", .outOfRange),
+            ([0x12, 10, 0x99, 1, 0, 0, 0, 0, 0, 0, 0xF8, 0x7F], "filter.min_risk_score", .outOfRange),
+            ([0x12, 3, 0xA2, 1, 0], "filter.text", .outOfRange),
+            ([0x12, 3, 0xAA, 1, 0], "filter.attributes.pointer", .outOfRange),
+            ([0x12, 6, 0xAA, 1, 3, 0x0A, 1, 0x61], "filter.attributes.pointer", .outOfRange),
+            ([0x12, 7, 0xAA, 1, 4, 0x0A, 2, 0x2F, 0x7E], "filter.attributes.pointer", .outOfRange),
+            ([0x12, 9, 0xAA, 1, 6, 0x0A, 1, 0x2F, 0x12, 1, 0xFF], "filter.attributes.value", .invalidText),
+            ([0x12, 51] + [[UInt8]](repeating: [0xAA, 1, 0], count: 17).joined(), "filter.attributes", .outOfRange),
             ([0x0A, 1, 0xFF], "tenant", .invalidText),
             ([0x0A, 1, 0], "tenant", .invalidText),
             ([0x12, 4, 0x0A, 2, 0x61, 0], "filter.scope", .invalidText),

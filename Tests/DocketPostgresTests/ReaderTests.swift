@@ -36,12 +36,22 @@ struct ReaderTests {
         "a text that PostgreSQL can't hold finds nothing, whatever it is asked of",
         arguments: [
             \.scope, \.type, \.actorID, \.sessionID, \.requestID, \.agentID, \.resourceType, \.resourceID, \.action,
+            \.typePrefix, \.source, \.policy, \.text,
         ]
             as [any WritableKeyPath<EventFilter, String?> & Sendable])
     func zeroCharacter(_ text: any WritableKeyPath<EventFilter, String?> & Sendable) async throws {
         let reader = try await TestDatabase.migrated().reader()
         var filter = EventFilter()
         filter[keyPath: text] = "a\0b"
+        #expect(try await reader.query(EventQuery(tenantIDs: [1], filter: filter)) == EventPage(events: [], next: nil))
+    }
+
+    @Test(
+        "a condition on attributes that PostgreSQL can't hold finds nothing", arguments: [("/a\0", "b"), ("/a", "b\0")])
+    func zeroCharacterInAttributes(pointer: String, value: String) async throws {
+        let reader = try await TestDatabase.migrated().reader()
+        var filter = EventFilter()
+        filter.attributes = [AttributeCondition(pointer: try #require(JSONPointer(pointer)), value: value)]
         #expect(try await reader.query(EventQuery(tenantIDs: [1], filter: filter)) == EventPage(events: [], next: nil))
     }
 
@@ -54,6 +64,12 @@ struct ReaderTests {
             #expect(try await log.reader.query(EventQuery(tenantIDs: [1], filter: filter)).events.isEmpty)
             filter = EventFilter()
             filter.requestID = text
+            #expect(try await log.reader.query(EventQuery(tenantIDs: [1], filter: filter)).events.isEmpty)
+            filter = EventFilter()
+            filter.text = text
+            #expect(try await log.reader.query(EventQuery(tenantIDs: [1], filter: filter)).events.isEmpty)
+            filter = EventFilter()
+            filter.typePrefix = text
             #expect(try await log.reader.query(EventQuery(tenantIDs: [1], filter: filter)).events.isEmpty)
         }
     }

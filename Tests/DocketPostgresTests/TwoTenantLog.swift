@@ -55,7 +55,28 @@ struct TwoTenantLog {
         event.resource = pick([nil, "doc", "file"]).map { Resource(type: $0, id: "r1") }
         event.action = pick([nil, "get", "put"])
         event.decision = [nil, .allow, .deny].randomElement(using: &generator) ?? nil
+        event.outcome = [nil, .success, .error].randomElement(using: &generator) ?? nil
+        event.source = pick([nil, "", "api"])
+        event.policy = pick([nil, "default-deny", "100%_\\"])
+        event.riskScore = [nil, 0, 0.5, 0.75, 1].randomElement(using: &generator) ?? nil
+        event.reason = pick([nil, "Because of Rule 7", "100% sure", "1000 times"])
+        event.attributes = pick(Self.attributes.map(\.text))
         return event
+    }
+
+    /// Attributes, and what they say at which place.
+    private static let attributes: [(text: String?, values: [String: String])] = [
+        (nil, [:]), ("{}", [:]),
+        (
+            #"{"verb":"delete","n":{"a/b":[7,true,null]},"rule":"of 8"}"#,
+            ["/verb": "delete", "/n/a~1b/0": "7", "/n/a~1b/1": "true", "/rule": "of 8"]
+        ),
+        (#"{ "verb" : "get", "n": {"a/b": ["7"]}, "": "RULE" }"#, ["/verb": "get", "/n/a~1b/0": "7", "/": "RULE"]),
+    ]
+
+    private static func holds(_ condition: AttributeCondition, _ attributes: String?) -> Bool {
+        let values = Self.attributes.first { $0.text == attributes }?.values
+        return values?[condition.pointer.description] == condition.value
     }
 
     /// What a query should find, by the plainest means.
@@ -71,6 +92,14 @@ struct TwoTenantLog {
                 && holds(filter.resourceType, event.resource?.type) && holds(filter.resourceID, event.resource?.id)
                 && holds(filter.action, event.action) && holds(filter.decision, event.decision)
                 && holds(filter.eventID, event.eventID)
+                && (filter.typePrefix.map { event.type.hasPrefix($0) } ?? true)
+                && holds(filter.outcome, event.outcome) && holds(filter.source, event.source)
+                && holds(filter.policy, event.policy)
+                && (filter.minRiskScore.map { (event.riskScore ?? -.infinity) >= $0 } ?? true)
+                && filter.attributes.allSatisfy { Self.holds($0, event.attributes) }
+                && (filter.text.map { text in
+                    [event.reason, event.attributes].contains { $0?.lowercased().contains(text.lowercased()) == true }
+                } ?? true)
                 && (filter.occurredFrom.map { event.occurredAt >= $0 } ?? true)
                 && (filter.occurredTo.map { event.occurredAt <= $0 } ?? true)
         }
@@ -86,8 +115,17 @@ struct TwoTenantLog {
         { $0.scope = "blue" }, { $0.scope = "" }, { $0.type = "type.b" }, { $0.actorID = "alice" },
         { $0.sessionID = "s1" }, { $0.requestID = "q1" }, { $0.requestID = "" }, { $0.agentID = "g2" },
         { $0.traceID = Self.trace }, { $0.resourceType = "doc" }, { $0.resourceID = "r1" }, { $0.action = "put" },
-        { $0.decision = .deny }, { $0.occurredFrom = Self.time(3) }, { $0.occurredTo = Self.time(8) },
+        { $0.decision = .deny }, { $0.outcome = .error }, { $0.source = "api" }, { $0.policy = "100%_\\" },
+        { $0.minRiskScore = 0.5 }, { $0.typePrefix = "type." }, { $0.typePrefix = "type.a" },
+        { $0.text = "rule" }, { $0.text = "100%" }, { $0.text = "\"DELETE\"" },
+        { $0.attributes = Self.conditions("/n/a~1b/0", "7") }, { $0.attributes = Self.conditions("/", "RULE") },
+        { $0.attributes = Self.conditions("/verb", "delete") + Self.conditions("/n/a~1b/1", "true") },
+        { $0.occurredFrom = Self.time(3) }, { $0.occurredTo = Self.time(8) },
     ]
+
+    private static func conditions(_ pointer: String, _ value: String) -> [AttributeCondition] {
+        JSONPointer(pointer).map { [AttributeCondition(pointer: $0, value: value)] } ?? []
+    }
 
     /// Filters with one condition each.
     static var singleFilters: [EventFilter] {

@@ -90,6 +90,39 @@ struct QueryArgumentsTests {
         #expect(try QueryCommand.parse([]).filter == EventFilter())
     }
 
+    @Test("find types by their beginning, and values in the attributes by JSON Pointers")
+    func wide() throws {
+        let command = try QueryCommand.parse([
+            "--type", "authz.*", "--outcome", "error", "--policy", "p", "--source", "s", "--min-risk", "0.5", "--text",
+            "t",
+            "--attribute", "/request/verb=a=b", "--attribute", "/x=",
+        ])
+        var filter = EventFilter()
+        filter.typePrefix = "authz."
+        filter.outcome = .error
+        filter.policy = "p"
+        filter.source = "s"
+        filter.minRiskScore = 0.5
+        filter.text = "t"
+        filter.attributes = [("/request/verb", "a=b"), ("/x", "")].compactMap { pointer, value in
+            JSONPointer(pointer).map { AttributeCondition(pointer: $0, value: value) }
+        }
+        #expect(filter.attributes.count == 2)
+        #expect(command.filter == filter)
+    }
+
+    @Test(
+        "say what is wrong with them",
+        arguments: [
+            ["--min-risk", "nan"], ["--text", ""], ["--text", String(repeating: "t", count: 1025)],
+            ["--attribute", "verb=delete"], ["--attribute", "/verb"], ["--outcome", "maybe"],
+            [[String]](repeating: ["--attribute", "/a=b"], count: 17).flatMap { $0 },
+        ])
+    func refused(_ arguments: [String]) {
+        let error = #expect(throws: (any Error).self) { try QueryCommand.parse(arguments) }
+        #expect(error.map { QueryCommand.message(for: $0).contains(arguments[0]) } == true)
+    }
+
     @Test(
         "name a trace by 32 hexadecimal digits and nothing else",
         arguments: [

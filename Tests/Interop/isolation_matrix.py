@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import grpc
-from docket.v1.audit_log_pb2 import EventFilter, QueryRequest, QueryResponse
+from docket.v1.audit_log_pb2 import AttributeCondition, EventFilter, QueryRequest, QueryResponse
 from docket.v1.collector_pb2 import PublishRequest, PublishResponse
 from google.protobuf.message import Message
 from google.rpc import status_pb2
@@ -151,10 +151,13 @@ FILTERS: dict[str, Callable[[Target], object]] = {
     "resource_id": lambda t: t.event.resource.id, "event_id": lambda t: t.event.event_id,
     "action": lambda t: t.event.action, "request_id": lambda t: t.event.request_id,
     "agent_id": lambda t: t.event.agent_id, "trace_id": lambda t: t.event.trace_id,
+    "type_prefix": lambda t: t.type_name[:-1], "source": lambda t: t.event.source, "policy": lambda t: t.event.policy,
+    "text": lambda t: t.mark, "attributes": lambda t: [AttributeCondition(pointer="/secret", value=t.mark)],
 }  # fmt: skip
 WIDE_FILTERS: dict[str, Callable[[Target], object]] = {
     "decision": lambda t: t.event.decision, "occurred_from_us": lambda t: t.event.occurred_at_us - 1,
-    "occurred_to_us": lambda t: t.event.occurred_at_us + 1,
+    "occurred_to_us": lambda t: t.event.occurred_at_us + 1, "outcome": lambda t: t.event.outcome,
+    "min_risk_score": lambda t: t.event.risk_score,
 }  # fmt: skip
 REQUEST_FIELDS = {"tenant", "filter", "order", "page_size", "page_token"}
 

@@ -1,11 +1,13 @@
 """Query: pages of events, by filters."""
 
 import hashlib
+import json
 import time
 
 import grpc
 import pytest
 from docket.v1 import audit_log_pb2, event_pb2
+from docket.v1.audit_log_pb2 import AttributeCondition
 from docket.v1.event_pb2 import Actor, Event, Resource
 
 from client import Client, failure
@@ -39,6 +41,12 @@ def log(collector, mark: str) -> list[Event]:
                     agent_id=f"{mark}-agent-{index % 5}",
                     trace_id=hashlib.sha256(f"{mark}-{batch}".encode()).digest()[:16],
                     decision=(event_pb2.DECISION_ALLOW, event_pb2.DECISION_DENY)[index % 2],
+                    outcome=(event_pb2.OUTCOME_SUCCESS, event_pb2.OUTCOME_FAILURE, event_pb2.OUTCOME_ERROR)[index % 3],
+                    source=f"{mark}-source-{index % 2}",
+                    policy=f"{mark}-policy-{index % 4}",
+                    risk_score=index / 10,
+                    reason=f"{mark}: Rule {index} of 100%",
+                    attributes=json.dumps({"request": {"verb": ["get", "delete"][index % 2]}, "a/b": [index]}),
                 )
                 for index in range(10)
             ]
@@ -114,6 +122,25 @@ FILTERS = {
         lambda e, m: e.occurred_at_us >= BASE_US + 15_000_000,
     ),
     "to": ({"occurred_to_us": BASE_US + 2_000_000}, lambda e, m: e.occurred_at_us <= BASE_US + 2_000_000),
+    "type prefix": ({"type_prefix": "authz.dec"}, lambda e, m: e.type.startswith("authz.dec")),
+    "outcome": ({"outcome": event_pb2.OUTCOME_ERROR}, lambda e, m: e.outcome == event_pb2.OUTCOME_ERROR),
+    "source": ({"source": "{}-source-1"}, lambda e, m: e.source == f"{m}-source-1"),
+    "policy": ({"policy": "{}-policy-3"}, lambda e, m: e.policy == f"{m}-policy-3"),
+    "risk, inclusive": ({"min_risk_score": 0.7}, lambda e, m: e.risk_score >= 0.7),
+    "text of the reason, in either case": ({"text": "rULE 7 OF 100%"}, lambda e, m: "Rule 7 of 100%" in e.reason),
+    "text of the attributes": ({"text": '"DELETE"'}, lambda e, m: '"delete"' in e.attributes),
+    "a value in the attributes": (
+        {"attributes": [AttributeCondition(pointer="/request/verb", value="delete")]},
+        lambda e, m: json.loads(e.attributes)["request"]["verb"] == "delete",
+    ),
+    "two values in the attributes": (
+        {
+            "attributes": [
+                AttributeCondition(pointer="/request/verb", value="get"), AttributeCondition(pointer="/a~1b/0", value="4"),
+            ]
+        },
+        lambda e, m: json.loads(e.attributes) == {"request": {"verb": "get"}, "a/b": [4]},
+    ),
     "all at once": (
         {"actor_id": "{}-actor-0", "action": "action-0", "session_id": "{}-session-1", "resource_type": "type-0"},
         lambda e, m: (e.actor.id, e.action, e.session_id) == (f"{m}-actor-0", "action-0", f"{m}-session-1"),
@@ -151,6 +178,12 @@ def test_events_are_found_by_their_trace(client: Client, log: list[Event]) -> No
         {"request_id": "no-such-request"},
         {"agent_id": "no-such-agent"},
         {"scope": "no-such-scope"},
+        {"type_prefix": "no.such."},
+        {"text": "100_ of"},
+        {"text": "%" * 3},
+        {"min_risk_score": 1e300},
+        {"attributes": [AttributeCondition(pointer="/request", value="get")]},
+        {"attributes": [AttributeCondition(pointer="/request/no", value="")]},
         {"type": "no.such.type"},
         {"actor_id": "%"},
         {"session_id": "' OR 1=1 --"},
@@ -171,6 +204,13 @@ def test_a_filter_that_nothing_meets_gives_an_empty_last_page(client: Client, fi
         {"trace_id": b"one byte too many"},
         {"page_size": 1001},
         {"order": 9},
+        {"outcome": 4},
+        {"min_risk_score": float("nan")},
+        {"text": ""},
+        {"text": "t" * 1025},
+        {"attributes": [AttributeCondition(value="a pointer to the whole")]},
+        {"attributes": [AttributeCondition(pointer="request/verb", value="get")]},
+        {"attributes": [AttributeCondition(pointer="/a", value="b")] * 17},
     ],
 )
 def test_a_query_that_makes_no_sense_is_an_invalid_argument(client: Client, fields: dict[str, object]) -> None:

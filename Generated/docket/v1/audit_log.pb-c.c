@@ -52,6 +52,51 @@ void   docket__v1__event_filter__free_unpacked
   assert(message->base.descriptor == &docket__v1__event_filter__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   docket__v1__attribute_condition__init
+                     (Docket__V1__AttributeCondition         *message)
+{
+  static const Docket__V1__AttributeCondition init_value = DOCKET__V1__ATTRIBUTE_CONDITION__INIT;
+  *message = init_value;
+}
+size_t docket__v1__attribute_condition__get_packed_size
+                     (const Docket__V1__AttributeCondition *message)
+{
+  assert(message->base.descriptor == &docket__v1__attribute_condition__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t docket__v1__attribute_condition__pack
+                     (const Docket__V1__AttributeCondition *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &docket__v1__attribute_condition__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t docket__v1__attribute_condition__pack_to_buffer
+                     (const Docket__V1__AttributeCondition *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &docket__v1__attribute_condition__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Docket__V1__AttributeCondition *
+       docket__v1__attribute_condition__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Docket__V1__AttributeCondition *)
+     protobuf_c_message_unpack (&docket__v1__attribute_condition__descriptor,
+                                allocator, len, data);
+}
+void   docket__v1__attribute_condition__free_unpacked
+                     (Docket__V1__AttributeCondition *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &docket__v1__attribute_condition__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   docket__v1__query_request__init
                      (Docket__V1__QueryRequest         *message)
 {
@@ -187,7 +232,7 @@ void   docket__v1__stored_event__free_unpacked
   assert(message->base.descriptor == &docket__v1__stored_event__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor docket__v1__event_filter__field_descriptors[14] =
+static const ProtobufCFieldDescriptor docket__v1__event_filter__field_descriptors[21] =
 {
   {
     "scope",
@@ -357,27 +402,118 @@ static const ProtobufCFieldDescriptor docket__v1__event_filter__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "type_prefix",
+    15,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__EventFilter, has_type_prefix),
+    offsetof(Docket__V1__EventFilter, type_prefix),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "outcome",
+    16,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Docket__V1__EventFilter, has_outcome),
+    offsetof(Docket__V1__EventFilter, outcome),
+    &docket__v1__outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "source",
+    17,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__EventFilter, has_source),
+    offsetof(Docket__V1__EventFilter, source),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "policy",
+    18,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__EventFilter, has_policy),
+    offsetof(Docket__V1__EventFilter, policy),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "min_risk_score",
+    19,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Docket__V1__EventFilter, has_min_risk_score),
+    offsetof(Docket__V1__EventFilter, min_risk_score),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    20,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__EventFilter, has_text),
+    offsetof(Docket__V1__EventFilter, text),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "attributes",
+    21,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Docket__V1__EventFilter, n_attributes),
+    offsetof(Docket__V1__EventFilter, attributes),
+    &docket__v1__attribute_condition__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned docket__v1__event_filter__field_indices_by_name[] = {
   10,   /* field[10] = action */
   2,   /* field[2] = actor_id */
   12,   /* field[12] = agent_id */
+  20,   /* field[20] = attributes */
   6,   /* field[6] = decision */
   9,   /* field[9] = event_id */
+  18,   /* field[18] = min_risk_score */
   7,   /* field[7] = occurred_from_us */
   8,   /* field[8] = occurred_to_us */
+  15,   /* field[15] = outcome */
+  17,   /* field[17] = policy */
   11,   /* field[11] = request_id */
   5,   /* field[5] = resource_id */
   4,   /* field[4] = resource_type */
   0,   /* field[0] = scope */
   3,   /* field[3] = session_id */
+  16,   /* field[16] = source */
+  19,   /* field[19] = text */
   13,   /* field[13] = trace_id */
   1,   /* field[1] = type */
+  14,   /* field[14] = type_prefix */
 };
 static const ProtobufCIntRange docket__v1__event_filter__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 21 }
 };
 const ProtobufCMessageDescriptor docket__v1__event_filter__descriptor =
 {
@@ -387,11 +523,62 @@ const ProtobufCMessageDescriptor docket__v1__event_filter__descriptor =
   "Docket__V1__EventFilter",
   "docket.v1",
   sizeof(Docket__V1__EventFilter),
-  14,
+  21,
   docket__v1__event_filter__field_descriptors,
   docket__v1__event_filter__field_indices_by_name,
   1,  docket__v1__event_filter__number_ranges,
   (ProtobufCMessageInit) docket__v1__event_filter__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor docket__v1__attribute_condition__field_descriptors[2] =
+{
+  {
+    "pointer",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__AttributeCondition, has_pointer),
+    offsetof(Docket__V1__AttributeCondition, pointer),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "value",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__AttributeCondition, has_value),
+    offsetof(Docket__V1__AttributeCondition, value),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned docket__v1__attribute_condition__field_indices_by_name[] = {
+  0,   /* field[0] = pointer */
+  1,   /* field[1] = value */
+};
+static const ProtobufCIntRange docket__v1__attribute_condition__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor docket__v1__attribute_condition__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "docket.v1.AttributeCondition",
+  "AttributeCondition",
+  "Docket__V1__AttributeCondition",
+  "docket.v1",
+  sizeof(Docket__V1__AttributeCondition),
+  2,
+  docket__v1__attribute_condition__field_descriptors,
+  docket__v1__attribute_condition__field_indices_by_name,
+  1,  docket__v1__attribute_condition__number_ranges,
+  (ProtobufCMessageInit) docket__v1__attribute_condition__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor docket__v1__query_request__field_descriptors[5] =

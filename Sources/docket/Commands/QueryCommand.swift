@@ -12,6 +12,7 @@ struct QueryCommand: AsyncParsableCommand {
               docket query --actor alice --decision deny --since 2h
               docket query --from 2023-01-27 --to 2023-01-28 --oldest-first
               docket query --session 4f2a --json | jq .attributes
+              docket query --type 'authz.*' --min-risk 0.8 --attribute /request/verb=delete
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -20,7 +21,7 @@ struct QueryCommand: AsyncParsableCommand {
     @Option(help: "Only events of this scope: a workspace, a namespace, a project.")
     var scope: String?
 
-    @Option(help: "Only events of this type, such as kubernetes.audit.")
+    @Option(help: "Only events of this type, such as kubernetes.audit; 'authz.*' for all whose names begin so.")
     var type: String?
 
     @Option(help: "Only events of the actor with this id.")
@@ -50,6 +51,27 @@ struct QueryCommand: AsyncParsableCommand {
     @Option(help: "Only events decided so.")
     var decision: Decision?
 
+    @Option(help: "Only events that ended so.")
+    var outcome: Outcome?
+
+    @Option(help: "Only events decided by this policy.")
+    var policy: String?
+
+    @Option(help: "Only events that this service has reported.")
+    var source: String?
+
+    @Option(help: ArgumentHelp("Only events with a risk score from this on.", valueName: "score"))
+    var minRisk: Double?
+
+    @Option(help: "Only events with this text in their reason or attributes; A to Z in either case.")
+    var text: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Only events whose attributes have this value in this place (a JSON Pointer); may be repeated.",
+            valueName: "/place=value"))
+    var attribute: [AttributeCondition] = []
+
     @Option(help: ArgumentHelp("Only the event with this id.", valueName: "uuid"))
     var eventID: String?
 
@@ -78,6 +100,16 @@ struct QueryCommand: AsyncParsableCommand {
         guard self.limit >= 0 else { throw ValidationError("--limit is \(self.limit); it must be 0 or more") }
         if let eventID = self.eventID, EventID(eventID) == nil {
             throw ValidationError("--event-id is '\(eventID)'; it must be a UUID")
+        }
+        if let score = self.minRisk, !score.isFinite {
+            throw ValidationError("--min-risk is \(score); it must be a finite number")
+        }
+        if let text = self.text, !(1...EventFilter.maxTextBytes).contains(text.utf8.count) {
+            throw ValidationError("--text has \(text.utf8.count) bytes; it must have 1 to \(EventFilter.maxTextBytes)")
+        }
+        guard self.attribute.count <= EventFilter.maxAttributes else {
+            throw ValidationError(
+                "--attribute is given \(self.attribute.count) times; at most \(EventFilter.maxAttributes) are allowed")
         }
         // A trace id is never written with the dashes of a UUID, which its type would take.
         if let trace = self.trace, trace.utf8.count != 32 || TraceID(trace) == nil {
@@ -113,7 +145,11 @@ struct QueryCommand: AsyncParsableCommand {
     var filter: EventFilter {
         var filter = EventFilter()
         filter.scope = self.scope
-        filter.type = self.type
+        if let type = self.type, type.utf8.last == UInt8(ascii: "*") {
+            filter.typePrefix = String(type.dropLast())
+        } else {
+            filter.type = self.type
+        }
         filter.actorID = self.actor
         filter.action = self.action
         filter.sessionID = self.session
@@ -123,6 +159,12 @@ struct QueryCommand: AsyncParsableCommand {
         filter.resourceType = self.resourceType
         filter.resourceID = self.resource
         filter.decision = self.decision
+        filter.outcome = self.outcome
+        filter.policy = self.policy
+        filter.source = self.source
+        filter.minRiskScore = self.minRisk
+        filter.text = self.text
+        filter.attributes = self.attribute
         filter.eventID = self.eventID.flatMap { EventID($0) }
         filter.occurredFrom = (self.from ?? self.since)?.timestamp
         filter.occurredTo = self.to?.timestamp

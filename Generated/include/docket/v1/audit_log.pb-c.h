@@ -17,6 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 #include "docket/v1/event.pb-c.h"
 
 typedef struct Docket__V1__EventFilter Docket__V1__EventFilter;
+typedef struct Docket__V1__AttributeCondition Docket__V1__AttributeCondition;
 typedef struct Docket__V1__QueryRequest Docket__V1__QueryRequest;
 typedef struct Docket__V1__QueryResponse Docket__V1__QueryResponse;
 typedef struct Docket__V1__StoredEvent Docket__V1__StoredEvent;
@@ -97,10 +98,65 @@ struct  Docket__V1__EventFilter
    */
   protobuf_c_boolean has_trace_id;
   ProtobufCBinaryData trace_id;
+  /*
+   * How the event type's name begins; 'authz.' asks for all types under authz.
+   */
+  protobuf_c_boolean has_type_prefix;
+  ProtobufCBinaryData type_prefix;
+  /*
+   * Unspecified asks for any.
+   */
+  protobuf_c_boolean has_outcome;
+  Docket__V1__Outcome outcome;
+  protobuf_c_boolean has_source;
+  ProtobufCBinaryData source;
+  /*
+   * The policy that decided.
+   */
+  protobuf_c_boolean has_policy;
+  ProtobufCBinaryData policy;
+  /*
+   * Inclusive. Events without a score don't meet it.
+   */
+  protobuf_c_boolean has_min_risk_score;
+  double min_risk_score;
+  /*
+   * What the reason or the attributes, as the text that they were sent as, contain; A to Z in either case. From 1 to 1,024 bytes.
+   */
+  protobuf_c_boolean has_text;
+  ProtobufCBinaryData text;
+  /*
+   * What the attributes say, at most 16 conditions.
+   */
+  size_t n_attributes;
+  Docket__V1__AttributeCondition **attributes;
 };
 #define DOCKET__V1__EVENT_FILTER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&docket__v1__event_filter__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, DOCKET__V1__DECISION__DECISION_UNSPECIFIED, 0, 0, 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL} }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, DOCKET__V1__DECISION__DECISION_UNSPECIFIED, 0, 0, 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, DOCKET__V1__OUTCOME__OUTCOME_UNSPECIFIED, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0,NULL }
+
+
+/*
+ * That a value in the attributes equals a text.
+ */
+struct  Docket__V1__AttributeCondition
+{
+  ProtobufCMessage base;
+  /*
+   * Where the value is: a JSON Pointer (RFC 6901) such as '/request/verb', at most 1,024 bytes. Not empty: the attributes as a
+   * whole are never equal to anything.
+   */
+  protobuf_c_boolean has_pointer;
+  ProtobufCBinaryData pointer;
+  /*
+   * A string's content, or a number, true or false as it was written. Null is never equal to anything.
+   */
+  protobuf_c_boolean has_value;
+  ProtobufCBinaryData value;
+};
+#define DOCKET__V1__ATTRIBUTE_CONDITION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&docket__v1__attribute_condition__descriptor) \
+    , 0, {0,NULL}, 0, {0,NULL} }
 
 
 struct  Docket__V1__QueryRequest
@@ -192,6 +248,25 @@ Docket__V1__EventFilter *
 void   docket__v1__event_filter__free_unpacked
                      (Docket__V1__EventFilter *message,
                       ProtobufCAllocator *allocator);
+/* Docket__V1__AttributeCondition methods */
+void   docket__v1__attribute_condition__init
+                     (Docket__V1__AttributeCondition         *message);
+size_t docket__v1__attribute_condition__get_packed_size
+                     (const Docket__V1__AttributeCondition   *message);
+size_t docket__v1__attribute_condition__pack
+                     (const Docket__V1__AttributeCondition   *message,
+                      uint8_t             *out);
+size_t docket__v1__attribute_condition__pack_to_buffer
+                     (const Docket__V1__AttributeCondition   *message,
+                      ProtobufCBuffer     *buffer);
+Docket__V1__AttributeCondition *
+       docket__v1__attribute_condition__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   docket__v1__attribute_condition__free_unpacked
+                     (Docket__V1__AttributeCondition *message,
+                      ProtobufCAllocator *allocator);
 /* Docket__V1__QueryRequest methods */
 void   docket__v1__query_request__init
                      (Docket__V1__QueryRequest         *message);
@@ -254,6 +329,9 @@ void   docket__v1__stored_event__free_unpacked
 typedef void (*Docket__V1__EventFilter_Closure)
                  (const Docket__V1__EventFilter *message,
                   void *closure_data);
+typedef void (*Docket__V1__AttributeCondition_Closure)
+                 (const Docket__V1__AttributeCondition *message,
+                  void *closure_data);
 typedef void (*Docket__V1__QueryRequest_Closure)
                  (const Docket__V1__QueryRequest *message,
                   void *closure_data);
@@ -292,6 +370,7 @@ void docket__v1__audit_log_service__query(ProtobufCService *service,
 
 extern const ProtobufCEnumDescriptor    docket__v1__order__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__event_filter__descriptor;
+extern const ProtobufCMessageDescriptor docket__v1__attribute_condition__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__query_request__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__query_response__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__stored_event__descriptor;
