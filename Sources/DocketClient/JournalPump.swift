@@ -6,15 +6,22 @@ internal import Synchronization
 /// Sends what is in the journal, in order, and acknowledges it there as answers come.
 ///
 /// Batches of earlier processes come first, under the names that those had given them. They go by a connection of their own, one
-/// producer at a time: on a stream a batch is known by its sequence alone.
+/// producer at a time: on a stream a batch is known by its sequence alone. This process's batches wait for none of them.
 final class JournalPump: Sendable {
     typealias Read = @Sendable (_ batch: SealedBatch, _ isOwn: Bool) -> Void
     typealias Answered = @Sendable (SealedBatch, Result<Verdict, ClientError>) -> Void
 
     private struct State: Sendable {
         var outstandingBytes = 0
+        /// Of these, what earlier processes have left.
+        var recoveryBytes = 0
         var waiter: OneAnswer<Void>?
         var task: Task<Void, Never>?
+
+        mutating func add(_ bytes: Int, isOwn: Bool) {
+            self.outstandingBytes += bytes
+            if !isOwn { self.recoveryBytes += bytes }
+        }
     }
 
     private let journal: Journal
@@ -66,7 +73,7 @@ final class JournalPump: Sendable {
 
     private func run(_ read: Read, _ answered: @escaping Answered) async {
         var last: UInt64 = 0
-        var producer: ProducerID?
+        var recovered: ProducerID?
         while !Task.isCancelled {
             let records: [JournalRecord]
             do throws(JournalError) {
@@ -87,10 +94,10 @@ final class JournalPump: Sendable {
                     self.logger.error("a record of the journal is no batch", metadata: ["index": "\(record.index)"])
                     continue
                 }
-                // Those of another producer wait until the last one's are answered.
-                let room = batch.producerID == producer ? self.windowBytes - batch.sizeBytes : 0
-                guard await self.wait(untilOutstanding: max(0, room)) else { return }
-                producer = batch.producerID
+                // Those of another earlier process wait until the last one's are answered.
+                let isFollowing = batch.producerID == self.own || batch.producerID == recovered
+                guard await self.waitForRoom(batch.sizeBytes, behindRecovery: !isFollowing) else { return }
+                if !isFollowing { recovered = batch.producerID }
                 self.submit(batch, record.index, read, answered)
             }
         }
@@ -99,11 +106,11 @@ final class JournalPump: Sendable {
     private func submit(_ batch: SealedBatch, _ index: UInt64, _ read: Read, _ answered: @escaping Answered) {
         let isOwn = batch.producerID == self.own
         read(batch, isOwn)
-        self.state.withLock { $0.outstandingBytes += batch.sizeBytes }
+        self.state.withLock { $0.add(batch.sizeBytes, isOwn: isOwn) }
         let publisher = isOwn ? self.publisher : self.recovery
         publisher.submit(batch.prepared(self.compression), isEvictable: false) { batch, result in
             self.state.withLock { state in
-                state.outstandingBytes -= batch.sizeBytes
+                state.add(-batch.sizeBytes, isOwn: isOwn)
                 defer { state.waiter = nil }
                 return state.waiter
             }?.settle(())
@@ -114,13 +121,15 @@ final class JournalPump: Sendable {
         }
     }
 
-    /// Waits until no more than so many bytes are under way.
+    /// Waits until the window has room for a batch; one that is larger has it for itself.
     ///
+    /// - Parameter behindRecovery: whether to wait as well until all that earlier processes have left is answered.
     /// - Returns: `false` when the task was cancelled.
-    private func wait(untilOutstanding bytes: Int) async -> Bool {
+    private func waitForRoom(_ bytes: Int, behindRecovery: Bool) async -> Bool {
         while !Task.isCancelled {
             let answer = self.state.withLock { state -> OneAnswer<Void>? in
-                guard state.outstandingBytes > bytes else { return nil }
+                let hasRoom = state.outstandingBytes <= max(0, self.windowBytes - bytes)
+                guard !hasRoom || (behindRecovery && state.recoveryBytes > 0) else { return nil }
                 let answer = OneAnswer<Void>()
                 state.waiter = answer
                 return answer

@@ -1,4 +1,5 @@
 import DocketGRPC
+import DocketMessages
 import DocketModel
 import DocketTestSupport
 import DocketTransport
@@ -70,6 +71,34 @@ struct JournalledClientTests {
                 #expect(third.statistics.queuedCount == 0)
                 await third.shutdown()
                 #expect(third.statistics.recoveredCount == 0)
+            }
+        }
+    }
+
+    @Test("what an earlier process has left, and is told to wait for long, holds up nothing of this one")
+    func toldToWait() async throws {
+        try await self.withDirectory { path in
+            try await FakeCollector.run(answer: { _, _ in }) { collector in
+                let first = try await self.open(collector, path)
+                try await first.emitDurably(.numbered(1))
+                await first.shutdown(timeout: .milliseconds(10))
+            }
+            let isFirst = Mutex(true)
+            try await FakeCollector.run { sequence, call in
+                let mustWait = isFirst.withLock { isFirst in
+                    defer { isFirst = false }
+                    return isFirst
+                }
+                guard mustWait else { return FakeCollector.accept(sequence, call) }
+                FakeCollector.refuse(sequence, call, .resourceExhausted, details: [.retryInfo(delay: .seconds(3600))])
+            } _: { collector in
+                let second = try await self.open(collector, path)
+                await until { !isFirst.withLock { $0 } }
+                try await second.emitDurably(.numbered(2))
+                await until { second.statistics.committedCount == 1 }
+                #expect(second.statistics.journalledCount == 1)
+                expectSum(second.statistics)
+                await second.shutdown(timeout: .milliseconds(10))
             }
         }
     }

@@ -181,7 +181,6 @@ def test_events_are_found_by_their_trace(client: Client, log: list[Event]) -> No
         {"type_prefix": "no.such."},
         {"text": "100_ of"},
         {"text": "%" * 3},
-        {"min_risk_score": 1e300},
         {"attributes": [AttributeCondition(pointer="/request", value="get")]},
         {"attributes": [AttributeCondition(pointer="/request/no", value="")]},
         {"type": "no.such.type"},
