@@ -15,11 +15,11 @@ extension AuditClient {
         if !self.proceed(outcome) { self.drop(outcome) }
     }
 
-    /// The same, and tells why the event was dropped, if it was.
+    /// The same, and tells why the event was dropped, if it was. Whoever comes after the shutdown is told, and nothing is counted.
     package func offer(_ event: Event) -> ClientError? {
         let outcome = self.appendInContext(event)
         guard !self.proceed(outcome) else { return nil }
-        self.drop(outcome)
+        if outcome != .closed { self.drop(outcome) }
         return outcome.error
     }
 
@@ -88,7 +88,8 @@ extension AuditClient {
                 }
             } else {
                 error = outcome.error
-                if error.code != .queueFull || self.configuration.overflowPolicy != .wait { self.drop(outcome) }
+                let goesOn = error.code == .queueFull && self.configuration.overflowPolicy == .wait
+                if outcome != .closed, !goesOn { self.drop(outcome) }
             }
             guard error.code == .queueFull, self.configuration.overflowPolicy == .wait else { throw error }
             try await self.waitForRoom(until: deadline, timeout)

@@ -140,8 +140,8 @@ public final class AuditClient: Sendable {
     }
 
     /// Sends what is left, waits for the answers as ``flush(timeout:)`` does, and closes the connection. What isn't answered by then
-    /// goes into the journal, if there is one; without it, it is dropped and counted. So are events that are emitted afterwards. A
-    /// cancelled task waits as well: cleaning up is what it does last.
+    /// goes into the journal, if there is one; without it, it is dropped and counted. So is what is handed to
+    /// ``emit(_:)`` afterwards; the other ways throw. A cancelled task waits as well: cleaning up is what it does last.
     ///
     /// - Parameter timeout: how long to wait for answers; closing takes a second more at the most.
     public func shutdown(timeout: Duration = .seconds(10)) async {

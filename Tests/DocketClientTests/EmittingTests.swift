@@ -34,6 +34,21 @@ struct EmittingTests {
         }
     }
 
+    @Test("whoever comes after the shutdown is told, and only what nobody is told of counts as dropped")
+    func afterShutdown() async throws {
+        try await FakeCollector.run(answer: FakeCollector.accept) { collector in
+            let client = try collector.client()
+            await client.shutdown()
+            let error = await #expect(throws: ClientError.self) { try await client.emitAndWait(.numbered()) }
+            #expect(error?.code == .shutDown)
+            #expect(client.offer(.numbered())?.code == .shutDown)
+            #expect(client.droppedCount == 0)
+            client.emit(.numbered())
+            #expect(client.statistics.droppedCounts == [.shutDown: 1])
+            expectSum(client.statistics)
+        }
+    }
+
     @Test("those who wait at the same time share batches")
     func sharing() async throws {
         try await FakeCollector.run(answer: FakeCollector.accept) { collector in
