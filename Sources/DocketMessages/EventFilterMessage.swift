@@ -7,24 +7,10 @@ extension EventFilter {
     init(_ filter: Docket__V1__EventFilter) throws(MessageError) {
         self.init()
         try unsafe self.readTexts(filter)
-        let decision = unsafe Int32(bitPattern: filter.decision.rawValue)
-        if decision != 0 {
-            guard let known = Int16(exactly: decision).flatMap({ Decision(rawValue: $0) }) else {
-                throw MessageError(
-                    code: .outOfRange, field: "filter.decision",
-                    message: "\(decision) is no decision; send 1 (allow), 2 (deny) or 3 (mask)")
-            }
-            self.decision = known
-        }
-        let outcome = unsafe Int32(bitPattern: filter.outcome.rawValue)
-        if outcome != 0 {
-            guard let known = Int16(exactly: outcome).flatMap({ Outcome(rawValue: $0) }) else {
-                throw MessageError(
-                    code: .outOfRange, field: "filter.outcome",
-                    message: "\(outcome) is no outcome; send 1 (success), 2 (failure) or 3 (error)")
-            }
-            self.outcome = known
-        }
+        self.decision = try Self.choice(
+            unsafe filter.decision.rawValue, "filter.decision", "decision", "1 (allow), 2 (deny) or 3 (mask)")
+        self.outcome = try Self.choice(
+            unsafe filter.outcome.rawValue, "filter.outcome", "outcome", "1 (success), 2 (failure) or 3 (error)")
         if unsafe filter.has_min_risk_score != 0 {
             self.minRiskScore = try Self.score(unsafe filter.min_risk_score)
         }
@@ -96,6 +82,19 @@ extension EventFilter {
             return AttributeCondition(
                 pointer: pointer, value: try unsafe condition.value.text("filter.attributes.value"))
         }
+    }
+
+    /// What a number of an enumeration stands for; `nil` for 0, which asks for any.
+    private static func choice<Value: RawRepresentable<Int16>>(
+        _ rawValue: UInt32, _ field: String, _ name: String, _ known: String
+    ) throws(MessageError) -> Value? {
+        let number = Int32(bitPattern: rawValue)
+        if number == 0 { return nil }
+        guard let value = Int16(exactly: number).flatMap({ Value(rawValue: $0) }) else {
+            throw MessageError(
+                code: .outOfRange, field: field, message: "\(number) is no \(name); send \(known)")
+        }
+        return value
     }
 
     private static func score(_ score: Double) throws(MessageError) -> Double {
