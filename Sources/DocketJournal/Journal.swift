@@ -58,7 +58,7 @@ package final class Journal: Sendable {
             let (writer, recovery) = try JournalWriter.recover(
                 try directory(), options: options, using: &generator, now: wallClockMicroseconds)
             // On a disk without room for it, it is missed when that is full of what is acknowledged.
-            try? writer.beginCheckpoint()
+            try? writer.makeRoomForCheckpoint()
             state = Monitor(JournalState(options: options, status: JournalWorker.status(of: writer)))
             worker = JournalWorker(writer: writer, state: state)
             opened(.success(Journal(recovery: recovery, state: state, options: options)))

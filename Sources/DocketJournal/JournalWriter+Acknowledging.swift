@@ -58,7 +58,7 @@ extension JournalWriter {
     }
 
     /// Makes room for the next checkpoint, if there is none: a disk that is full of what is acknowledged stays so for want of one.
-    package func beginCheckpoint() throws(JournalError) {
+    package func makeRoomForCheckpoint() throws(JournalError) {
         do throws(SystemFailure) {
             if try self.directory.list()[FileName.newCheckpoint] == nil { try self.reserveCheckpoint() }
         } catch {

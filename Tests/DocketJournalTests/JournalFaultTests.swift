@@ -75,7 +75,7 @@ struct JournalFaultTests {
     func fullOfAcknowledged() throws {
         let disk = SimulatedDisk()
         let writer = try Samples.open(disk).writer
-        try writer.beginCheckpoint()
+        try writer.makeRoomForCheckpoint()
         try writer.append(1)
         disk.set { $0.freeBytes = 0 }
         #expect(throws: JournalError.self) { try writer.append(2) }
@@ -95,7 +95,7 @@ struct JournalFaultTests {
     func crashOnFullDisk(seed: UInt64) throws {
         let disk = SimulatedDisk()
         let writer = try Samples.open(disk).writer
-        try writer.beginCheckpoint()
+        try writer.makeRoomForCheckpoint()
         for number in 1...4 { try writer.append(number) }
         writer.acknowledge(1..<2)
         try writer.writeCheckpoint()
