@@ -37,22 +37,20 @@ package enum BatchTuples {
         bytes.append(wireBytes: size) { cursor in
             cursor.raw { out in
                 out.store(self.columns)
-                self.field(batch.batchID, to: &out)
-                self.field(batch.key.sequence, to: &out)
-                self.field(batch.receivedAt.microsecondsSinceEpoch &- postgresEpochMicroseconds, to: &out)
-                out.store(Int32(16))
-                out.store(batch.key.producerID.high)
-                out.store(batch.key.producerID.low)
-                self.field(batch.key.tenantID, to: &out)
-                self.field(Int32(truncatingIfNeeded: batch.eventCount), to: &out)
-                self.field(Int32(truncatingIfNeeded: batch.acceptedCount), to: &out)
-                self.field(batch.root, to: &out)
-                self.field(batch.contentHash, to: &out)
+                out.storeField(batch.batchID)
+                out.storeField(batch.key.sequence)
+                out.storeField(batch.receivedAt.microsecondsSinceEpoch &- postgresEpochMicroseconds)
+                out.storeField(batch.key.producerID)
+                out.storeField(batch.key.tenantID)
+                out.storeField(Int32(truncatingIfNeeded: batch.eventCount))
+                out.storeField(Int32(truncatingIfNeeded: batch.acceptedCount))
+                out.storeField(batch.root)
+                out.storeField(batch.contentHash)
                 out.store(Int32(truncatingIfNeeded: verdictBytes))
             }
             verdict.describe(to: &cursor)
             cursor.raw { out in
-                self.field(segment, to: &out)
+                out.storeField(segment)
                 self.appendSkew(of: batch, to: &out)
                 self.append(batch.marks, to: &out)
             }
@@ -67,8 +65,8 @@ package enum BatchTuples {
             return out.store(Int32(-1))
         }
         let receivedAt = batch.receivedAt.microsecondsSinceEpoch
-        self.field(times.lowerBound.microsecondsSinceEpoch &- receivedAt, to: &out)
-        self.field(times.upperBound.microsecondsSinceEpoch &- receivedAt, to: &out)
+        out.storeField(times.lowerBound.microsecondsSinceEpoch &- receivedAt)
+        out.storeField(times.upperBound.microsecondsSinceEpoch &- receivedAt)
     }
 
     /// What the arrays take beside their columns' lengths.
@@ -86,7 +84,7 @@ package enum BatchTuples {
             return
         }
         self.beginArray(marks.count, of: self.int4Type, bytes: 8 * marks.count, to: &out)
-        for mark in marks { self.field(Int32(truncatingIfNeeded: mark.index), to: &out) }
+        for mark in marks { out.storeField(Int32(truncatingIfNeeded: mark.index)) }
         self.append(marks.map(\.code.name), to: &out)
         self.append(marks.map(\.field), to: &out)
     }
@@ -94,7 +92,7 @@ package enum BatchTuples {
     private static func append(_ texts: [String], to out: inout ByteCursor) {
         let bytes = texts.reduce(0) { $0 + 4 + $1.utf8.count }
         self.beginArray(texts.count, of: self.textType, bytes: bytes, to: &out)
-        for text in texts { self.field(Array(text.utf8), to: &out) }
+        for text in texts { out.storeField(Array(text.utf8)) }
     }
 
     private static func beginArray(_ count: Int, of type: Int32, bytes: Int, to out: inout ByteCursor) {
@@ -105,15 +103,5 @@ package enum BatchTuples {
         out.store(type)
         out.store(Int32(truncatingIfNeeded: count))
         out.store(Int32(1))
-    }
-
-    @inline(__always)
-    private static func field<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value, to out: inout ByteCursor) {
-        out.store(Int32(MemoryLayout<Value>.size))
-        out.store(value)
-    }
-
-    private static func field(_ value: [UInt8], to out: inout ByteCursor) {
-        unsafe value.withUnsafeBufferPointer { unsafe out.storeCounted($0.baseAddress, count: $0.count) }
     }
 }

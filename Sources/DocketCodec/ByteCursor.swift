@@ -1,3 +1,5 @@
+import DocketModel
+
 /// Writes into memory whose size was computed beforehand. Every store checks that bound: a wrong computation stops the
 /// process instead of spoiling its memory.
 @safe struct ByteCursor {
@@ -40,6 +42,25 @@
         let place = unsafe self.claim(count &+ 4)
         unsafe place.storeBytes(of: UInt32(truncatingIfNeeded: count).bigEndian, as: UInt32.self)
         if let source = unsafe source { unsafe copyBytes(from: source, to: place + 4, count: count) }
+    }
+
+    /// A number as a field of a COPY BINARY tuple: behind its length.
+    @inline(__always)
+    mutating func storeField<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
+        self.store(Int32(truncatingIfNeeded: MemoryLayout<Value>.size))
+        self.store(value)
+    }
+
+    /// Bytes as such a field.
+    mutating func storeField(_ value: [UInt8]) {
+        unsafe value.withUnsafeBufferPointer { unsafe self.storeCounted($0.baseAddress, count: $0.count) }
+    }
+
+    /// A `uuid` as such a field.
+    mutating func storeField(_ value: ProducerID) {
+        self.store(Int32(16))
+        self.store(value.high)
+        self.store(value.low)
     }
 
     /// Overwrites four bytes that have been written before, in network byte order.

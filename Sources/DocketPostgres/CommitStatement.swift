@@ -34,11 +34,15 @@ enum CommitStatement {
     /// Rows of batches are in the order of their keys: two groups in opposite order would deadlock on the unique index.
     static func record(_ batches: [EncodedBatch], segment: HotSegment) -> CopyScript {
         let sorted = batches.sorted(by: self.precedes)
-        var sql = SQLText(capacity: batches.reduce(512) { $0 + 64 + $1.rejections.count * 400 })
+        var sql = SQLText(capacity: 512 + batches.count * 64)
         sql.append("COPY docket.batches (\(BatchTuples.sqlList)) FROM STDIN (FORMAT binary);")
         self.appendFloorCheck(sorted, to: &sql)
-        if batches.contains(where: { !$0.quarantined.isEmpty }) { self.appendQuarantine(batches, to: &sql) }
-        return CopyScript(sql: sql.text, streams: [[BatchTuples.stream(sorted, segment: segment.id)]])
+        var script = CopyScript(sql: sql.text, streams: [[BatchTuples.stream(sorted, segment: segment.id)]])
+        if batches.contains(where: { !$0.quarantined.isEmpty }) {
+            script.sql += ";COPY docket.quarantine_intake (\(QuarantineTuples.sqlList)) FROM STDIN (FORMAT binary)"
+            script.streams.append(QuarantineTuples.chunks(batches))
+        }
+        return script
     }
 
     /// The COPY of events into a segment.
@@ -83,27 +87,5 @@ enum CommitStatement {
         sql.append("}','{")
         sql.append(list: lowest) { $0.append($1.sequence) }
         sql.append("}')")
-    }
-
-    private static func appendQuarantine(_ batches: [EncodedBatch], to sql: inout SQLText) {
-        sql.append(
-            ";INSERT INTO docket.quarantine (batch_id, received_at, tenant_id, producer_id, sequence, position, ")
-        sql.append("field, code, reason, event) VALUES ")
-        let rows = batches.flatMap { batch in
-            zip(batch.rejections, batch.quarantined).map { (batch: batch, rejection: $0, event: $1) }
-        }
-        sql.append(list: rows) { sql, row in
-            sql.append("(\(row.batch.batchID),'\(row.batch.receivedAt.rfc3339)',\(row.batch.key.tenantID),")
-            sql.append(uuid: row.batch.key.producerID.bytes)
-            sql.append(",\(row.batch.key.sequence),\(row.event.index),")
-            sql.append(quoted: row.rejection.field)
-            sql.append(",")
-            sql.append(quoted: row.rejection.code.name)
-            sql.append(",")
-            sql.append(quoted: row.rejection.reason)
-            sql.append(",")
-            sql.append(hexadecimal: row.event.event)
-            sql.append(")")
-        }
     }
 }

@@ -43,6 +43,7 @@ package struct Migration: Sendable, Equatable {
         Migration(14, "quarantine_compression", PackageResources._014_quarantine_compression_sql),
         Migration(15, "live_collectors", PackageResources._015_live_collectors_sql),
         Migration(16, "events_dropped", PackageResources._016_events_dropped_sql),
+        Migration(17, "quarantine_intake", PackageResources._017_quarantine_intake_sql),
     ]
 
     private init(_ version: Int32, _ name: String, _ sql: [UInt8], extensions: [String] = []) {

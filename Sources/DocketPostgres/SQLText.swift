@@ -1,5 +1,5 @@
 /// Literals in the text of a statement. A commit group goes to the server as one simple query, which takes no
-/// parameters; everything in it is a number, a hexadecimal literal, or text quoted here.
+/// parameters; everything in it is a number or a hexadecimal literal.
 struct SQLText {
     private(set) var bytes: [UInt8] = []
 
@@ -14,28 +14,10 @@ struct SQLText {
 
     mutating func append(_ number: some BinaryInteger) { self.append(String(number)) }
 
-    /// A `bytea` literal in hexadecimal: `'\x…'`.
-    mutating func append(hexadecimal value: some Sequence<UInt8>) {
-        self.append("'\\x")
-        self.append(digits: value)
-        self.append("'")
-    }
-
     /// A `uuid` literal of 16 bytes.
     mutating func append(uuid value: [UInt8]) {
         self.append("'")
         self.append(digits: value)
-        self.append("'")
-    }
-
-    /// A text literal. Relies on `standard_conforming_strings`, which is checked at connecting: a backslash stands for
-    /// itself, and a quote is doubled. U+0000, which PostgreSQL has no way to hold, is left out.
-    mutating func append(quoted text: String) {
-        self.append("'")
-        for byte in text.utf8 where byte != 0 {
-            if byte == UInt8(ascii: "'") { self.bytes.append(byte) }
-            self.bytes.append(byte)
-        }
         self.append("'")
     }
 

@@ -147,17 +147,6 @@ struct ConnectionTests {
 
 @Suite("The text of a commit group")
 struct CommitStatementTests {
-    @Test("texts are quoted, bytes are hexadecimal, and U+0000 is left out")
-    func literals() {
-        var sql = SQLText("x=")
-        sql.append(quoted: #"it's a "\" test"# + "\0;")
-        sql.append(",")
-        sql.append(hexadecimal: [0, 0x0A, 0xFF])
-        sql.append(",")
-        sql.append(-5)
-        #expect(sql.text == #"x='it''s a "\" test;','\x000aff',-5"#)
-    }
-
     private let segment = HotSegment(id: 7, table: "events_000007")
 
     @Test("rows of batches come in the order of their keys, whatever the order of submission, and name their segment")
@@ -194,12 +183,27 @@ struct CommitStatementTests {
         #expect(sql.contains(check), "\(sql)")
     }
 
+    @Test("rejected events go as they are, each behind its row, and between the batches' rows and the events")
+    func quarantine() throws {
+        let maker = BatchMaker()
+        let batch = try maker.batch(1, [maker.event(1), maker.event(2, type: "unknown"), maker.event(3, type: "unknown")])
+        let script = CommitStatement.commit([batch], segment: self.segment)
+        #expect(script.streams.count == 3 && script.streams[2].contains(batch.tuples))
+        let chunks = script.streams[1]
+        #expect(chunks.count == 6 && chunks.first == CopyStream.header && chunks.last == CopyStream.trailer)
+        #expect([chunks[2], chunks[4]] == batch.quarantined.map(\.event))
+        let length = UInt32(batch.quarantined[1].event.count).bigEndian
+        #expect(chunks[3].suffix(4) == withUnsafeBytes(of: length) { Array($0) })
+        let tables = script.sql.split(separator: ";").filter { $0.hasPrefix("COPY ") }.map { $0.split(separator: " ")[1] }
+        #expect(tables == ["docket.batches", "docket.quarantine_intake", "docket.events_000007"])
+    }
+
     @Test("without any accepted event there is no COPY of events")
     func noCopy() throws {
         let maker = BatchMaker()
         let batch = try maker.batch(1, [maker.event(1, type: "unknown")])
         let script = CommitStatement.commit([batch], segment: self.segment)
-        #expect(script.streams.count == 1 && !script.sql.contains("events_000007"))
+        #expect(script.streams.count == 2 && !script.sql.contains("events_000007"))
         #expect(!CommitStatement.hasTuples([batch]))
     }
 }

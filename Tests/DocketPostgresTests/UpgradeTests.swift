@@ -65,11 +65,11 @@ private final class EarlierCollector: Sendable {
             """)
         sql.append(uuid: batch.key.producerID.bytes)
         sql.append(",\(batch.key.tenantID),\(batch.eventCount),\(batch.acceptedCount),")
-        sql.append(hexadecimal: batch.root)
+        sql.append(self.literal(batch.root))
         sql.append(",")
-        sql.append(hexadecimal: batch.contentHash)
+        sql.append(self.literal(batch.contentHash))
         sql.append(",")
-        sql.append(hexadecimal: encodeVerdict(batch.verdict(durability: .committed)))
+        sql.append(self.literal(encodeVerdict(batch.verdict(durability: .committed))))
         sql.append(
             """
             );
@@ -79,6 +79,8 @@ private final class EarlierCollector: Sendable {
         sql.append(CommitStatement.copyEvents(HotSegment(id: 1, table: "events_000001")))
         return CopyScript(sql: sql.text, streams: [[CopyStream.header, batch.tuples, CopyStream.trailer]])
     }
+
+    private static func literal(_ bytes: [UInt8]) -> String { "'\\x\(hexadecimal(bytes))'" }
 }
 
 @Suite("A collector of the previous version")

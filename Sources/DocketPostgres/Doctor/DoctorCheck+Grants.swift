@@ -11,7 +11,7 @@ extension DoctorCheck {
                 "schema_migrations", "store_state", "producer_floors",
             ]
         ),
-        (Roles.writer, "INSERT", ["batches", "quarantine"]),
+        (Roles.writer, "INSERT", ["batches", "quarantine", "quarantine_intake"]),
         (
             Roles.reader, "SELECT",
             [
@@ -89,11 +89,11 @@ extension DoctorCheck {
                         OR (p.privilege IN ('SELECT', 'INSERT', 'UPDATE')
                             AND has_any_column_privilege(r.oid, c.oid, p.privilege)))
                     AND NOT (r.rolname = 'docket_writer' AND p.privilege = 'INSERT'
-                        AND c.relname IN ('batches', 'quarantine'))
+                        AND c.relname IN ('batches', 'quarantine', 'quarantine_intake'))
                     AND (p.privilege <> 'SELECT'
                         OR (r.rolname = 'docket_writer' AND c.relname IN ('events', 'audit_log', 'quarantine',
-                            'log_entries', 'tenant_readers'))
-                        OR (r.rolname <> 'docket_writer' AND c.relname IN ('batches', 'credentials',
+                            'quarantine_intake', 'log_entries', 'tenant_readers'))
+                        OR (r.rolname <> 'docket_writer' AND c.relname IN ('batches', 'quarantine_intake', 'credentials',
                             'credential_tenants', 'tenant_readers', 'collector_nodes', 'segment_tenants',
                             'producer_floors')))
                 ORDER BY 1, 3, 2
