@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Row:
     quiet: list[float]
     meanwhile: list[float]
     failed: int
+    # The same as `meanwhile`, but the attack goes to another collector on the machine; empty where that wasn't made.
+    elsewhere: list[float] = field(default_factory=list)
 
     @property
     def ratio(self) -> float:
@@ -53,8 +55,10 @@ class Row:
 
 def row(rounds: list[dict]) -> Row:
     """Of one attack's rounds, each with the figures of its quiet time and of the attack."""
+    own = [one for one in rounds if not one.get("elsewhere")]
     return Row(
-        [one["quiet"]["p99"] for one in rounds],
-        [one["attack"]["p99"] for one in rounds],
+        [one["quiet"]["p99"] for one in own],
+        [one["attack"]["p99"] for one in own],
         sum(one["attack"]["failed"] for one in rounds),
+        [one["attack"]["p99"] for one in rounds if one.get("elsewhere")],
     )

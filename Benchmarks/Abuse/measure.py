@@ -1,7 +1,8 @@
 """Attacks a collector, one attack after the other, and measures what an honest client beside it notices of that.
 
 Each attack goes on for some seconds, at nice 19, between quiet times of the same collector and the same client; several
-rounds of all. Writes `abuse.json` and `abuse.md`, and with --publish the table of docs/security.md.
+rounds of all. What costs the client too much is made once more, at another collector on the machine: what the client
+notices of that is the machine's doing. Writes `abuse.json` and `abuse.md`, and with --publish the table of docs/security.md.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from attacks import ATTACKS, Attack  # noqa: E402
 from attacks.process import AttackProcess  # noqa: E402
 from certificates import make_authority, sign  # noqa: E402
 from collector import Collector  # noqa: E402
-from figures import Sample, of_window  # noqa: E402
+from figures import Sample, of_window, row  # noqa: E402
 
 WARM_UP_SECONDS = 5
 SETTLE_SECONDS = 1
@@ -37,6 +38,8 @@ SETTLE_SECONDS = 1
 PATIENCE_SECONDS = 60
 OPEN = "docket_rpc_connections"
 PAGE = ROOT / "docs" / "security.md"
+# The times that a window's figures are made of.
+SPANS = ("before", "window", "after")
 
 
 class Neighbour:
@@ -88,12 +91,15 @@ class Site:
             flags = ("--tls-certificate", str(certificate), "--tls-key", str(key))
         self.collector = Collector(*flags)
         self._options = options
+        self._flags = flags
+        self.other: Collector | None = None
         self.neighbour = Neighbour(self.collector, options.rate, authority)
         self.windows: list[dict] = []
-        self._roots = [os.getpid(), self.collector.process.pid, self.neighbour.process.pid, *self._postmasters()]
+        self._roots = [os.getpid(), self.collector.process.pid, self.neighbour.process.pid, *self._postmasters(self.collector)]
 
-    def _postmasters(self) -> list[int]:
-        return [int(file.read_text().split("\n")[0]) for file in self.collector.folder.rglob("postmaster.pid")]
+    @staticmethod
+    def _postmasters(collector: Collector) -> list[int]:
+        return [int(file.read_text().split("\n")[0]) for file in collector.folder.rglob("postmaster.pid")]
 
     def quiet(self) -> tuple[float, float]:
         """A quiet time."""
@@ -101,13 +107,17 @@ class Site:
         time.sleep(self._options.quiet)
         return begin, time.monotonic()
 
+    def start_other(self) -> None:
+        """Starts a collector, with a PostgreSQL of its own, that the neighbour has nothing to do with."""
+        self.other = Collector(*self._flags)
+        self._roots += [self.other.process.pid, *self._postmasters(self.other)]
+
     def attack(self, attack: Attack, number: int, before: tuple[float, float]) -> tuple[float, float]:
-        """One attack, and the quiet time behind it."""
-        busy, own, used = machine.busy_seconds(), machine.tree_seconds(self._roots), self._used_seconds()
-        counted = self.collector.metrics().get(attack.counter, 0)
-        process = AttackProcess(
-            attack, self.collector.address, self.collector.token, self._options.seconds, nice=self._options.nice
-        )
+        """One attack on the other collector, if there is one, and the quiet time behind it."""
+        target = self.other or self.collector
+        busy, own, used = machine.busy_seconds(), machine.tree_seconds(self._roots), self._used_seconds(target)
+        counted = target.metrics().get(attack.counter, 0)
+        process = AttackProcess(attack, target.address, target.token, self._options.seconds, nice=self._options.nice)
         try:
             process.wait_until_begun()
             begin = time.monotonic()
@@ -115,27 +125,28 @@ class Site:
         finally:
             process.stop()
         end = time.monotonic()
-        resident, used = machine.resident_mebibytes(self.collector.process.pid), self._used_seconds() - used
+        resident, used = machine.resident_mebibytes(target.process.pid), self._used_seconds(target) - used
         self._settle()
         after = self.quiet()
         foreign = machine.busy_seconds() - busy - (machine.tree_seconds(self._roots) - own)
         self.windows.append(
             {
-                "name": attack.name, "round": number, "seen": dict(seen), "before": before, "window": (begin, end),
-                "after": after, "counted": self.collector.metrics().get(attack.counter, 0) - counted,
+                "name": attack.name, "round": number, "elsewhere": self.other is not None, "seen": dict(seen), "before": before, "window": (begin, end),
+                "after": after, "counted": target.metrics().get(attack.counter, 0) - counted,
                 "collector_cpu_seconds": round(used, 2), "resident_mebibytes": round(resident, 1),
                 "foreign_share": round(max(0, foreign) / (after[1] - begin) / (os.cpu_count() or 1), 3),
             }
         )  # fmt: skip
         return after
 
-    def _used_seconds(self) -> float:
-        return machine.used_seconds(self.collector.process.pid)
+    @staticmethod
+    def _used_seconds(target: Collector) -> float:
+        return machine.used_seconds(target.process.pid)
 
     def _settle(self) -> None:
         """Waits until the attack's connections are gone."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while self.collector.metrics()[OPEN] > 1:
+        while self.collector.metrics()[OPEN] > 1 or (self.other and self.other.metrics()[OPEN] > 0):
             if time.monotonic() > deadline:
                 raise SystemExit("abuse: the connections of an attack have not gone")
             time.sleep(0.1)
@@ -151,17 +162,23 @@ class Site:
         )[0][0])  # fmt: skip
         if stored < answered:
             raise SystemExit(f"abuse: {answered} batches of the neighbour were acknowledged, and {stored} are stored")
-        found = []
+        return self.figures()
+
+    def figures(self) -> list[dict]:
+        """The figures of all windows so far."""
+        samples, found = list(self.neighbour.samples), []
         for one in self.windows:
-            before, window, after = one.pop("before"), one.pop("window"), one.pop("after")
+            before, window, after = (one[name] for name in SPANS)
             inside = [sample for sample in samples if any(begin <= sample.due < end for begin, end in (before, after))]
-            found.append(one | {"quiet": of_window(inside, 0, after[1]), "attack": of_window(samples, *window)})
+            figures = {"quiet": of_window(inside, 0, after[1]), "attack": of_window(samples, *window)}
+            found.append({name: value for name, value in one.items() if name not in SPANS} | figures)
         return found
 
     def stop(self) -> None:
         self.neighbour.stop()
-        self.collector.stop()
-        self.collector.delete_folder()
+        for one in filter(None, (self.collector, self.other)):
+            one.stop()
+            one.delete_folder()
 
 
 @contextlib.contextmanager
@@ -171,6 +188,20 @@ def site_of(options: argparse.Namespace, uses_tls: bool, folder: Path) -> Iterat
         yield site
     finally:
         site.stop()
+
+
+def make_rounds(options: argparse.Namespace, site: Site, attacks: list[Attack]) -> None:
+    for number in range(1, options.rounds + 1):
+        quiet = site.quiet()
+        for attack in attacks:
+            place = ", elsewhere" if site.other else ""
+            print(f"round {number}{place}: {attack.name}", file=sys.stderr, flush=True)
+            quiet = site.attack(attack, number, quiet)
+
+
+def too_dear(attack: Attack, figures: list[dict], ratio: float) -> bool:
+    mine = [one for one in figures if one["name"] == attack.name and one["attack"]["count"] and one["quiet"]["count"]]
+    return bool(mine) and row(mine).ratio > ratio
 
 
 def measure(options: argparse.Namespace, chosen: list[Attack]) -> dict:
@@ -183,11 +214,12 @@ def measure(options: argparse.Namespace, chosen: list[Attack]) -> dict:
         with tempfile.TemporaryDirectory(prefix="docket-abuse-") as folder:
             with site_of(options, uses_tls, Path(folder)) as site:
                 time.sleep(WARM_UP_SECONDS)
-                for number in range(1, options.rounds + 1):
-                    quiet = site.quiet()
-                    for attack in attacks:
-                        print(f"round {number}: {attack.name}", file=sys.stderr, flush=True)
-                        quiet = site.attack(attack, number, quiet)
+                make_rounds(options, site, attacks)
+                figures = site.figures()
+                if dear := [one for one in attacks if too_dear(one, figures, options.elsewhere_above)]:
+                    site.start_other()
+                    time.sleep(WARM_UP_SECONDS)
+                    make_rounds(options, site, dear)
                 rounds += site.rounds()
     settings = {name: getattr(options, name) for name in ("rounds", "seconds", "quiet", "rate", "nice")}
     return {"machine": about, "settings": settings, "rounds": rounds}
@@ -201,6 +233,8 @@ def main() -> None:
     add("--quiet", type=float, default=3, help="how long the quiet time between two attacks is")
     add("--rate", type=float, default=100, help="batches of one event that the neighbour publishes in a second")
     add("--nice", type=int, default=19, help="how far the attacker stands back for all others")
+    add("--elsewhere-above", type=float, default=3, metavar="RATIO",
+        help="attack another collector as well where the neighbour's p99 was more than so many times its quiet value")
     add("--only", default="", metavar="NAMES", help="these attacks, with commas between them")
     add("--output", type=Path, default=ROOT / "Benchmarks" / "results", metavar="DIR")
     add("--publish", action="store_true", help="put the table into docs/security.md")

@@ -8,8 +8,8 @@ from figures import Row, row
 
 BEGIN, END = "<!-- abuse: begin -->", "<!-- abuse: end -->"
 HEAD = (
-    "| attack | limit | what the peer sees | counted by | neighbour's quiet p99, ms | meanwhile | ratio |\n"
-    "| --- | --- | --- | --- | ---: | ---: | ---: |"
+    "| attack | limit | what the peer sees | counted by | neighbour's quiet p99, ms | meanwhile | ratio | elsewhere |\n"
+    "| --- | --- | --- | --- | ---: | ---: | ---: | ---: |"
 )
 
 
@@ -25,10 +25,11 @@ def table(results: dict) -> str:
 def line(attack: Attack, figures: Row | None) -> str:
     cells = [*attack.cells]
     if figures is None:
-        cells += ["–", "–", "–"]
+        cells += ["–"] * 4
     else:
         failed = f"; {figures.failed} failed" if figures.failed else ""
         cells += [spread(figures.quiet), spread(figures.meanwhile) + failed, f"{figures.ratio:.1f}"]
+        cells.append(spread(figures.elsewhere) if figures.elsewhere else "")
     return "| " + " | ".join(cells) + " |"
 
 

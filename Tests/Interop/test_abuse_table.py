@@ -50,9 +50,15 @@ def results(*rounds: tuple[float, float, int]) -> dict:
 
 def test_a_row_has_medians_and_their_ratio() -> None:
     lines = report.table(results((2, 9, 0), (4, 6, 1), (3, 100, 0))).splitlines()
-    assert lines[2].endswith("| 3.0 (2.0–4.0) | 9.0 (6.0–100.0); 1 failed | 3.0 |")
-    assert lines[3].endswith("| – | – | – |")
+    assert lines[2].endswith("| 3.0 (2.0–4.0) | 9.0 (6.0–100.0); 1 failed | 3.0 |  |")
+    assert lines[3].endswith("| – | – | – | – |")
     assert len(lines) == 2 + len(ATTACKS) + 2
+
+
+def test_what_was_made_elsewhere_has_its_own_column_and_no_part_in_the_ratio() -> None:
+    here, there = results((2, 8, 0), (2, 8, 0)), results((50, 7, 0), (50, 9, 0))
+    here["rounds"] += [one | {"elsewhere": True} for one in there["rounds"]]
+    assert report.table(here).splitlines()[2].endswith("| 2.0 (2.0–2.0) | 8.0 (8.0–8.0) | 4.0 | 8.0 (7.0–9.0) |")
 
 
 def test_the_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
