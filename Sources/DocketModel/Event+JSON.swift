@@ -50,28 +50,17 @@ extension JSONWriter {
         }
         if !event.delegation.isEmpty {
             self.key("delegation")
-            self.beginArray()
-            for actor in event.delegation { self.actor(actor) }
-            self.endArray()
+            self.actors(event.delegation)
         }
         self.member("action", event.action)
-        if let resource = event.resource {
-            self.key("resource")
-            self.beginObject()
-            self.member("type", resource.type)
-            self.member("id", resource.id)
-            self.endObject()
-        }
+        self.member("resource", event.resource)
         self.member("decision", event.decision?.name)
         self.member("outcome", event.outcome?.name)
         self.member("reason", event.reason)
         self.member("policy", event.policy)
         self.rawMember("obligations", event.obligations ?? "[]")
         self.rawMember("evaluated_rules", event.evaluatedRules)
-        if let riskScore = event.riskScore {
-            self.key("risk_score")
-            self.double(riskScore)
-        }
+        self.doubleMember("risk_score", event.riskScore)
         self.member("session_id", event.sessionID)
         self.member("request_id", event.requestID)
         self.member("agent_id", event.agentID)
@@ -79,15 +68,15 @@ extension JSONWriter {
         self.member("trace_id", event.traceID?.hex)
         self.member("span_id", event.spanID?.hex)
         self.member("duration_us", event.durationMicroseconds)
-        if let payload = event.payload {
-            self.key("payload")
-            self.beginObject()
-            self.member("hash", payload.hash)
-            self.member("in_size_bytes", payload.inSizeBytes)
-            self.member("out_size_bytes", payload.outSizeBytes)
-            self.endObject()
-        }
+        self.member("payload", event.payload)
         self.rawMember("attributes", event.attributes)
+    }
+
+    /// A delegation chain.
+    mutating func actors(_ actors: [Actor]) {
+        self.beginArray()
+        for actor in actors { self.actor(actor) }
+        self.endArray()
     }
 
     private mutating func actor(_ actor: Actor) {
@@ -97,20 +86,50 @@ extension JSONWriter {
         self.member("user_id", actor.userID)
         self.endObject()
     }
+}
 
-    private mutating func member(_ name: String, _ text: String?) {
+// MARK: - Members that are left out when they are absent
+
+extension JSONWriter {
+    mutating func member(_ name: String, _ text: String?) {
         guard let text else { return }
         self.key(name)
         self.string(text)
     }
 
-    private mutating func member(_ name: String, _ number: Int64?) {
+    mutating func member(_ name: String, _ number: Int64?) {
         guard let number else { return }
         self.key(name)
         self.integer(number)
     }
 
-    private mutating func rawMember(_ name: String, _ text: String?) {
+    mutating func doubleMember(_ name: String, _ number: Double?) {
+        guard let number else { return }
+        self.key(name)
+        self.double(number)
+    }
+
+    mutating func member(_ name: String, _ resource: Resource?) {
+        guard let resource else { return }
+        self.key(name)
+        self.beginObject()
+        self.member("type", resource.type)
+        self.member("id", resource.id)
+        self.endObject()
+    }
+
+    mutating func member(_ name: String, _ payload: PayloadFingerprint?) {
+        guard let payload else { return }
+        self.key(name)
+        self.beginObject()
+        self.member("hash", payload.hash)
+        self.member("in_size_bytes", payload.inSizeBytes)
+        self.member("out_size_bytes", payload.outSizeBytes)
+        self.endObject()
+    }
+
+    /// A member whose value is JSON text that has been checked.
+    mutating func rawMember(_ name: String, _ text: String?) {
         guard let text else { return }
         self.key(name)
         self.raw(text)

@@ -98,20 +98,36 @@ extension Actor {
 }
 
 /// Reads typed members of one JSON object. A member that is `null` counts as absent.
-private struct FieldReader {
+struct FieldReader {
+    /// What the text as a whole is, for errors.
+    struct Document {
+        /// Such as `an event`.
+        let name: String
+        /// What to say of a member that it doesn't have.
+        let unknownMember: String
+
+        static let event = Document(
+            name: "an event",
+            unknownMember: "is no field of an event; correct its name or move it into attributes")
+    }
+
     private let members: JSONObject
     /// What stands before a member's name in errors: `actor.`, or nothing.
     private let prefix: String
+    private let document: Document
 
-    init(_ value: JSONValue, prefix: String = "", known: [String]) throws(ModelError) {
+    init(
+        _ value: JSONValue, of document: Document = .event, prefix: String = "", known: [String]
+    ) throws(ModelError) {
         guard value.kind == .object else {
-            let place = prefix.isEmpty ? "an event" : String(prefix.dropLast())
+            let place = prefix.isEmpty ? document.name : String(prefix.dropLast())
             throw ModelError(code: .invalidField, message: "\(place) must be an object, found \(value.kind.name)")
         }
         self.members = try value.object()
         self.prefix = prefix
+        self.document = document
         for name in self.members.names where !known.contains(name) {
-            throw self.fault(name, "is no field of an event; correct its name or move it into attributes")
+            throw self.fault(name, document.unknownMember)
         }
     }
 
@@ -172,6 +188,14 @@ private struct FieldReader {
         return number
     }
 
+    func bool(_ name: String) throws(ModelError) -> Bool? {
+        guard let value = self.member(name) else { return nil }
+        guard let bool = value.bool else {
+            throw self.fault(name, "must be true or false, found \(excerpt(value.text))")
+        }
+        return bool
+    }
+
     /// The text of a JSON value as it stands, of that kind when one is given. Without one `null` is a value like
     /// others.
     func json(_ name: String, kind: JSONValue.Kind?) throws(ModelError) -> String? {
@@ -184,7 +208,7 @@ private struct FieldReader {
 
     func object(_ name: String, known: [String]) throws(ModelError) -> FieldReader? {
         guard let value = self.member(name) else { return nil }
-        return try FieldReader(value, prefix: "\(self.prefix)\(name).", known: known)
+        return try FieldReader(value, of: self.document, prefix: "\(self.prefix)\(name).", known: known)
     }
 
     func objects(_ name: String, known: [String]) throws(ModelError) -> [FieldReader] {
@@ -194,7 +218,8 @@ private struct FieldReader {
         }
         var readers: [FieldReader] = []
         for (index, element) in elements.enumerated() {
-            readers.append(try FieldReader(element, prefix: "\(self.prefix)\(name)[\(index)].", known: known))
+            let prefix = "\(self.prefix)\(name)[\(index)]."
+            readers.append(try FieldReader(element, of: self.document, prefix: prefix, known: known))
         }
         return readers
     }
@@ -204,7 +229,7 @@ private struct FieldReader {
         return value
     }
 
-    private func fault(_ name: String, _ what: String) -> ModelError {
+    func fault(_ name: String, _ what: String) -> ModelError {
         ModelError(code: .invalidField, message: "\(self.prefix)\(name) \(what)")
     }
 }

@@ -60,7 +60,8 @@ public struct ModelError: Error, Sendable, Equatable, CustomStringConvertible {
         case invalidJSON
         /// Text that could still become JSON if it didn't end where it does.
         case incompleteJSON
-        /// A field of an event that is missing, unknown, of the wrong kind or outside a limit.
+        /// A field of an event, or a member of an export's manifest, that is missing, unknown, of the wrong kind or
+        /// outside a limit.
         case invalidField
     }
 

@@ -37,6 +37,13 @@ enum EventSamples {
         Event(eventID: EventID(high: 0, low: 1), type: "a.b", occurredAt: Timestamp(microsecondsSinceEpoch: 0))
     }
 
+    /// A stored event with nothing but what every stored event has.
+    static var minimalStored: StoredEvent {
+        StoredEvent(
+            event: self.minimal, tenant: "acme", receivedAt: Timestamp(microsecondsSinceEpoch: 1_000_000), batchID: 7,
+            position: 0)
+    }
+
     /// An event with any fields and any text.
     static func random(using random: inout SeededGenerator) -> Event {
         func some<Value>(_ value: (inout SeededGenerator) -> Value) -> Value? { random.oneIn(3) ? nil : value(&random) }
@@ -72,5 +79,25 @@ enum EventSamples {
         event.durationMicroseconds = some { Int64.random(in: 0 ... .max, using: &$0) }
         event.payload = random.oneIn(2) ? PayloadFingerprint(hash: text(), inSizeBytes: 0, outSizeBytes: .max) : nil
         return event
+    }
+}
+
+extension StoredEvent {
+    /// The record that an export writes of it.
+    func exported(_ format: ExportFormat, formulaSafe: Bool = false, logIndex: Int64? = nil) -> String {
+        var writer = ExportWriter(format, formulaSafe: formulaSafe)
+        var bytes: [UInt8] = []
+        writer.append(self, logIndex: logIndex, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The JSON object that an export writes of it, which must be one line.
+    func exportedObject(_ format: ExportFormat, logIndex: Int64? = nil) throws -> JSONObject {
+        let line = Array(self.exported(format, logIndex: logIndex).utf8)
+        let end = line.firstIndex(of: UInt8(ascii: "\n"))
+        guard end == line.count - 1, !line.contains(UInt8(ascii: "\r")) else {
+            throw ModelError(code: .invalidText, message: "not one line")
+        }
+        return try JSONValue(parsing: line).object()
     }
 }

@@ -96,6 +96,27 @@ enum JSONTarget {
                 try StoredEvent(json: Array(stored.json.utf8))
             }
             try requireEqual(again.json, stored.json, "the projection of a stored event's projection")
+            try self.exports(stored)
+        }
+        if let manifest = try? ExportManifest(json: bytes) {
+            let again = try requireNoError("a manifest that was written") { () throws(ModelError) in
+                try ExportManifest(json: Array(manifest.json.utf8))
+            }
+            try requireEqual(again.json, manifest.json, "a manifest that was written again")
+        }
+    }
+
+    /// Every export of JSON is one line of an object without two members of one name.
+    private static func exports(_ stored: StoredEvent) throws(FuzzFinding) {
+        for format in ExportFormat.allCases {
+            var writer = ExportWriter(format, formulaSafe: true)
+            var record: [UInt8] = []
+            writer.append(stored, logIndex: 0, to: &record)
+            guard format != .csv else { continue }
+            try requireEqual(record.firstIndex(of: UInt8(ascii: "\n")), record.count - 1, "the end of the line")
+            _ = try requireNoError("an export as \(format)") { () throws(ModelError) in
+                try JSONValue(parsing: record).object()
+            }
         }
     }
 
