@@ -203,7 +203,7 @@ let package = Package(
                 "DevCluster", "DocketClient", "DocketCodec", "DocketCollector", "DocketEventTypes", "DocketGRPC",
                 "DocketHeaders", "DocketImport", "DocketJournal", "DocketMessages", "DocketModel", "DocketOperations",
                 "DocketPostgres", "DocketRPC", "DocketRegistry",
-                "DocketRuntime", "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser,
+                "DocketRuntime", "DocketStore", "DocketTerminal", "DocketTransport", "SyntheticLoad", argumentParser, crypto,
                 histogram, logging, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: houseSettings),

@@ -22,19 +22,24 @@ package struct CollectorServer: Service {
     /// - Parameters:
     ///   - configuration: where to listen, and the bounds of connections.
     ///   - memoryLimitBytes: the budget for messages in flight, in bytes.
+    ///   - reader: what queries read from.
+    ///   - exporter: what exports read from, so that queries don't wait for them.
     ///   - health: says that everything stops serving when the server is drained.
     ///   - descriptors: what reflection answers from.
     ///   - eventLoopCount: how many threads serve connections; 0 means one a core.
     ///   - onBound: called once with the address that is listened on.
     package init(
         configuration: RPCServerConfiguration, memoryLimitBytes: Int, eventLoopCount: Int, pipeline: PublishPipeline,
-        registry: RegistryHolder, reader: any EventReader, health: HealthService, descriptors: DescriptorPool,
+        registry: RegistryHolder, reader: any EventReader, exporter: any EventReader, health: HealthService,
+        descriptors: DescriptorPool,
         logger: Logger,
         onBound: @escaping @Sendable (TransportAddress) -> Void = { _ in }
     ) {
         let group = MultiThreadedEventLoopGroup(
             numberOfThreads: eventLoopCount == 0 ? NIOCore.System.coreCount : eventLoopCount)
-        let queries = QueryService(registry: registry, reader: reader, authenticator: pipeline.authenticator)
+        let access = ReadAccess(registry: registry, authenticator: pipeline.authenticator)
+        let queries = QueryService(access: access, reader: reader)
+        let exports = ExportService(access: access, reader: exporter)
         self.group = group
         self.health = health
         self.logger = logger
@@ -50,9 +55,14 @@ package struct CollectorServer: Service {
                 try PublishStreamHandler.make(pipeline: pipeline, call: call)
             }
             methods.registerUnary(
-                AuditLogMethods.service, "Query", admit: { call throws(GRPCStatus) in try queries.admit(call) }
+                AuditLogMethods.service, "Query", admit: { call throws(GRPCStatus) in try access.admit(call) }
             ) { caller, message throws(GRPCStatus) in
                 try await queries.query(message, caller: caller)
+            }
+            methods.registerServerStream(
+                AuditLogMethods.service, "Export", admit: { call throws(GRPCStatus) in try access.admit(call) }
+            ) { caller, message, replies throws(GRPCStatus) in
+                try await exports.export(message, caller: caller, replies: replies)
             }
             health.register(in: &methods)
             methods.registerReflection(descriptors)
@@ -83,4 +93,5 @@ package enum CollectorMethods {
 package enum AuditLogMethods {
     package static let service = "docket.v1.AuditLogService"
     package static let query = "/docket.v1.AuditLogService/Query"
+    package static let export = "/docket.v1.AuditLogService/Export"
 }

@@ -95,6 +95,15 @@ final class MessageArena {
         return unsafe ProtobufCBinaryData(len: bytes.count, data: start)
     }
 
+    /// A C array of texts.
+    func texts(_ texts: [String]) -> UnsafeMutablePointer<ProtobufCBinaryData> {
+        let size = unsafe MemoryLayout<ProtobufCBinaryData>.stride
+        let block = unsafe self.block(texts.count * size)
+        let array = unsafe block.bindMemory(to: ProtobufCBinaryData.self, capacity: texts.count)
+        for (index, text) in texts.enumerated() { unsafe (array + index).initialize(to: self.bytes(text.utf8)) }
+        return unsafe array
+    }
+
     /// A C array of pointers.
     func pointers<Message>(
         _ messages: [UnsafeMutablePointer<Message>]

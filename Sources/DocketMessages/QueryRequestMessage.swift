@@ -14,7 +14,15 @@ package struct QueryRequestMessage: Sendable, Equatable {
     package var pageSize: Int
     /// `next_page_token` of the page before; empty for the first page.
     package var pageToken: [UInt8]
+    /// Further tenants whose logs are read together with that of ``tenant``; at most ``maxTenants``.
+    package var moreTenants: [String]
+    /// Whether all tenants are meant that the credential covers; none is named then.
+    package var isOfAllTenants: Bool
+    /// Whether all events that match are to be counted.
+    package var count: EventCount?
 
+    /// The most tenants that one request names.
+    package static let maxTenants = 1_000
     /// The most events that one page holds.
     package static let maxPageSize = 1_000
     /// What a page size of 0 means.
@@ -23,13 +31,17 @@ package struct QueryRequestMessage: Sendable, Equatable {
     /// A request for the first page of the newest events, where nothing else is given.
     package init(
         tenant: String = "", filter: EventFilter = EventFilter(), order: EventOrder = .newestFirst,
-        pageSize: Int = QueryRequestMessage.defaultPageSize, pageToken: [UInt8] = []
+        pageSize: Int = QueryRequestMessage.defaultPageSize, pageToken: [UInt8] = [], moreTenants: [String] = [],
+        isOfAllTenants: Bool = false, count: EventCount? = nil
     ) {
         self.tenant = tenant
         self.filter = filter
         self.order = order
         self.pageSize = pageSize
         self.pageToken = pageToken
+        self.moreTenants = moreTenants
+        self.isOfAllTenants = isOfAllTenants
+        self.count = count
     }
 
     /// Reads an encoded request and checks all that the `.proto` file says about its fields.
@@ -45,15 +57,24 @@ package struct QueryRequestMessage: Sendable, Equatable {
                     code: .outOfRange, field: "page_size",
                     message: "\(pageSize) exceeds \(Self.maxPageSize); ask for smaller pages")
             }
+            let tenant = try unsafe request.pointee.tenant.text("tenant")
+            let moreTenants = try unsafe Self.moreTenants(request.pointee)
+            let isOfAllTenants = unsafe request.pointee.all_tenants != 0
+            guard !isOfAllTenants || (tenant.isEmpty && moreTenants.isEmpty) else {
+                throw MessageError(
+                    code: .outOfRange, field: "all_tenants",
+                    message: "all tenants are asked for, and some by name; leave 'tenant' and 'more_tenants' out")
+            }
             return unsafe QueryRequestMessage(
-                tenant: try request.pointee.tenant.text("tenant"),
+                tenant: tenant,
                 filter: try request.pointee.filter.map { (filter) throws(MessageError) in
                     try unsafe EventFilter(filter.pointee)
                 }
                     ?? EventFilter(),
                 order: try Self.order(Int32(bitPattern: request.pointee.order.rawValue)),
                 pageSize: pageSize == 0 ? Self.defaultPageSize : pageSize,
-                pageToken: request.pointee.page_token.array)
+                pageToken: request.pointee.page_token.array, moreTenants: moreTenants,
+                isOfAllTenants: isOfAllTenants, count: try Self.count(Int32(bitPattern: request.pointee.count.rawValue)))
         }
     }
 
@@ -72,8 +93,36 @@ package struct QueryRequestMessage: Sendable, Equatable {
             unsafe request.pointee.page_size = UInt32(clamping: self.pageSize)
             unsafe request.pointee.has_page_token = self.pageToken.isEmpty ? 0 : 1
             unsafe request.pointee.page_token = arena.bytes(self.pageToken)
+            unsafe request.pointee.n_more_tenants = self.moreTenants.count
+            unsafe request.pointee.more_tenants = arena.texts(self.moreTenants)
+            unsafe request.pointee.has_all_tenants = self.isOfAllTenants ? 1 : 0
+            unsafe request.pointee.all_tenants = self.isOfAllTenants ? 1 : 0
+            unsafe request.pointee.has_count = self.count == nil ? 0 : 1
+            unsafe request.pointee.count = Docket__V1__CountMode(rawValue: UInt32(self.count?.rawValue ?? 0))
             return unsafe request
         }
+    }
+
+    private static func moreTenants(_ request: Docket__V1__QueryRequest) throws(MessageError) -> [String] {
+        let count = unsafe request.n_more_tenants
+        guard count <= Self.maxTenants else {
+            throw MessageError(
+                code: .outOfRange, field: "more_tenants",
+                message: "\(count) tenants exceed \(Self.maxTenants); name fewer, or set 'all_tenants'")
+        }
+        return try (0..<count).map { (index) throws(MessageError) in
+            try unsafe request.more_tenants[index].text("more_tenants")
+        }
+    }
+
+    private static func count(_ number: Int32) throws(MessageError) -> EventCount? {
+        if number == 0 { return nil }
+        guard let count = EventCount(rawValue: number) else {
+            throw MessageError(
+                code: .outOfRange, field: "count",
+                message: "\(number) is no way to count; send 1 (estimated) or 2 (exact)")
+        }
+        return count
     }
 
     private static func order(_ number: Int32) throws(MessageError) -> EventOrder {

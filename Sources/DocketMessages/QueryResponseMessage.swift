@@ -1,5 +1,3 @@
-package import DocketModel
-
 /// A `docket.v1.QueryResponse`: one page.
 ///
 /// Its events pass through as opaque bytes: the codec, which alone knows what an event looks like, encodes and
@@ -10,11 +8,14 @@ package struct QueryResponseMessage: Sendable, Equatable {
     package var events: [StoredEventMessage]
     /// Empty when no further event matched.
     package var nextPageToken: [UInt8]
+    /// How many events match in all; `nil` when that wasn't asked for.
+    package var count: Int64?
 
     /// A page.
-    package init(events: [StoredEventMessage], nextPageToken: [UInt8]) {
+    package init(events: [StoredEventMessage], nextPageToken: [UInt8], count: Int64? = nil) {
         self.events = events
         self.nextPageToken = nextPageToken
+        self.count = count
     }
 
     /// Reads an encoded page.
@@ -34,6 +35,8 @@ package struct QueryResponseMessage: Sendable, Equatable {
                 self.events.append(try StoredEventMessage(value))
             case .bytes(2, let value):
                 self.nextPageToken = Array(value)
+            case .varint(3, let value):
+                self.count = Int64(bitPattern: value)
             default:
                 break
             }
@@ -46,69 +49,10 @@ package struct QueryResponseMessage: Sendable, Equatable {
         writer.bytes.reserveCapacity(self.events.reduce(64) { $0 + $1.event.count + $1.tenant.utf8.count + 48 })
         for event in self.events { writer.append(field: 1, event.serialized()) }
         if !self.nextPageToken.isEmpty { writer.append(field: 2, self.nextPageToken) }
+        if let count = self.count { writer.append(field: 3, present: UInt64(bitPattern: count)) }
         return writer.bytes
     }
 
     /// The most events of a page that is read, so that one of empty events can't fill the memory.
     package static let maxEvents = 10_000
-}
-
-/// A `docket.v1.StoredEvent`: an event with what the collector knows about it.
-package struct StoredEventMessage: Sendable, Equatable {
-    /// An encoded `docket.v1.Event`, opaque here.
-    package var event: [UInt8]
-    /// The tenant's slug.
-    package var tenant: String
-    /// When the collector received it, exact to the millisecond.
-    package var receivedAt: Timestamp
-    /// The number of the batch that it came in.
-    package var batchID: Int64
-    /// The event's index in its batch, from 0.
-    package var position: Int
-
-    /// A stored event.
-    package init(event: [UInt8], tenant: String, receivedAt: Timestamp, batchID: Int64, position: Int) {
-        self.event = event
-        self.tenant = tenant
-        self.receivedAt = receivedAt
-        self.batchID = batchID
-        self.position = position
-    }
-
-    fileprivate init(_ bytes: ArraySlice<UInt8>) throws(MessageError) {
-        self.init(event: [], tenant: "", receivedAt: Timestamp(microsecondsSinceEpoch: 0), batchID: 0, position: 0)
-        var reader = WireReader(bytes, of: "QueryResponse")
-        while let field = try reader.next() {
-            switch field {
-            case .bytes(1, let value):
-                // A nested message that comes in parts is their concatenation.
-                self.event.append(contentsOf: value)
-            case .bytes(2, let value):
-                guard let tenant = String(validating: value, as: UTF8.self) else {
-                    throw MessageError(
-                        code: .invalidText, field: "events.tenant", message: "the text is not UTF-8; send UTF-8")
-                }
-                self.tenant = tenant
-            case .varint(3, let value):
-                self.receivedAt = Timestamp(microsecondsSinceEpoch: Int64(bitPattern: value))
-            case .varint(4, let value):
-                self.batchID = Int64(bitPattern: value)
-            case .varint(5, let value):
-                self.position = Int(UInt32(truncatingIfNeeded: value))
-            default:
-                break
-            }
-        }
-    }
-
-    fileprivate func serialized() -> [UInt8] {
-        var writer = WireWriter()
-        writer.bytes.reserveCapacity(self.event.count + self.tenant.utf8.count + 48)
-        writer.append(field: 1, self.event)
-        if !self.tenant.isEmpty { writer.append(field: 2, self.tenant.utf8) }
-        writer.append(field: 3, varint: UInt64(bitPattern: self.receivedAt.microsecondsSinceEpoch))
-        writer.append(field: 4, varint: UInt64(bitPattern: self.batchID))
-        writer.append(field: 5, varint: UInt64(UInt32(clamping: self.position)))
-        return writer.bytes
-    }
 }

@@ -15,7 +15,11 @@ package struct WireWriter {
 
     /// A number; zero, the default of proto3, is left out.
     package mutating func append(field: UInt32, varint value: UInt64) {
-        guard value != 0 else { return }
+        if value != 0 { self.append(field: field, present: value) }
+    }
+
+    /// A number that is written even if it is zero: that of an `optional` field.
+    package mutating func append(field: UInt32, present value: UInt64) {
         self.append(varint: UInt64(field) << 3)
         self.append(varint: value)
     }

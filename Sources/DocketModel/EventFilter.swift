@@ -57,6 +57,14 @@ public enum EventOrder: Int32, Sendable {
     case oldestFirst = 2
 }
 
+/// How all events that match are counted.
+public enum EventCount: Int32, Sendable {
+    /// Exactly where that is quick, otherwise by a sample.
+    case estimated = 1
+    /// One by one.
+    case exact = 2
+}
+
 /// Where a page ends: the sort key of its last event. The next page starts right behind it.
 public struct PageCursor: Sendable, Equatable {
     public var occurredAt: Timestamp
@@ -70,6 +78,26 @@ public struct PageCursor: Sendable, Equatable {
     }
 }
 
+/// A place in a tenant's log: of an event, or between two.
+public struct LogPosition: Sendable, Hashable, Comparable {
+    /// The log's first place.
+    public static let start = LogPosition(logIndex: 0, position: 0)
+
+    /// The place of a batch, from 0.
+    public var logIndex: Int64
+    /// The index of an event in its batch, from 0.
+    public var position: Int32
+
+    public init(logIndex: Int64, position: Int32) {
+        self.logIndex = logIndex
+        self.position = position
+    }
+
+    public static func < (left: LogPosition, right: LogPosition) -> Bool {
+        (left.logIndex, left.position) < (right.logIndex, right.position)
+    }
+}
+
 /// An event with what the collector knows about it.
 public struct StoredEvent: Sendable, Equatable {
     public var event: Event
@@ -80,12 +108,17 @@ public struct StoredEvent: Sendable, Equatable {
     public var batchID: Int64
     /// The event's index in its batch, from 0.
     public var position: Int32
+    /// The place of its batch in its tenant's log, from 0; `nil` where it wasn't asked for.
+    public var logIndex: Int64?
 
-    public init(event: Event, tenant: String, receivedAt: Timestamp, batchID: Int64, position: Int32) {
+    public init(
+        event: Event, tenant: String, receivedAt: Timestamp, batchID: Int64, position: Int32, logIndex: Int64? = nil
+    ) {
         self.event = event
         self.tenant = tenant
         self.receivedAt = receivedAt
         self.batchID = batchID
         self.position = position
+        self.logIndex = logIndex
     }
 }

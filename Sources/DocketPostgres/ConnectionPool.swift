@@ -18,9 +18,16 @@ package final class ConnectionPool: Sendable {
     }
 
     private let monitor = Monitor(State())
+    private let cancellations = Monitor(Cancellations())
     package let settings: ConnectionSettings
     /// The most pieces of work that wait.
     package let maxWaiting: Int
+
+    /// What is to be cancelled: at most one for each piece of work that waits or runs.
+    private struct Cancellations: Sendable {
+        var waiting: [WorkCancellation] = []
+        var isClosed = false
+    }
 
     /// Starts the threads; connects nothing yet.
     package init(
@@ -30,15 +37,57 @@ package final class ConnectionPool: Sendable {
         precondition(size > 0, "a pool has at least one thread")
         self.settings = settings
         self.maxWaiting = maxWaiting
-        let monitor = self.monitor
+        let (monitor, cancellations) = (self.monitor, self.cancellations)
         for index in 0..<size {
             try OwnedThread.start(name: "\(name)-\(index)") {
                 Self.work(monitor, Worker(settings: settings, prepare: prepare))
             }
         }
+        // Telling the server to cancel something takes a connection to it, and so a thread that may block.
+        try OwnedThread.start(name: "\(name)-cancel") { Self.cancel(cancellations) }
     }
 
     deinit { self.close() }
+
+    /// Runs `body` with a connection of the pool, and breaks its statement off when the task is cancelled.
+    package func runCancellable<Success: Sendable>(
+        _ body: @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Success
+    ) async throws(PostgresError) -> Success {
+        let cancellation = WorkCancellation()
+        let result: Result<Success, PostgresError> = await withTaskCancellationHandler {
+            do throws(PostgresError) {
+                return .success(
+                    try await self.run { connection throws(PostgresError) in
+                        guard cancellation.begin(connection) else { throw Self.unwanted }
+                        defer { cancellation.end() }
+                        return try body(connection)
+                    })
+            } catch {
+                return .failure(error)
+            }
+        } onCancel: {
+            self.cancellations.withLockWaking { state in
+                state.waiting.append(cancellation)
+                return .one
+            }
+        }
+        return try result.get()
+    }
+
+    private static let unwanted = PostgresError(
+        code: .statementFailed, message: "nobody waits for the answer any more", sqlstate: .queryCanceled)
+
+    private static func cancel(_ cancellations: Monitor<Cancellations>) {
+        while true {
+            let next: [WorkCancellation]? = cancellations.wait { state in
+                guard !state.waiting.isEmpty else { return state.isClosed ? [] : nil }
+                defer { state.waiting = [] }
+                return state.waiting
+            }
+            guard let next, !next.isEmpty else { return }
+            for one in next { one.perform() }
+        }
+    }
 
     /// Runs `body` with a connection of the pool.
     ///
@@ -77,6 +126,7 @@ package final class ConnectionPool: Sendable {
 
     /// Takes no more work; what waits is refused, what runs ends, the connections close.
     package func close() {
+        self.cancellations.withLock(wakingAll: true) { $0.isClosed = true }
         let refused = self.monitor.withLock(wakingAll: true) { state in
             state.isClosed = true
             defer { state.jobs = [] }

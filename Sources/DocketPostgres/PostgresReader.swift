@@ -34,11 +34,44 @@ package final class PostgresReader: EventReader {
                 code: .refused,
                 message: "a page holds 1 to \(EventQuery.maxLimit) events; \(query.limit) were asked for")
         }
-        guard !query.tenantIDs.isEmpty, Self.canMatch(query.filter) else { return EventPage(events: [], next: nil) }
+        guard !query.tenantIDs.isEmpty, Self.canMatch(query.filter) else {
+            return EventPage(events: [], next: nil, count: query.count.map { _ in 0 })
+        }
+        return try await self.run { connection, timeout throws(PostgresError) in
+            try Self.read(query, connection, timeoutMilliseconds: timeout)
+        }
+    }
+
+    package func logEnd(tenantID: Int32) async throws(StoreError) -> Int64 {
+        try await self.run { connection, timeout throws(PostgresError) in
+            let budget = QueryBudget(milliseconds: timeout)
+            return try Self.transaction(of: [tenantID], connection, budget) { () throws(PostgresError) in
+                let rows = try connection.query(
+                    "SELECT coalesce(max(log_index), -1) + 1 FROM docket.log_entries WHERE tenant_id = $1",
+                    [.int4(tenantID)])
+                return try rows.integer(0, 0)
+            }
+        }
+    }
+
+    package func readLog(_ query: LogQuery) async throws(StoreError) -> LogPage {
+        let end = LogPosition(logIndex: query.end, position: 0)
+        guard query.from < end, Self.canMatch(query.filter) else { return LogPage(events: [], next: end) }
+        return try await self.run { connection, timeout throws(PostgresError) in
+            let budget = QueryBudget(milliseconds: timeout)
+            return try Self.transaction(of: [query.tenantID], connection, budget) { () throws(PostgresError) in
+                try LogReading(query: query, connection: connection, budget: budget).page()
+            }
+        }
+    }
+
+    private func run<Success: Sendable>(
+        _ body: @escaping @Sendable (PostgresConnection, _ timeoutMilliseconds: Int) throws(PostgresError) -> Success
+    ) async throws(StoreError) -> Success {
         let timeout = self.statementTimeoutMilliseconds
         do throws(PostgresError) {
-            return try await self.pool.run { connection throws(PostgresError) in
-                try Self.read(query, connection, timeoutMilliseconds: timeout)
+            return try await self.pool.runCancellable { connection throws(PostgresError) in
+                try body(connection, timeout)
             }
         } catch {
             throw Self.storeError(error, timeoutMilliseconds: timeout)
@@ -77,22 +110,35 @@ package final class PostgresReader: EventReader {
         _ query: EventQuery, _ connection: PostgresConnection, timeoutMilliseconds: Int
     ) throws(PostgresError) -> EventPage {
         let budget = QueryBudget(milliseconds: timeoutMilliseconds)
-        let tenants = query.tenantIDs.map { "\($0)" }.joined(separator: ",")
+        let (rows, count) = try self.transaction(of: query.tenantIDs, connection, budget) { () throws(PostgresError) in
+            (try self.rows(query, connection, budget), try EventCounting(query, connection, budget).count())
+        }
+        var page = try self.page(rows, limit: query.limit)
+        page.count = count
+        return page
+    }
+
+    /// Runs `body` in a transaction that sees these tenants, and one state of the log.
+    static func transaction<Success>(
+        of tenantIDs: [Int32], _ connection: PostgresConnection, _ budget: QueryBudget,
+        _ body: () throws(PostgresError) -> Success
+    ) throws(PostgresError) -> Success {
+        let tenants = tenantIDs.map { "\($0)" }.joined(separator: ",")
         try connection.execute(
             """
             BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL docket.tenant_ids = '\(tenants)';
-            SET LOCAL jit = off; SET LOCAL statement_timeout = \(timeoutMilliseconds)
+            SET LOCAL jit = off; SET LOCAL statement_timeout = \(budget.milliseconds)
             """)
-        let rows: PageRows
+        let result: Success
         do throws(PostgresError) {
-            rows = try self.rows(query, connection, budget)
+            result = try body()
         } catch {
             // An aborted transaction must not meet the next query.
             if connection.isAlive { try connection.execute("ROLLBACK") }
             throw error
         }
         try connection.execute("COMMIT")
-        return try self.page(rows, limit: query.limit)
+        return result
     }
 
     /// The page's rows, and one more if there is one.
@@ -120,7 +166,7 @@ package final class PostgresReader: EventReader {
     }
 
     /// The event types of the filter's name and prefix, as far as the tenants may see them; `nil` when it has neither.
-    private static func typeIDs(
+    static func typeIDs(
         _ filter: EventFilter, _ connection: PostgresConnection
     ) throws(PostgresError) -> [Int32]? {
         guard filter.type != nil || filter.typePrefix != nil else { return nil }
@@ -168,7 +214,8 @@ package final class PostgresReader: EventReader {
         return EventPage(events: events, next: next)
     }
 
-    private static func event(_ rows: PostgresRows, _ row: Int) throws(PostgresError) -> StoredEvent {
+    /// A row of ``EventSelect``, or of another statement whose columns begin so.
+    static func event(_ rows: PostgresRows, _ row: Int) throws(PostgresError) -> StoredEvent {
         let type = try rows.optionalText(row, EventSelect.typeNameColumn)
         let tenant = try rows.optionalText(row, EventSelect.tenantColumn)
         do throws(CodecError) {

@@ -52,12 +52,8 @@ package struct QuarantineList: Sendable, Equatable {
     package var totalCount: Int64
 }
 
-/// A selection as conditions on `docket.quarantine AS q`, with their parameters.
-struct QuarantineCondition: Sendable {
-    private(set) var conditions: [String] = []
-    private(set) var values: [PostgresValue] = []
-
-    /// Looks the tenant up.
+extension SQLConditions {
+    /// A selection as conditions on `docket.quarantine AS q`. Looks the tenant up.
     ///
     /// - Throws: `refused` when there is no such tenant.
     init(_ selection: QuarantineSelection, _ connection: PostgresConnection) throws(PostgresError) {
@@ -68,21 +64,6 @@ struct QuarantineCondition: Sendable {
         if let field = selection.field { self.add("q.field = ?", .text(field)) }
         if let code = selection.code { self.add("q.code = ?", .text(code.name)) }
         if let before = selection.before { self.add("q.received_at < ?", .timestamp(before)) }
-    }
-
-    /// What stands behind WHERE.
-    var sql: String { self.conditions.isEmpty ? "true" : self.conditions.joined(separator: " AND ") }
-
-    /// Adds a condition with parameters, for which `?` stand.
-    mutating func add(_ condition: String, _ values: PostgresValue...) {
-        let parts = condition.split(separator: "?", omittingEmptySubsequences: false)
-        precondition(parts.count == values.count + 1, "one ? for each value")
-        var text = ""
-        for (part, value) in zip(parts, values) {
-            self.values.append(value)
-            text += "\(part)$\(self.values.count)"
-        }
-        self.conditions.append(text + (parts.last ?? ""))
     }
 }
 
@@ -106,7 +87,7 @@ extension QuarantinedRecord {
     static func list(
         _ selection: QuarantineSelection, limit: Int32, _ connection: PostgresConnection
     ) throws(PostgresError) -> QuarantineList {
-        let condition = try QuarantineCondition(selection, connection)
+        let condition = try SQLConditions(selection, connection)
         let count = "SELECT count(*) FROM docket.quarantine AS q WHERE \(condition.sql)"
         let total: Int64 = try connection.query(count, condition.values).integer(0, 0)
         let rows = try connection.query(

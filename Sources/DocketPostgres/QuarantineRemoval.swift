@@ -106,7 +106,7 @@ package struct QuarantineRemoval: Sendable {
     func dropStep(
         _ selection: QuarantineSelection, after id: Int64, _ connection: PostgresConnection
     ) throws(PostgresError) -> (report: Report, last: Int64)? {
-        var condition = try QuarantineCondition(selection, connection)
+        var condition = try SQLConditions(selection, connection)
         condition.add("q.quarantine_id > ?", .int8(id))
         let rows = try connection.query(
             """

@@ -62,7 +62,7 @@ package struct QuarantineRetry {
         _ selection: QuarantineSelection, _ cursor: inout Cursor, _ report: inout Report,
         _ connection: PostgresConnection
     ) throws(PostgresError) -> Bool {
-        var condition = try QuarantineCondition(selection, connection)
+        var condition = try SQLConditions(selection, connection)
         condition.add("(q.tenant_id, q.quarantine_id) > (?, ?)", .int4(cursor.tenantID), .int8(cursor.id))
         let rows = try connection.query(
             """

@@ -141,7 +141,7 @@ package final class RPCServer: Sendable {
 /// What a server's methods are registered with.
 package struct RPCMethods {
     fileprivate(set) var table = MethodTable()
-    fileprivate let runner: AsyncCallRunner
+    let runner: AsyncCallRunner
 
     /// Adds a method that is answered on the event loop.
     package mutating func register(

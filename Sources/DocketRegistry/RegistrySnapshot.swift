@@ -70,10 +70,7 @@ package final class RegistrySnapshot: Sendable {
     package func tenant(
         named slug: String, for principal: Principal, scope: CredentialScopes
     ) throws(RegistryError) -> RegistryContents.Tenant {
-        guard principal.scopes.isSuperset(of: scope) else {
-            throw RegistryError(
-                code: .scopeMissing, message: "the credential lacks the scope '\(scope.names)'; use one that has it")
-        }
+        try Self.check(principal, scope)
         let tenant = slug.isEmpty ? try self.onlyTenant(of: principal) : self.tenantsBySlug[slug]
         guard let tenant, principal.coverage.contains(tenant.id) else {
             throw RegistryError(
@@ -82,6 +79,28 @@ package final class RegistrySnapshot: Sendable {
         }
         try Self.check(tenant, scope)
         return tenant
+    }
+
+    /// All tenants that a credential covers and for which that may be done now; the suspended ones aren't among them.
+    ///
+    /// - Throws: ``RegistryError`` when the principal lacks the scope.
+    package func tenants(
+        of principal: Principal, scope: CredentialScopes
+    ) throws(RegistryError) -> [RegistryContents.Tenant] {
+        try Self.check(principal, scope)
+        let covered =
+            switch principal.coverage {
+            case .all: Array(self.tenantsByID.values)
+            case .some(let ids): ids.compactMap { self.tenantsByID[$0] }
+            }
+        return covered.filter { tenant in (try? Self.check(tenant, scope)) != nil }
+    }
+
+    private static func check(_ principal: Principal, _ scope: CredentialScopes) throws(RegistryError) {
+        guard principal.scopes.isSuperset(of: scope) else {
+            throw RegistryError(
+                code: .scopeMissing, message: "the credential lacks the scope '\(scope.names)'; use one that has it")
+        }
     }
 
     private func onlyTenant(of principal: Principal) throws(RegistryError) -> RegistryContents.Tenant? {

@@ -41,6 +41,7 @@ package struct CollectorRuntime {
         package let registry: RegistryHolder
         /// Where queries are answered from.
         package let reader: any EventReader
+        package let exporter: any EventReader
         /// Whether the collector can do its work.
         package let health: HealthService
         /// The certificate; `nil` for plain text.
@@ -105,7 +106,7 @@ package struct CollectorRuntime {
         let fault: @Sendable () -> String? = { Self.fault(registry, batchIDs) }
         let server = try makeServer(
             Front(
-                settings: self.settings, pipeline: pipeline, registry: registry, reader: database.reader,
+                settings: self.settings, pipeline: pipeline, registry: registry, reader: database.reader, exporter: database.exporter,
                 health: health, tls: certificate?.tls, logger: self.logger, onBound: { ready.set(grpc: $0.description) }
             ))
         // Services stop in the reverse of their order: the server drains while the store still commits.
@@ -219,7 +220,7 @@ extension CollectorServer {
         self.init(
             configuration: configuration, memoryLimitBytes: settings.memoryLimitBytes,
             eventLoopCount: settings.eventLoopCount, pipeline: front.pipeline, registry: front.registry,
-            reader: front.reader, health: front.health, descriptors: try .docket(), logger: front.logger,
-            onBound: front.onBound)
+            reader: front.reader, exporter: front.exporter, health: front.health, descriptors: try .docket(),
+            logger: front.logger, onBound: front.onBound)
     }
 }

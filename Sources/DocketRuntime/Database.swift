@@ -7,9 +7,12 @@ import Logging
 struct Database: Sendable {
     let store: PostgresStore
     let reader: PostgresReader
+    /// Reads for exports, on connections of its own: queries don't wait for them.
+    let exporter: PostgresReader
     let registry: PostgresRegistry
     private let writer: ConnectionSettings
     private let logger: Logger
+    private static let exporterCount = 2
 
     /// - Throws: `overloaded` when there are no threads.
     init(_ settings: CollectorSettings, logger: Logger) throws(PostgresError) {
@@ -22,6 +25,7 @@ struct Database: Sendable {
         configuration.maxQueueBytes = 2 * settings.memoryLimitBytes
         self.store = try .unchecked(settings: writer, configuration: configuration, logger: logger)
         self.reader = try PostgresReader(settings: reader, connections: settings.readerCount)
+        self.exporter = try PostgresReader(settings: reader, connections: Self.exporterCount)
         self.registry = try PostgresRegistry(settings: writer)
         self.writer = writer
         self.logger = logger
@@ -44,6 +48,7 @@ struct Database: Sendable {
     func close() async {
         await self.store.drain()
         self.reader.close()
+        self.exporter.close()
         self.registry.close()
     }
 }

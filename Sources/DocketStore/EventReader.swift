@@ -3,8 +3,14 @@ package import DocketRegistry
 
 /// Reads stored events back, page by page.
 package protocol EventReader: Sendable {
-    /// One page of the log of the query's tenants.
+    /// One page of the log of the query's tenants, by the time at which events occurred.
     func query(_ query: EventQuery) async throws(StoreError) -> EventPage
+
+    /// The log index that a tenant's next batch will have.
+    func logEnd(tenantID: Int32) async throws(StoreError) -> Int64
+
+    /// One page of a tenant's log in its own order.
+    func readLog(_ query: LogQuery) async throws(StoreError) -> LogPage
 }
 
 /// Which page of which log is wanted.
@@ -20,19 +26,23 @@ package struct EventQuery: Sendable, Equatable {
     package var limit: Int
     /// Where the page before ended; `nil` for the first page.
     package var after: PageCursor?
+    /// Whether all events that match are to be counted, on whatever page they are.
+    package var count: EventCount?
 
     package init(
         tenantIDs: [Int32],
         filter: EventFilter = EventFilter(),
         order: EventOrder = .newestFirst,
         limit: Int = 100,
-        after: PageCursor? = nil
+        after: PageCursor? = nil,
+        count: EventCount? = nil
     ) {
         self.tenantIDs = tenantIDs
         self.filter = filter
         self.order = order
         self.limit = limit
         self.after = after
+        self.count = count
     }
 }
 
@@ -41,10 +51,13 @@ package struct EventPage: Sendable, Equatable {
     package var events: [StoredEvent]
     /// Where the next page begins; `nil` when no further event matched.
     package var next: PageCursor?
+    /// How many events match in all; `nil` when that wasn't asked for.
+    package var count: Int64?
 
-    package init(events: [StoredEvent], next: PageCursor?) {
+    package init(events: [StoredEvent], next: PageCursor?, count: Int64? = nil) {
         self.events = events
         self.next = next
+        self.count = count
     }
 }
 

@@ -55,6 +55,67 @@ struct ReaderTests {
         #expect(try await reader.query(EventQuery(tenantIDs: [1], filter: filter)) == EventPage(events: [], next: nil))
     }
 
+    @Test("counts all that match, on whatever page they are, in each way of counting")
+    func count() async throws {
+        let seed = testSeed()
+        let log = try await TwoTenantLog(seed: seed, moments: 40)
+        try log.database.seal(2...20, by: "1 + batch_id % 20")
+        var generator = SeededGenerator(seed: seed ^ 1)
+        for how in [EventCount.exact, .estimated] {
+            for _ in 0..<20 {
+                var query = log.query(using: &generator)
+                query.count = how
+                #expect(try await log.reader.query(query).count == Int64(log.expected(query).count), "\(query)")
+            }
+        }
+        #expect(try await log.reader.query(EventQuery(tenantIDs: [1])).count == nil)
+        #expect(try await log.reader.query(EventQuery(tenantIDs: [], count: .exact)).count == 0)
+    }
+
+    @Test("an estimate that can't be quick is made of a sample, of rows that the tenant may see")
+    func sample() async throws {
+        let log = try await TwoTenantLog(seed: 12)
+        let lock = try log.database.connect()
+        try lock.execute(
+            """
+            INSERT INTO docket.events_000001 (\(EventColumn.sqlList))
+            SELECT \(EventColumn.sqlList) FROM docket.events_000001, generate_series(1, 200)
+            """)
+        let query = EventQuery(tenantIDs: [1], limit: 1, count: .estimated)
+        let whole = Int64(log.events[1]?.count ?? 0) * 201
+        #expect(whole > EventCounting.maxQuickCount)
+        // All blocks are fewer than a sample has.
+        #expect(try await log.reader.query(query).count == whole)
+    }
+
+    @Test("a query whose task is cancelled ends in the server too, and leaves its connection to the next one")
+    func cancelled() async throws {
+        let log = try await TwoTenantLog(seed: 11)
+        let lock = try log.database.connect()
+        try lock.execute("BEGIN; LOCK TABLE docket.events_000001 IN ACCESS EXCLUSIVE MODE")
+        let observer = try log.database.connect()
+        func waiting() -> Bool {
+            let text = """
+                SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+                    AND usename = 'docket_reader' AND datname = current_database())
+                """
+            return (try? observer.query(text).bool(0, 0)) == true
+        }
+        // There is one connection: the second waits for it, and is cancelled before it begins.
+        let running = Task { try await log.reader.query(EventQuery(tenantIDs: [1])) }
+        await until { waiting() }
+        let queued = Task { try await log.reader.query(EventQuery(tenantIDs: [1])) }
+        queued.cancel()
+        running.cancel()
+        for task in [running, queued] {
+            let error = await #expect(throws: StoreError.self) { try await task.value }
+            #expect(error?.code == .unavailable)
+        }
+        await until { !waiting() }
+        try lock.execute("ROLLBACK")
+        #expect(try await log.reader.query(EventQuery(tenantIDs: [1], limit: 1000)).events.count > 0)
+    }
+
     @Test("a text of a filter is a value, never SQL")
     func injection() async throws {
         let log = try await TwoTenantLog(seed: 2)

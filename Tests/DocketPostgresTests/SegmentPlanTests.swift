@@ -42,6 +42,17 @@ struct SegmentPlanTests {
         #expect(SegmentPlan.next([segment], putOff: [.addCheck(3), .freeze(3)]) == nil)
     }
 
+    @Test("a sealed segment gets an index that a later version has brought")
+    func laterIndex() throws {
+        var segment = self.facts(3, .sealed)
+        (segment.check, segment.isFrozen) = (.validated, true)
+        let missing = try #require(SealedIndex.all.first { $0.suffix == "batch_id" })
+        segment.indexes = Set(SealedIndex.all.filter { $0 != missing }.map { $0.name(of: segment.table) })
+        #expect(SegmentPlan.next([segment]) == .createIndex(3, missing))
+        segment.indexes.insert(missing.name(of: segment.table))
+        #expect(SegmentPlan.next([segment]) == nil)
+    }
+
     @Test("an expired segment is detached, dropped and noted, wherever its leader was killed")
     func retiring() {
         var segment = self.facts(3, .retiring)
@@ -60,6 +71,7 @@ struct SegmentPlanTests {
     func order() {
         var sealed = self.facts(1, .sealed)
         sealed.check = .validated
+        sealed.indexes = Set(SealedIndex.all.map { $0.name(of: sealed.table) })
         let all = [
             self.facts(9, .hot), self.facts(2, .retiring), self.facts(8, .sealing), sealed, self.facts(7, .sealing),
         ]

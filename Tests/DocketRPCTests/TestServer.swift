@@ -20,6 +20,8 @@ final class Probe: Sendable {
     private let continuation: AsyncStream<Event>.Continuation
     let receivedBytes = Atomic<Int>(0)
     let cancelledCount = Atomic<Int>(0)
+    /// How many messages a streaming method has got rid of.
+    let sentCount = Atomic<Int>(0)
 
     init() {
         (self.events, self.continuation) = AsyncStream.makeStream()
@@ -65,6 +67,7 @@ struct TestServer {
     static let flood = "/test.Echo/Flood"
     static let pour = "/test.Echo/Pour"
     static let gzip = "/test.Echo/Gzip"
+    static let stream = "/test.Echo/Stream"
 
     let server: RPCServer
     let address: TransportAddress
@@ -135,6 +138,15 @@ struct TestServer {
         }
         methods.register("test.Echo", "Flood") { _ in FloodHandler(probe: probe) }
         methods.register("test.Echo", "Pour") { _ in PourHandler(probe: probe) }
+        methods.registerServerStream("test.Echo", "Stream", admit: { _ throws(GRPCStatus) in }) {
+            _, message, replies throws(GRPCStatus) in
+            // As many messages as the request has bytes, each as large as its byte says in KiB.
+            defer { probe.report(.cancelled) }
+            for size in message {
+                try await replies.send([UInt8](repeating: 7, count: Int(size) << 10))
+                probe.sentCount.wrappingAdd(1, ordering: .relaxed)
+            }
+        }
         methods.register("test.Echo", "Gzip") { _ in
             UnaryHandler { message, call in
                 call.setReplyEncoding(.gzip)

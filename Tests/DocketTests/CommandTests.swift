@@ -85,9 +85,9 @@ struct QueryArgumentsTests {
         filter.agentID = "a-1"
         filter.traceID = TraceID(trace)
         filter.sessionID = "s-1"
-        #expect(command.filter == filter)
+        #expect(command.selection.filter == filter)
         #expect(filter.traceID != nil)
-        #expect(try QueryCommand.parse([]).filter == EventFilter())
+        #expect(try QueryCommand.parse([]).selection.filter == EventFilter())
     }
 
     @Test("find types by their beginning, and values in the attributes by JSON Pointers")
@@ -108,7 +108,7 @@ struct QueryArgumentsTests {
             JSONPointer(pointer).map { AttributeCondition(pointer: $0, value: value) }
         }
         #expect(filter.attributes.count == 2)
-        #expect(command.filter == filter)
+        #expect(command.selection.filter == filter)
     }
 
     @Test(

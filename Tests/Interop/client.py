@@ -87,10 +87,32 @@ class Client:
             if not token:
                 return events
 
+    def export(self, tenant: str = "", end: int | None = None, start: tuple[int, int] = (0, 0), **fields: object
+               ) -> audit_log_pb2.ExportResponse:  # fmt: skip
+        """A whole export, its parts put together; `fields` are the filter's."""
+        whole = audit_log_pb2.ExportResponse()
+        for part in self.audit_log.Export(
+            export_request(tenant, end, start, **fields), metadata=self.metadata, timeout=TIMEOUT_SECONDS
+        ):
+            whole.MergeFrom(part)
+        return whole
+
     def call_raw(self, method: str, message: bytes, **options: object) -> bytes:
         """A unary call with bytes that need not be a message."""
         call = self.channel.unary_unary(method, request_serializer=None, response_deserializer=None)
         return call(message, metadata=self.metadata, timeout=TIMEOUT_SECONDS, **options)
+
+
+def export_request(
+    tenant: str = "", end: int | None = None, start: tuple[int, int] = (0, 0), **fields: object
+) -> audit_log_pb2.ExportRequest:
+    asked = audit_log_pb2.ExportRequest(
+        tenant=tenant, filter=audit_log_pb2.EventFilter(**fields),
+        **{"from": audit_log_pb2.LogPosition(log_index=start[0], position=start[1])},
+    )  # fmt: skip
+    if end is not None:
+        asked.end_log_index = end
+    return asked
 
 
 def failure(call: object, *arguments: object, **options: object) -> grpc.RpcError:

@@ -9,7 +9,18 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 from client import TIMEOUT_SECONDS
-from isolation_matrix import Answer, Call, ask, publishing, query_probe, query_serves, streamed, unary
+from isolation_matrix import (
+    Answer,
+    Call,
+    ask,
+    export_probe,
+    export_serves,
+    publishing,
+    query_probe,
+    query_serves,
+    streamed,
+    unary,
+)
 from isolation_world import Caller, Target
 
 
@@ -60,6 +71,7 @@ def reflection_probe(service: str) -> Callable[[Caller, Target], Iterator[Answer
 CALLS: dict[str, Call] = {
     "docket.v1.CollectorService/Publish": publishing(unary),
     "docket.v1.CollectorService/PublishStream": publishing(streamed),
+    "docket.v1.AuditLogService/Export": Call(export_probe, scope="export", serves=export_serves),
     "docket.v1.AuditLogService/Query": Call(query_probe, scope="query", serves=query_serves),
     "grpc.health.v1.Health/Check": Call(health_probe("Check")),
     "grpc.health.v1.Health/Watch": Call(health_probe("Watch")),

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,8 @@ def imported(target: Target, folder: Path) -> list[str]:
 ONE_BATCH = ["--events", "1", "--batch", "1", "--connections", "1", "--in-flight", "1"]
 CLIENT_COMMANDS = {
     "query": Command("query", lambda t, _: ["--json", "--limit", "0", "--scope", t.event.scope], lambda t: t.mark),
+    "show": Command("query", lambda t, _: [str(uuid.UUID(bytes=t.event.event_id))], lambda t: t.mark),
+    "export": Command("export", lambda t, _: ["--scope", t.event.scope], lambda t: t.mark),
     "emit": Command("publish", lambda t, _: ["--type", "authz.decision", "--action", t.slug], lambda _: "1 stored"),
     "import": Command("publish", imported, lambda _: "1 "),
     "bench load": Command("publish", lambda t, _: ONE_BATCH, lambda _: "1 events acknowledged"),

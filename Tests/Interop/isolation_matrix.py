@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import grpc
-from docket.v1.audit_log_pb2 import AttributeCondition, EventFilter, QueryRequest, QueryResponse
+from docket.v1.audit_log_pb2 import (
+    AttributeCondition,
+    EventFilter,
+    ExportRequest,
+    ExportResponse,
+    LogPosition,
+    QueryRequest,
+    QueryResponse,
+)
 from docket.v1.collector_pb2 import PublishRequest, PublishResponse
 from google.protobuf.message import Message
 from google.rpc import status_pb2
@@ -159,7 +167,17 @@ WIDE_FILTERS: dict[str, Callable[[Target], object]] = {
     "occurred_to_us": lambda t: t.event.occurred_at_us + 1, "outcome": lambda t: t.event.outcome,
     "min_risk_score": lambda t: t.event.risk_score,
 }  # fmt: skip
-REQUEST_FIELDS = {"tenant", "filter", "order", "page_size", "page_token"}
+REQUEST_FIELDS = {
+    QueryRequest: {
+        "tenant", "filter", "order", "page_size", "page_token", "more_tenants", "all_tenants", "count",
+    },
+    ExportRequest: {"tenant", "filter", "from", "end_log_index"},
+}
+
+
+def filters_for(target: Target) -> dict[str, EventFilter]:
+    """Each filter alone, with what the target's events have."""
+    return {name: EventFilter(**{name: value(target)}) for name, value in (FILTERS | WIDE_FILTERS).items()}
 
 
 def query_probe(caller: Caller, target: Target) -> Iterator[Answer]:
@@ -169,26 +187,83 @@ def query_probe(caller: Caller, target: Target) -> Iterator[Answer]:
     def count(found: QueryResponse) -> bytes:
         return f"{len(found.events)} events, and {len(found.next_page_token)} bytes of a token".encode()
 
-    def owners(found: QueryResponse) -> bytes:
-        return f"nothing but the own: {all(one.tenant == caller.own for one in found.events)}".encode()
+    def total(found: QueryResponse) -> bytes:
+        return count(found) + f", {found.count} in all".encode()
 
-    filters = {name: EventFilter(**{name: value(target)}) for name, value in (FILTERS | WIDE_FILTERS).items()}
+    def owners(found: QueryResponse) -> bytes:
+        return f"nothing but what it is for: {all(one.tenant != target.slug for one in found.events)}".encode()
+
     yield ask("all", lambda: page(QueryRequest(tenant=target.slug)), count, is_direct=True)
     for order in (0, 1, 2):
         asked = QueryRequest(tenant=target.slug, page_size=1, page_token=target.page_token, order=order)
         yield ask(f"its page token in order {order}", lambda: page(asked), count, is_direct=True)
         asked.tenant = caller.own
         yield ask(f"its page token in order {order}, with the own log", lambda: page(asked), owners)
-    for name, chosen in filters.items():
+    for name, chosen in filters_for(target).items():
         yield ask(name, lambda: page(QueryRequest(tenant=target.slug, filter=chosen)), count, is_direct=True)
         tell = count if name in FILTERS else owners
         yield ask(f"{name} in the own log", lambda: page(QueryRequest(tenant=caller.own, filter=chosen)), tell)
         yield ask(f"{name} without a tenant", lambda: page(QueryRequest(filter=chosen)), tell)
     for what, name in variants(target.slug).items():
         yield ask(f"its name {what}", lambda: page(QueryRequest(tenant=name)), count)
+    for mode in (1, 2):
+        yield ask(f"all, counted by {mode}", lambda: page(QueryRequest(tenant=target.slug, count=mode)), total, is_direct=True)
+    for name, chosen in filters_for(target).items():
+        tell = total if name in FILTERS else owners
+        yield ask(f"{name} in all logs", lambda: page(QueryRequest(all_tenants=True, filter=chosen, count=2)), tell)
+    for names in ([caller.own, target.slug], [target.slug, caller.own], ["", target.slug]):
+        yield ask(f"its log beside the own, {names.index(target.slug)}",
+                  lambda: page(QueryRequest(tenant=names[0], more_tenants=names[1:])), count)  # fmt: skip
 
 
 def query_serves(caller: Caller, target: Target) -> bool:
     found = caller.client.query(tenant=target.slug, event_id=target.event.event_id).events
     second = caller.client.query(tenant=target.slug, page_size=1, page_token=target.page_token).events
-    return [one.event for one in found] == [target.event] and len(second) == 1
+    return [one.event for one in found] == [target.event] and len(second) == 1 and all_logs_have(caller, target)
+
+
+def all_logs_have(caller: Caller, target: Target) -> bool:
+    """Whether the target's event is in all logs that the credential is for, and in its own beside another."""
+    chosen = EventFilter(event_id=target.event.event_id)
+    return all(
+        [one.event for one in caller.client.audit_log.Query(asked, metadata=caller.client.metadata, timeout=60).events]
+        == [target.event]
+        for asked in (
+            QueryRequest(all_tenants=True, filter=chosen),
+            QueryRequest(tenant=caller.own, more_tenants=[target.slug, target.slug], filter=chosen),
+        )
+    )
+
+
+def export_probe(caller: Caller, target: Target) -> Iterator[Answer]:
+    def whole(asked: ExportRequest) -> ExportResponse:
+        found = ExportResponse()
+        for part in caller.client.audit_log.Export(asked, metadata=caller.client.metadata, timeout=TIMEOUT_SECONDS):
+            found.MergeFrom(part)
+        return found
+
+    def count(found: ExportResponse) -> bytes:
+        return f"{len(found.events)} events".encode()
+
+    def owners(found: ExportResponse) -> bytes:
+        of_others = [one for one in found.events if one.tenant != caller.own] or found.summary.tenant != caller.own
+        return f"nothing but the own: {not of_others}".encode()
+
+    yield ask("all", lambda: whole(ExportRequest(tenant=target.slug)), count, is_direct=True)
+    for index in (0, 1, 1 << 40):
+        asked = ExportRequest(tenant=target.slug, end_log_index=index + 1, **{"from": LogPosition(log_index=index, position=1)})
+        yield ask(f"from log index {index}", lambda: whole(asked), count, is_direct=True)
+        asked.tenant = caller.own
+        yield ask(f"from log index {index} of the own log", lambda: whole(asked), owners)
+    for name, chosen in filters_for(target).items():
+        yield ask(name, lambda: whole(ExportRequest(tenant=target.slug, filter=chosen)), count, is_direct=True)
+        tell = count if name in FILTERS else owners
+        yield ask(f"{name} in the own log", lambda: whole(ExportRequest(tenant=caller.own, filter=chosen)), tell)
+        yield ask(f"{name} without a tenant", lambda: whole(ExportRequest(filter=chosen)), tell)
+    for what, name in variants(target.slug).items():
+        yield ask(f"its name {what}", lambda: whole(ExportRequest(tenant=name)), count)
+
+
+def export_serves(caller: Caller, target: Target) -> bool:
+    found = caller.client.export(tenant=target.slug, event_id=target.event.event_id)
+    return [one.event for one in found.events] == [target.event] and found.summary.tenant == target.slug

@@ -223,3 +223,21 @@ def test_what_is_acknowledged_is_visible_to_the_next_query(client: Client) -> No
         published = event(occurred_at_us=time.time_ns() // 1000)
         client.publish_events(published)
         assert len(client.query(event_id=published.event_id).events) == 1
+
+
+# MARK: Counting
+
+
+def test_the_first_page_says_how_many_events_match_when_asked(collector, mark: str, log: list[Event]) -> None:
+    with Client(collector.address, collector.token) as client:
+        asked = audit_log_pb2.QueryRequest(filter=audit_log_pb2.EventFilter(scope=mark), page_size=7)
+        assert not client.audit_log.Query(asked, metadata=client.metadata, timeout=60).HasField("count")
+        for mode in (audit_log_pb2.COUNT_MODE_ESTIMATED, audit_log_pb2.COUNT_MODE_EXACT):
+            asked.count = mode
+            page = client.audit_log.Query(asked, metadata=client.metadata, timeout=60)
+            assert page.count == len(log) and len(page.events) == 7
+            asked.page_token = page.next_page_token
+            assert not client.audit_log.Query(asked, metadata=client.metadata, timeout=60).HasField("count")
+            asked.page_token = b""
+        asked.count = 9
+        assert "count" in failure(client.audit_log.Query, asked, metadata=client.metadata, timeout=60).details()

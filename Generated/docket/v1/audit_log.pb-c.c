@@ -232,6 +232,186 @@ void   docket__v1__stored_event__free_unpacked
   assert(message->base.descriptor == &docket__v1__stored_event__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   docket__v1__log_position__init
+                     (Docket__V1__LogPosition         *message)
+{
+  static const Docket__V1__LogPosition init_value = DOCKET__V1__LOG_POSITION__INIT;
+  *message = init_value;
+}
+size_t docket__v1__log_position__get_packed_size
+                     (const Docket__V1__LogPosition *message)
+{
+  assert(message->base.descriptor == &docket__v1__log_position__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t docket__v1__log_position__pack
+                     (const Docket__V1__LogPosition *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &docket__v1__log_position__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t docket__v1__log_position__pack_to_buffer
+                     (const Docket__V1__LogPosition *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &docket__v1__log_position__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Docket__V1__LogPosition *
+       docket__v1__log_position__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Docket__V1__LogPosition *)
+     protobuf_c_message_unpack (&docket__v1__log_position__descriptor,
+                                allocator, len, data);
+}
+void   docket__v1__log_position__free_unpacked
+                     (Docket__V1__LogPosition *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &docket__v1__log_position__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   docket__v1__export_request__init
+                     (Docket__V1__ExportRequest         *message)
+{
+  static const Docket__V1__ExportRequest init_value = DOCKET__V1__EXPORT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t docket__v1__export_request__get_packed_size
+                     (const Docket__V1__ExportRequest *message)
+{
+  assert(message->base.descriptor == &docket__v1__export_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t docket__v1__export_request__pack
+                     (const Docket__V1__ExportRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &docket__v1__export_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t docket__v1__export_request__pack_to_buffer
+                     (const Docket__V1__ExportRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &docket__v1__export_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Docket__V1__ExportRequest *
+       docket__v1__export_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Docket__V1__ExportRequest *)
+     protobuf_c_message_unpack (&docket__v1__export_request__descriptor,
+                                allocator, len, data);
+}
+void   docket__v1__export_request__free_unpacked
+                     (Docket__V1__ExportRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &docket__v1__export_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   docket__v1__export_response__init
+                     (Docket__V1__ExportResponse         *message)
+{
+  static const Docket__V1__ExportResponse init_value = DOCKET__V1__EXPORT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t docket__v1__export_response__get_packed_size
+                     (const Docket__V1__ExportResponse *message)
+{
+  assert(message->base.descriptor == &docket__v1__export_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t docket__v1__export_response__pack
+                     (const Docket__V1__ExportResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &docket__v1__export_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t docket__v1__export_response__pack_to_buffer
+                     (const Docket__V1__ExportResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &docket__v1__export_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Docket__V1__ExportResponse *
+       docket__v1__export_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Docket__V1__ExportResponse *)
+     protobuf_c_message_unpack (&docket__v1__export_response__descriptor,
+                                allocator, len, data);
+}
+void   docket__v1__export_response__free_unpacked
+                     (Docket__V1__ExportResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &docket__v1__export_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   docket__v1__export_summary__init
+                     (Docket__V1__ExportSummary         *message)
+{
+  static const Docket__V1__ExportSummary init_value = DOCKET__V1__EXPORT_SUMMARY__INIT;
+  *message = init_value;
+}
+size_t docket__v1__export_summary__get_packed_size
+                     (const Docket__V1__ExportSummary *message)
+{
+  assert(message->base.descriptor == &docket__v1__export_summary__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t docket__v1__export_summary__pack
+                     (const Docket__V1__ExportSummary *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &docket__v1__export_summary__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t docket__v1__export_summary__pack_to_buffer
+                     (const Docket__V1__ExportSummary *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &docket__v1__export_summary__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Docket__V1__ExportSummary *
+       docket__v1__export_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Docket__V1__ExportSummary *)
+     protobuf_c_message_unpack (&docket__v1__export_summary__descriptor,
+                                allocator, len, data);
+}
+void   docket__v1__export_summary__free_unpacked
+                     (Docket__V1__ExportSummary *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &docket__v1__export_summary__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor docket__v1__event_filter__field_descriptors[21] =
 {
   {
@@ -581,7 +761,7 @@ const ProtobufCMessageDescriptor docket__v1__attribute_condition__descriptor =
   (ProtobufCMessageInit) docket__v1__attribute_condition__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor docket__v1__query_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor docket__v1__query_request__field_descriptors[8] =
 {
   {
     "tenant",
@@ -643,9 +823,48 @@ static const ProtobufCFieldDescriptor docket__v1__query_request__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "more_tenants",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__QueryRequest, n_more_tenants),
+    offsetof(Docket__V1__QueryRequest, more_tenants),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "all_tenants",
+    7,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Docket__V1__QueryRequest, has_all_tenants),
+    offsetof(Docket__V1__QueryRequest, all_tenants),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "count",
+    8,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Docket__V1__QueryRequest, has_count),
+    offsetof(Docket__V1__QueryRequest, count),
+    &docket__v1__count_mode__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned docket__v1__query_request__field_indices_by_name[] = {
+  6,   /* field[6] = all_tenants */
+  7,   /* field[7] = count */
   1,   /* field[1] = filter */
+  5,   /* field[5] = more_tenants */
   2,   /* field[2] = order */
   3,   /* field[3] = page_size */
   4,   /* field[4] = page_token */
@@ -654,7 +873,7 @@ static const unsigned docket__v1__query_request__field_indices_by_name[] = {
 static const ProtobufCIntRange docket__v1__query_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor docket__v1__query_request__descriptor =
 {
@@ -664,14 +883,14 @@ const ProtobufCMessageDescriptor docket__v1__query_request__descriptor =
   "Docket__V1__QueryRequest",
   "docket.v1",
   sizeof(Docket__V1__QueryRequest),
-  5,
+  8,
   docket__v1__query_request__field_descriptors,
   docket__v1__query_request__field_indices_by_name,
   1,  docket__v1__query_request__number_ranges,
   (ProtobufCMessageInit) docket__v1__query_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor docket__v1__query_response__field_descriptors[2] =
+static const ProtobufCFieldDescriptor docket__v1__query_response__field_descriptors[3] =
 {
   {
     "events",
@@ -697,15 +916,28 @@ static const ProtobufCFieldDescriptor docket__v1__query_response__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "count",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__QueryResponse, has_count),
+    offsetof(Docket__V1__QueryResponse, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned docket__v1__query_response__field_indices_by_name[] = {
+  2,   /* field[2] = count */
   0,   /* field[0] = events */
   1,   /* field[1] = next_page_token */
 };
 static const ProtobufCIntRange docket__v1__query_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor docket__v1__query_response__descriptor =
 {
@@ -715,14 +947,14 @@ const ProtobufCMessageDescriptor docket__v1__query_response__descriptor =
   "Docket__V1__QueryResponse",
   "docket.v1",
   sizeof(Docket__V1__QueryResponse),
-  2,
+  3,
   docket__v1__query_response__field_descriptors,
   docket__v1__query_response__field_indices_by_name,
   1,  docket__v1__query_response__number_ranges,
   (ProtobufCMessageInit) docket__v1__query_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor docket__v1__stored_event__field_descriptors[5] =
+static const ProtobufCFieldDescriptor docket__v1__stored_event__field_descriptors[6] =
 {
   {
     "event",
@@ -784,10 +1016,23 @@ static const ProtobufCFieldDescriptor docket__v1__stored_event__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "log_index",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__StoredEvent, has_log_index),
+    offsetof(Docket__V1__StoredEvent, log_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned docket__v1__stored_event__field_indices_by_name[] = {
   3,   /* field[3] = batch_id */
   0,   /* field[0] = event */
+  5,   /* field[5] = log_index */
   4,   /* field[4] = position */
   2,   /* field[2] = received_at_us */
   1,   /* field[1] = tenant */
@@ -795,7 +1040,7 @@ static const unsigned docket__v1__stored_event__field_indices_by_name[] = {
 static const ProtobufCIntRange docket__v1__stored_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor docket__v1__stored_event__descriptor =
 {
@@ -805,11 +1050,267 @@ const ProtobufCMessageDescriptor docket__v1__stored_event__descriptor =
   "Docket__V1__StoredEvent",
   "docket.v1",
   sizeof(Docket__V1__StoredEvent),
-  5,
+  6,
   docket__v1__stored_event__field_descriptors,
   docket__v1__stored_event__field_indices_by_name,
   1,  docket__v1__stored_event__number_ranges,
   (ProtobufCMessageInit) docket__v1__stored_event__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor docket__v1__log_position__field_descriptors[2] =
+{
+  {
+    "log_index",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__LogPosition, has_log_index),
+    offsetof(Docket__V1__LogPosition, log_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "position",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Docket__V1__LogPosition, has_position),
+    offsetof(Docket__V1__LogPosition, position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned docket__v1__log_position__field_indices_by_name[] = {
+  0,   /* field[0] = log_index */
+  1,   /* field[1] = position */
+};
+static const ProtobufCIntRange docket__v1__log_position__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor docket__v1__log_position__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "docket.v1.LogPosition",
+  "LogPosition",
+  "Docket__V1__LogPosition",
+  "docket.v1",
+  sizeof(Docket__V1__LogPosition),
+  2,
+  docket__v1__log_position__field_descriptors,
+  docket__v1__log_position__field_indices_by_name,
+  1,  docket__v1__log_position__number_ranges,
+  (ProtobufCMessageInit) docket__v1__log_position__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor docket__v1__export_request__field_descriptors[4] =
+{
+  {
+    "tenant",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__ExportRequest, has_tenant),
+    offsetof(Docket__V1__ExportRequest, tenant),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "filter",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Docket__V1__ExportRequest, filter),
+    &docket__v1__event_filter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Docket__V1__ExportRequest, from),
+    &docket__v1__log_position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "end_log_index",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__ExportRequest, has_end_log_index),
+    offsetof(Docket__V1__ExportRequest, end_log_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned docket__v1__export_request__field_indices_by_name[] = {
+  3,   /* field[3] = end_log_index */
+  1,   /* field[1] = filter */
+  2,   /* field[2] = from */
+  0,   /* field[0] = tenant */
+};
+static const ProtobufCIntRange docket__v1__export_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor docket__v1__export_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "docket.v1.ExportRequest",
+  "ExportRequest",
+  "Docket__V1__ExportRequest",
+  "docket.v1",
+  sizeof(Docket__V1__ExportRequest),
+  4,
+  docket__v1__export_request__field_descriptors,
+  docket__v1__export_request__field_indices_by_name,
+  1,  docket__v1__export_request__number_ranges,
+  (ProtobufCMessageInit) docket__v1__export_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor docket__v1__export_response__field_descriptors[3] =
+{
+  {
+    "events",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Docket__V1__ExportResponse, n_events),
+    offsetof(Docket__V1__ExportResponse, events),
+    &docket__v1__stored_event__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Docket__V1__ExportResponse, next),
+    &docket__v1__log_position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "summary",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Docket__V1__ExportResponse, summary),
+    &docket__v1__export_summary__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned docket__v1__export_response__field_indices_by_name[] = {
+  0,   /* field[0] = events */
+  1,   /* field[1] = next */
+  2,   /* field[2] = summary */
+};
+static const ProtobufCIntRange docket__v1__export_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor docket__v1__export_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "docket.v1.ExportResponse",
+  "ExportResponse",
+  "Docket__V1__ExportResponse",
+  "docket.v1",
+  sizeof(Docket__V1__ExportResponse),
+  3,
+  docket__v1__export_response__field_descriptors,
+  docket__v1__export_response__field_indices_by_name,
+  1,  docket__v1__export_response__number_ranges,
+  (ProtobufCMessageInit) docket__v1__export_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor docket__v1__export_summary__field_descriptors[3] =
+{
+  {
+    "event_count",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__ExportSummary, has_event_count),
+    offsetof(Docket__V1__ExportSummary, event_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "end_log_index",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__ExportSummary, has_end_log_index),
+    offsetof(Docket__V1__ExportSummary, end_log_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__ExportSummary, has_tenant),
+    offsetof(Docket__V1__ExportSummary, tenant),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned docket__v1__export_summary__field_indices_by_name[] = {
+  1,   /* field[1] = end_log_index */
+  0,   /* field[0] = event_count */
+  2,   /* field[2] = tenant */
+};
+static const ProtobufCIntRange docket__v1__export_summary__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor docket__v1__export_summary__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "docket.v1.ExportSummary",
+  "ExportSummary",
+  "Docket__V1__ExportSummary",
+  "docket.v1",
+  sizeof(Docket__V1__ExportSummary),
+  3,
+  docket__v1__export_summary__field_descriptors,
+  docket__v1__export_summary__field_indices_by_name,
+  1,  docket__v1__export_summary__number_ranges,
+  (ProtobufCMessageInit) docket__v1__export_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue docket__v1__order__enum_values_by_number[3] =
@@ -842,11 +1343,43 @@ const ProtobufCEnumDescriptor docket__v1__order__descriptor =
   docket__v1__order__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor docket__v1__audit_log_service__method_descriptors[1] =
+static const ProtobufCEnumValue docket__v1__count_mode__enum_values_by_number[3] =
+{
+  { "COUNT_MODE_UNSPECIFIED", "DOCKET__V1__COUNT_MODE__COUNT_MODE_UNSPECIFIED", 0 },
+  { "COUNT_MODE_ESTIMATED", "DOCKET__V1__COUNT_MODE__COUNT_MODE_ESTIMATED", 1 },
+  { "COUNT_MODE_EXACT", "DOCKET__V1__COUNT_MODE__COUNT_MODE_EXACT", 2 },
+};
+static const ProtobufCIntRange docket__v1__count_mode__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex docket__v1__count_mode__enum_values_by_name[3] =
+{
+  { "COUNT_MODE_ESTIMATED", 1 },
+  { "COUNT_MODE_EXACT", 2 },
+  { "COUNT_MODE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor docket__v1__count_mode__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "docket.v1.CountMode",
+  "CountMode",
+  "Docket__V1__CountMode",
+  "docket.v1",
+  3,
+  docket__v1__count_mode__enum_values_by_number,
+  3,
+  docket__v1__count_mode__enum_values_by_name,
+  1,
+  docket__v1__count_mode__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCMethodDescriptor docket__v1__audit_log_service__method_descriptors[2] =
 {
   { "Query", &docket__v1__query_request__descriptor, &docket__v1__query_response__descriptor },
+  { "Export", &docket__v1__export_request__descriptor, &docket__v1__export_response__descriptor },
 };
 const unsigned docket__v1__audit_log_service__method_indices_by_name[] = {
+  1,        /* Export */
   0         /* Query */
 };
 const ProtobufCServiceDescriptor docket__v1__audit_log_service__descriptor =
@@ -856,7 +1389,7 @@ const ProtobufCServiceDescriptor docket__v1__audit_log_service__descriptor =
   "AuditLogService",
   "Docket__V1__AuditLogService",
   "docket.v1",
-  1,
+  2,
   docket__v1__audit_log_service__method_descriptors,
   docket__v1__audit_log_service__method_indices_by_name
 };
@@ -867,6 +1400,14 @@ void docket__v1__audit_log_service__query(ProtobufCService *service,
 {
   assert(service->descriptor == &docket__v1__audit_log_service__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void docket__v1__audit_log_service__export(ProtobufCService *service,
+                                           const Docket__V1__ExportRequest *input,
+                                           Docket__V1__ExportResponse_Closure closure,
+                                           void *closure_data)
+{
+  assert(service->descriptor == &docket__v1__audit_log_service__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void docket__v1__audit_log_service__init (Docket__V1__AuditLogService_Service *service,
                                           Docket__V1__AuditLogService_ServiceDestroy destroy)

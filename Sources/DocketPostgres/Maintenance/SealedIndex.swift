@@ -15,6 +15,8 @@ package struct SealedIndex: Sendable, Hashable {
     package static let all: [SealedIndex] = [
         SealedIndex("tenant", "(tenant_id, occurred_at)"),
         SealedIndex("event_id", "(event_id)"),
+        // The log's order is nearly that of the rows: a range of batches is a range of blocks.
+        SealedIndex("batch_id", "USING brin (batch_id) WITH (pages_per_range = 32)"),
         // Keys with few values, or with long lists of rows: a GIN (with btree_gin) holds each value once, and answers any
         // combination.
         SealedIndex("few", "USING gin (scope, type_id, agent_id, resource_type, actor_id, decision)"),

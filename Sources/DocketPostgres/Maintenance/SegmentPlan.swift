@@ -86,20 +86,26 @@ enum SegmentPlan {
         case .hot, .dropped: return []
         case .sealing:
             guard segment.isCounted else { return [.count(id)] }
-            let missing = SealedIndex.all.first { !segment.indexes.contains($0.name(of: segment.table)) }
-            let build = missing.map { SegmentStep.createIndex(id, $0) } ?? .markSealed(id)
+            let build = segment.missingIndex.map { SegmentStep.createIndex(id, $0) } ?? .markSealed(id)
             return segment.isFrozen ? [build] : [.freeze(id), build]
         case .sealed:
             let freeze: [SegmentStep] = segment.isFrozen ? [] : [.freeze(id)]
             switch segment.check {
             case .missing: return [.addCheck(id)] + freeze
             case .present: return [.validateCheck(id)] + freeze
-            case .validated: return freeze
+            // One that is sealed may lack an index that a later version has brought.
+            case .validated: return freeze + (segment.missingIndex.map { [.createIndex(id, $0)] } ?? [])
             }
         case .retiring:
             guard segment.exists else { return [.markDropped(id)] }
             guard segment.isAttached else { return [.dropTable(id)] }
             return [segment.isDetachPending ? .finalizeDetach(id) : .detach(id)]
         }
+    }
+}
+
+extension SegmentFacts {
+    fileprivate var missingIndex: SealedIndex? {
+        SealedIndex.all.first { !self.indexes.contains($0.name(of: self.table)) }
     }
 }

@@ -34,18 +34,15 @@ struct AuditLogReader {
     }
 
     /// One page.
-    func page(
-        _ filter: EventFilter, order: EventOrder, size: Int, token: [UInt8]
-    ) async throws -> (events: [StoredEvent], next: [UInt8]) {
-        let request = QueryRequestMessage(
-            tenant: self.profile.tenant ?? "", filter: filter, order: order, pageSize: size, pageToken: token)
-        let metadata = self.profile.token.map { HeaderList(["authorization": "Bearer \($0)"]) } ?? HeaderList()
+    private func page(
+        _ request: QueryRequestMessage
+    ) async throws -> (events: [StoredEvent], next: [UInt8], count: Int64?) {
         do {
             let reply = try await self.connection.unary(
                 AuditLogMethods.query, request.serialized(),
-                options: ClientCallOptions(metadata: metadata, timeout: .seconds(60)))
+                options: ClientCallOptions(metadata: self.metadata, timeout: .seconds(60)))
             let page = try QueryResponseMessage(serialized: reply)
-            return (try page.events.map(Self.storedEvent), page.nextPageToken)
+            return (try page.events.map(Self.storedEvent), page.nextPageToken, page.count)
         } catch let status as GRPCStatus {
             throw CommandError(ClientError(status: status))
         } catch {
@@ -54,25 +51,58 @@ struct AuditLogReader {
         }
     }
 
+    private var metadata: HeaderList {
+        self.profile.token.map { HeaderList(["authorization": "Bearer \($0)"]) } ?? HeaderList()
+    }
+
+    /// One call for a part of the log: hands over each message's events, and says what has been read.
+    ///
+    /// - Throws: `GRPCStatus` when the call ends otherwise than with its summary.
+    func export(
+        _ request: ExportRequestMessage, _ body: (_ events: [StoredEvent], _ next: LogPosition) throws -> Void
+    ) async throws -> ExportResponseMessage.Summary {
+        var request = request
+        request.tenant = self.profile.tenant ?? ""
+        let stream = self.connection.openStream(
+            AuditLogMethods.export, options: ClientCallOptions(metadata: self.metadata))
+        try await stream.send(request.serialized())
+        stream.end()
+        for try await message in stream.messages {
+            let part = try ExportResponseMessage(serialized: message)
+            try body(try part.events.map(Self.storedEvent), part.next)
+            if let summary = part.summary { return summary }
+        }
+        throw GRPCStatus(.unavailable, "the export ended without its summary")
+    }
+
     private static func storedEvent(_ message: StoredEventMessage) throws -> StoredEvent {
         StoredEvent(
             event: try decodeEvent(message.event), tenant: message.tenant, receivedAt: message.receivedAt,
-            batchID: message.batchID, position: Int32(clamping: message.position))
+            batchID: message.batchID, position: Int32(clamping: message.position), logIndex: message.logIndex)
     }
 
-    /// Calls `body` with each event in turn, at most `limit` of them; `nil` for all.
+    /// Calls `body` with each event in turn.
+    ///
+    /// - Parameters:
+    ///   - request: Of which tenants, which events, and in which order. Where it names no tenant, the profile's is meant.
+    ///   - limit: At most so many; `nil` for all.
+    /// - Returns: How many match in all, when the request asks for that.
     func forEach(
-        _ filter: EventFilter, order: EventOrder, limit: Int?, _ body: (StoredEvent) throws -> Void
-    ) async throws {
-        var token: [UInt8] = []
+        _ request: QueryRequestMessage, limit: Int?, _ body: (StoredEvent) throws -> Void
+    ) async throws -> Int64? {
+        var request = request
+        if !request.isOfAllTenants { request.tenant = self.profile.tenant ?? "" }
         var left = limit ?? Int.max
+        var count: Int64?
         repeat {
-            let page = try await self.page(
-                filter, order: order, size: min(left, QueryRequestMessage.maxPageSize), token: token)
+            request.pageSize = min(left, QueryRequestMessage.maxPageSize)
+            let page = try await self.page(request)
             for event in page.events { try body(event) }
             left -= page.events.count
-            token = page.next
-        } while !token.isEmpty && left > 0
+            request.pageToken = page.next
+            count = count ?? page.count
+        } while !request.pageToken.isEmpty && left > 0
+        return count
     }
 
     func close() async { await self.connection.shutDown() }

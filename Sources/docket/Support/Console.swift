@@ -52,8 +52,10 @@ enum Console {
     }
 
     /// Writes all of a text to a descriptor, however often the system takes but a part of it.
-    static func write(_ text: String, to descriptor: Int32) throws {
-        let bytes = Array(text.utf8)
+    static func write(_ text: String, to descriptor: Int32) throws { try self.write(Array(text.utf8), to: descriptor) }
+
+    /// The same of bytes.
+    static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
         var start = 0
         while start < bytes.count {
             let written = bytes[start...].withUnsafeBytes { buffer in

@@ -1,6 +1,7 @@
 import DevCluster
 import DocketClient
 import DocketImport
+import DocketMessages
 import DocketModel
 import DocketOperations
 import DocketPostgres
@@ -84,10 +85,11 @@ struct DevSession: Service {
         try Console.line(totals.line)
 
         let reader = try await AuditLogReader(profile)
-        let page = try await reader.page(EventFilter(), order: .oldestFirst, size: 8, token: [])
+        var events: [StoredEvent] = []
+        _ = try await reader.forEach(QueryRequestMessage(order: .oldestFirst), limit: 8) { events.append($0) }
         await reader.close()
         try Console.line()
-        try Console.write(EventTable.render(page.events, width: Terminal.standardOutput.width, style: Console.style))
+        try Console.write(EventTable.render(events, width: Terminal.standardOutput.width, style: Console.style))
     }
 
     private func writeReadyFile(_ addresses: CollectorRuntime.Addresses) throws {

@@ -31,6 +31,20 @@ struct TimeArgument: ExpressibleByArgument {
     }
 }
 
+/// A day in UTC on the command line, such as `2026-11-20`.
+struct DayArgument: ExpressibleByArgument {
+    /// Its first microsecond.
+    let first: Timestamp
+
+    init?(argument: String) {
+        guard let first = Timestamp(rfc3339: argument + "T00:00:00Z") else { return nil }
+        self.first = first
+    }
+
+    /// Its last microsecond.
+    var last: Timestamp { Timestamp(microsecondsSinceEpoch: self.first.microsecondsSinceEpoch + 86_400_000_000 - 1) }
+}
+
 /// A span of time on the command line, such as `90s`, `15m`, `24h`, `7d`, `2w`.
 struct SpanArgument: ExpressibleByArgument {
     /// How long it is, in microseconds.
@@ -68,4 +82,16 @@ extension Outcome: ExpressibleByArgument {
     public static var allValueStrings: [String] { Self.allCases.map(\.name) }
     public static var allValueDescriptions: [String: String] { [:] }
     public var defaultValueDescription: String { self.name }
+}
+
+extension EventCount: ExpressibleByArgument {
+    public init?(argument: String) {
+        switch argument {
+        case "estimated": self = .estimated
+        case "exact": self = .exact
+        default: return nil
+        }
+    }
+    public static var allValueStrings: [String] { ["estimated", "exact"] }
+    public var defaultValueDescription: String { self == .exact ? "exact" : "estimated" }
 }

@@ -21,6 +21,10 @@ typedef struct Docket__V1__AttributeCondition Docket__V1__AttributeCondition;
 typedef struct Docket__V1__QueryRequest Docket__V1__QueryRequest;
 typedef struct Docket__V1__QueryResponse Docket__V1__QueryResponse;
 typedef struct Docket__V1__StoredEvent Docket__V1__StoredEvent;
+typedef struct Docket__V1__LogPosition Docket__V1__LogPosition;
+typedef struct Docket__V1__ExportRequest Docket__V1__ExportRequest;
+typedef struct Docket__V1__ExportResponse Docket__V1__ExportResponse;
+typedef struct Docket__V1__ExportSummary Docket__V1__ExportSummary;
 
 
 /* --- enums --- */
@@ -37,6 +41,24 @@ typedef enum _Docket__V1__Order {
   DOCKET__V1__ORDER__ORDER_OLDEST_FIRST = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(DOCKET__V1__ORDER)
 } Docket__V1__Order;
+/*
+ * How events are counted.
+ */
+typedef enum _Docket__V1__CountMode {
+  /*
+   * Not at all.
+   */
+  DOCKET__V1__COUNT_MODE__COUNT_MODE_UNSPECIFIED = 0,
+  /*
+   * Exactly up to 10,000 if that takes no longer than a second; otherwise by a sample of the tenants' logs, some 32 MiB.
+   */
+  DOCKET__V1__COUNT_MODE__COUNT_MODE_ESTIMATED = 1,
+  /*
+   * One by one, within the time of the query.
+   */
+  DOCKET__V1__COUNT_MODE__COUNT_MODE_EXACT = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(DOCKET__V1__COUNT_MODE)
+} Docket__V1__CountMode;
 
 /* --- messages --- */
 
@@ -180,10 +202,25 @@ struct  Docket__V1__QueryRequest
    */
   protobuf_c_boolean has_page_token;
   ProtobufCBinaryData page_token;
+  /*
+   * Further tenants whose logs are read together with that of `tenant`, at most 1,000. The credential must cover each.
+   */
+  size_t n_more_tenants;
+  ProtobufCBinaryData *more_tenants;
+  /*
+   * All tenants that the credential covers and whose logs can be read now; `tenant` and `more_tenants` are left out then.
+   */
+  protobuf_c_boolean has_all_tenants;
+  protobuf_c_boolean all_tenants;
+  /*
+   * Whether to count all events that match, on whatever page.
+   */
+  protobuf_c_boolean has_count;
+  Docket__V1__CountMode count;
 };
 #define DOCKET__V1__QUERY_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&docket__v1__query_request__descriptor) \
-    , 0, {0,NULL}, NULL, 0, DOCKET__V1__ORDER__ORDER_UNSPECIFIED, 0, 0, 0, {0,NULL} }
+    , 0, {0,NULL}, NULL, 0, DOCKET__V1__ORDER__ORDER_UNSPECIFIED, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, 0, DOCKET__V1__COUNT_MODE__COUNT_MODE_UNSPECIFIED }
 
 
 struct  Docket__V1__QueryResponse
@@ -196,10 +233,15 @@ struct  Docket__V1__QueryResponse
    */
   protobuf_c_boolean has_next_page_token;
   ProtobufCBinaryData next_page_token;
+  /*
+   * How many events match, on all pages; as asked for by `count`, with the first page only.
+   */
+  protobuf_c_boolean has_count;
+  int64_t count;
 };
 #define DOCKET__V1__QUERY_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&docket__v1__query_response__descriptor) \
-    , 0,NULL, 0, {0,NULL} }
+    , 0,NULL, 0, {0,NULL}, 0, 0 }
 
 
 /*
@@ -223,10 +265,111 @@ struct  Docket__V1__StoredEvent
    */
   protobuf_c_boolean has_position;
   uint32_t position;
+  /*
+   * The place of the event's batch in its tenant's log, from 0. Only where the log is read in its own order.
+   */
+  protobuf_c_boolean has_log_index;
+  int64_t log_index;
 };
 #define DOCKET__V1__STORED_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&docket__v1__stored_event__descriptor) \
-    , NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, 0 }
+    , NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+
+/*
+ * A place in a tenant's log.
+ */
+struct  Docket__V1__LogPosition
+{
+  ProtobufCMessage base;
+  /*
+   * The place of a batch, from 0.
+   */
+  protobuf_c_boolean has_log_index;
+  int64_t log_index;
+  /*
+   * The index of an event in its batch, from 0.
+   */
+  protobuf_c_boolean has_position;
+  uint32_t position;
+};
+#define DOCKET__V1__LOG_POSITION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&docket__v1__log_position__descriptor) \
+    , 0, 0, 0, 0 }
+
+
+struct  Docket__V1__ExportRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The tenant whose log is read. May be left out when the credential covers exactly one.
+   */
+  protobuf_c_boolean has_tenant;
+  ProtobufCBinaryData tenant;
+  Docket__V1__EventFilter *filter;
+  /*
+   * The first event that may come; absent: the log's first.
+   */
+  Docket__V1__LogPosition *from;
+  /*
+   * The log index that the export ends before; absent, or beyond what has been committed: all that was committed when the
+   * call came.
+   */
+  protobuf_c_boolean has_end_log_index;
+  int64_t end_log_index;
+};
+#define DOCKET__V1__EXPORT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&docket__v1__export_request__descriptor) \
+    , 0, {0,NULL}, NULL, NULL, 0, 0 }
+
+
+struct  Docket__V1__ExportResponse
+{
+  ProtobufCMessage base;
+  /*
+   * In the log's order.
+   */
+  size_t n_events;
+  Docket__V1__StoredEvent **events;
+  /*
+   * Where to go on when the stream breaks off behind this message.
+   */
+  Docket__V1__LogPosition *next;
+  /*
+   * In the last message, and only there.
+   */
+  Docket__V1__ExportSummary *summary;
+};
+#define DOCKET__V1__EXPORT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&docket__v1__export_response__descriptor) \
+    , 0,NULL, NULL, NULL }
+
+
+/*
+ * What an export came to.
+ */
+struct  Docket__V1__ExportSummary
+{
+  ProtobufCMessage base;
+  /*
+   * How many events were sent by this call.
+   */
+  protobuf_c_boolean has_event_count;
+  int64_t event_count;
+  /*
+   * The log index that the export ended before: where the next one begins.
+   */
+  protobuf_c_boolean has_end_log_index;
+  int64_t end_log_index;
+  /*
+   * The tenant whose log it was.
+   */
+  protobuf_c_boolean has_tenant;
+  ProtobufCBinaryData tenant;
+};
+#define DOCKET__V1__EXPORT_SUMMARY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&docket__v1__export_summary__descriptor) \
+    , 0, 0, 0, 0, 0, {0,NULL} }
 
 
 /* Docket__V1__EventFilter methods */
@@ -324,6 +467,82 @@ Docket__V1__StoredEvent *
 void   docket__v1__stored_event__free_unpacked
                      (Docket__V1__StoredEvent *message,
                       ProtobufCAllocator *allocator);
+/* Docket__V1__LogPosition methods */
+void   docket__v1__log_position__init
+                     (Docket__V1__LogPosition         *message);
+size_t docket__v1__log_position__get_packed_size
+                     (const Docket__V1__LogPosition   *message);
+size_t docket__v1__log_position__pack
+                     (const Docket__V1__LogPosition   *message,
+                      uint8_t             *out);
+size_t docket__v1__log_position__pack_to_buffer
+                     (const Docket__V1__LogPosition   *message,
+                      ProtobufCBuffer     *buffer);
+Docket__V1__LogPosition *
+       docket__v1__log_position__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   docket__v1__log_position__free_unpacked
+                     (Docket__V1__LogPosition *message,
+                      ProtobufCAllocator *allocator);
+/* Docket__V1__ExportRequest methods */
+void   docket__v1__export_request__init
+                     (Docket__V1__ExportRequest         *message);
+size_t docket__v1__export_request__get_packed_size
+                     (const Docket__V1__ExportRequest   *message);
+size_t docket__v1__export_request__pack
+                     (const Docket__V1__ExportRequest   *message,
+                      uint8_t             *out);
+size_t docket__v1__export_request__pack_to_buffer
+                     (const Docket__V1__ExportRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Docket__V1__ExportRequest *
+       docket__v1__export_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   docket__v1__export_request__free_unpacked
+                     (Docket__V1__ExportRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Docket__V1__ExportResponse methods */
+void   docket__v1__export_response__init
+                     (Docket__V1__ExportResponse         *message);
+size_t docket__v1__export_response__get_packed_size
+                     (const Docket__V1__ExportResponse   *message);
+size_t docket__v1__export_response__pack
+                     (const Docket__V1__ExportResponse   *message,
+                      uint8_t             *out);
+size_t docket__v1__export_response__pack_to_buffer
+                     (const Docket__V1__ExportResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Docket__V1__ExportResponse *
+       docket__v1__export_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   docket__v1__export_response__free_unpacked
+                     (Docket__V1__ExportResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Docket__V1__ExportSummary methods */
+void   docket__v1__export_summary__init
+                     (Docket__V1__ExportSummary         *message);
+size_t docket__v1__export_summary__get_packed_size
+                     (const Docket__V1__ExportSummary   *message);
+size_t docket__v1__export_summary__pack
+                     (const Docket__V1__ExportSummary   *message,
+                      uint8_t             *out);
+size_t docket__v1__export_summary__pack_to_buffer
+                     (const Docket__V1__ExportSummary   *message,
+                      ProtobufCBuffer     *buffer);
+Docket__V1__ExportSummary *
+       docket__v1__export_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   docket__v1__export_summary__free_unpacked
+                     (Docket__V1__ExportSummary *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Docket__V1__EventFilter_Closure)
@@ -341,6 +560,18 @@ typedef void (*Docket__V1__QueryResponse_Closure)
 typedef void (*Docket__V1__StoredEvent_Closure)
                  (const Docket__V1__StoredEvent *message,
                   void *closure_data);
+typedef void (*Docket__V1__LogPosition_Closure)
+                 (const Docket__V1__LogPosition *message,
+                  void *closure_data);
+typedef void (*Docket__V1__ExportRequest_Closure)
+                 (const Docket__V1__ExportRequest *message,
+                  void *closure_data);
+typedef void (*Docket__V1__ExportResponse_Closure)
+                 (const Docket__V1__ExportResponse *message,
+                  void *closure_data);
+typedef void (*Docket__V1__ExportSummary_Closure)
+                 (const Docket__V1__ExportSummary *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -352,6 +583,10 @@ struct Docket__V1__AuditLogService_Service
                 const Docket__V1__QueryRequest *input,
                 Docket__V1__QueryResponse_Closure closure,
                 void *closure_data);
+  void (*export)(Docket__V1__AuditLogService_Service *service,
+                 const Docket__V1__ExportRequest *input,
+                 Docket__V1__ExportResponse_Closure closure,
+                 void *closure_data);
 };
 typedef void (*Docket__V1__AuditLogService_ServiceDestroy)(Docket__V1__AuditLogService_Service *);
 void docket__v1__audit_log_service__init (Docket__V1__AuditLogService_Service *service,
@@ -360,20 +595,30 @@ void docket__v1__audit_log_service__init (Docket__V1__AuditLogService_Service *s
     { &docket__v1__audit_log_service__descriptor, protobuf_c_service_invoke_internal, NULL }
 #define DOCKET__V1__AUDIT_LOG_SERVICE__INIT(function_prefix__) \
     { DOCKET__V1__AUDIT_LOG_SERVICE__BASE_INIT,\
-      function_prefix__ ## query  }
+      function_prefix__ ## query,\
+      function_prefix__ ## export  }
 void docket__v1__audit_log_service__query(ProtobufCService *service,
                                           const Docket__V1__QueryRequest *input,
                                           Docket__V1__QueryResponse_Closure closure,
                                           void *closure_data);
+void docket__v1__audit_log_service__export(ProtobufCService *service,
+                                           const Docket__V1__ExportRequest *input,
+                                           Docket__V1__ExportResponse_Closure closure,
+                                           void *closure_data);
 
 /* --- descriptors --- */
 
 extern const ProtobufCEnumDescriptor    docket__v1__order__descriptor;
+extern const ProtobufCEnumDescriptor    docket__v1__count_mode__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__event_filter__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__attribute_condition__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__query_request__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__query_response__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__stored_event__descriptor;
+extern const ProtobufCMessageDescriptor docket__v1__log_position__descriptor;
+extern const ProtobufCMessageDescriptor docket__v1__export_request__descriptor;
+extern const ProtobufCMessageDescriptor docket__v1__export_response__descriptor;
+extern const ProtobufCMessageDescriptor docket__v1__export_summary__descriptor;
 extern const ProtobufCServiceDescriptor docket__v1__audit_log_service__descriptor;
 
 PROTOBUF_C__END_DECLS

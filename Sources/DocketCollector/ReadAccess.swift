@@ -1,0 +1,77 @@
+internal import DocketCodec
+internal import DocketGRPC
+internal import DocketMessages
+internal import DocketModel
+internal import DocketRegistry
+internal import DocketStore
+internal import DocketTransport
+
+/// Who may read which tenant's log.
+struct ReadAccess: Sendable {
+    private let registry: RegistryHolder
+    private let authenticator: Authenticator
+
+    init(registry: RegistryHolder, authenticator: Authenticator) {
+        self.registry = registry
+        self.authenticator = authenticator
+    }
+
+    /// Who calls. Refuses whoever is unknown before the message is read.
+    func admit(_ call: ServerCallContext) throws(GRPCStatus) -> Caller {
+        try self.authenticator.admit(call, self.registry.snapshot)
+    }
+
+    /// The tenant that a request names, or the only one that the credential covers. What the credential may do is asked anew
+    /// each time.
+    func tenant(named name: String, for caller: Caller, scope: CredentialScopes) throws -> RegistryContents.Tenant {
+        let rules = self.registry.rules
+        let principal = try self.authenticator.principal(of: caller, in: rules.snapshot, at: .now)
+        let tenant = try rules.snapshot.tenant(named: name, for: principal, scope: scope)
+        guard !rules.isProvisional else { throw PublishRefusal.notReadYet }
+        return tenant
+    }
+
+    /// The tenants whose logs a query is of.
+    func tenants(of request: QueryRequestMessage, for caller: Caller) throws -> [RegistryContents.Tenant] {
+        if request.isOfAllTenants {
+            let rules = self.registry.rules
+            let principal = try self.authenticator.principal(of: caller, in: rules.snapshot, at: .now)
+            let tenants = try rules.snapshot.tenants(of: principal, scope: .query)
+            guard !rules.isProvisional else { throw PublishRefusal.notReadYet }
+            return tenants
+        }
+        // Where others are named, an empty name is none.
+        let names = request.tenant.isEmpty && !request.moreTenants.isEmpty ? [] : [request.tenant]
+        return try (names + request.moreTenants).map { try self.tenant(named: $0, for: caller, scope: .query) }
+    }
+
+    /// Runs a method that reads, and gives its errors the status that they stand for.
+    static func answering<Answer>(
+        _ what: String, _ body: () async throws -> Answer
+    ) async throws(GRPCStatus) -> Answer {
+        do {
+            return try await body()
+        } catch let status as GRPCStatus {
+            throw status
+        } catch let error as PublishRefusal {
+            throw error.status
+        } catch let error as MessageError {
+            throw PublishRefusal(error).status
+        } catch let error as RegistryError {
+            throw PublishRefusal(error).status
+        } catch let error as StoreError {
+            throw PublishRefusal(error).status
+        } catch {
+            throw PublishRefusal(.internal, .internalFault, "\(what) failed: \(error)").status
+        }
+    }
+}
+
+extension StoredEventMessage {
+    /// A stored event with its encoding.
+    init(_ stored: StoredEvent) {
+        self.init(
+            event: encodeEvent(stored.event), tenant: stored.tenant, receivedAt: stored.receivedAt,
+            batchID: stored.batchID, position: Int(stored.position), logIndex: stored.logIndex)
+    }
+}
