@@ -1,5 +1,6 @@
 internal import DocketGRPC
 package import DocketMessages
+package import DocketModel
 package import DocketRPC
 package import DocketStore
 package import DocketTransport
@@ -24,22 +25,25 @@ package struct CollectorServer: Service {
     ///   - memoryLimitBytes: the budget for messages in flight, in bytes.
     ///   - reader: what queries read from.
     ///   - exporter: what exports read from, so that queries don't wait for them.
+    ///   - ownEvents: writes who has read what.
+    ///   - readAudit: which readings are written.
     ///   - health: says that everything stops serving when the server is drained.
     ///   - descriptors: what reflection answers from.
     ///   - eventLoopCount: how many threads serve connections; 0 means one a core.
     ///   - onBound: called once with the address that is listened on.
     package init(
         configuration: RPCServerConfiguration, memoryLimitBytes: Int, eventLoopCount: Int, pipeline: PublishPipeline,
-        registry: RegistryHolder, reader: any EventReader, exporter: any EventReader, health: HealthService,
-        descriptors: DescriptorPool,
+        registry: RegistryHolder, reader: any EventReader, exporter: any EventReader,
+        ownEvents: OwnEvents, readAudit: ReadAuditMode, health: HealthService, descriptors: DescriptorPool,
         logger: Logger,
         onBound: @escaping @Sendable (TransportAddress) -> Void = { _ in }
     ) {
         let group = MultiThreadedEventLoopGroup(
             numberOfThreads: eventLoopCount == 0 ? NIOCore.System.coreCount : eventLoopCount)
         let access = ReadAccess(registry: registry, authenticator: pipeline.authenticator)
-        let queries = QueryService(access: access, reader: reader)
-        let exports = ExportService(access: access, reader: exporter)
+        let audit = ReadAudit(mode: readAudit, ownEvents: ownEvents)
+        let queries = QueryService(access: access, reader: reader, audit: audit)
+        let exports = ExportService(access: access, reader: exporter, audit: audit)
         self.group = group
         self.health = health
         self.logger = logger

@@ -12,15 +12,17 @@ internal import Synchronization
 /// before ended. The log only grows, and an event's place in it never changes, so the pages fit together.
 final class ExportService: Sendable {
     /// The most exports that run at once; each keeps two pages in memory.
-    static let maxConcurrent = 16
+    static let maxConcurrent = 8
 
     private let access: ReadAccess
     private let reader: any EventReader
+    private let audit: ReadAudit
     private let running = Mutex(0)
 
-    init(access: ReadAccess, reader: any EventReader) {
+    init(access: ReadAccess, reader: any EventReader, audit: ReadAudit) {
         self.access = access
         self.reader = reader
+        self.audit = audit
     }
 
     func export(_ message: [UInt8], caller: Caller, replies: ServerStream) async throws(GRPCStatus) {
@@ -28,14 +30,15 @@ final class ExportService: Sendable {
         defer { self.running.withLock { $0 -= 1 } }
         try await ReadAccess.answering("the export") {
             let request = try ExportRequestMessage(serialized: message)
-            let tenant = try self.access.tenant(named: request.tenant, for: caller, scope: .export)
+            let reading = try self.access.reader(caller)
+            let tenant = try reading.tenant(named: request.tenant, scope: .export)
             let committed = try await self.reader.logEnd(tenantID: tenant.id)
             let end = min(request.endLogIndex ?? committed, committed)
             var query = LogQuery(tenantID: tenant.id, filter: request.filter, from: request.from, end: end)
             var eventCount: Int64 = 0
             while query.from < LogPosition(logIndex: end, position: 0) {
                 // A credential may be revoked, and a tenant suspended, while it goes on.
-                _ = try self.access.tenant(named: request.tenant, for: caller, scope: .export)
+                _ = try self.access.reader(caller).tenant(named: request.tenant, scope: .export)
                 let page = try await self.reader.readLog(query)
                 eventCount += Int64(page.events.count)
                 try await replies.send(
@@ -45,6 +48,8 @@ final class ExportService: Sendable {
                 query.heapPlace = page.heapPlace
             }
             let next = max(query.from, LogPosition(logIndex: end, position: 0))
+            try await self.audit.exported(
+                eventCount, from: request.from, end: next.logIndex, filter: request.filter, of: tenant, by: reading)
             try await replies.send(
                 ExportResponseMessage(
                     events: [], next: next,

@@ -8,21 +8,25 @@ internal import DocketStore
 struct QueryService: Sendable {
     private let access: ReadAccess
     private let reader: any EventReader
+    private let audit: ReadAudit
 
-    init(access: ReadAccess, reader: any EventReader) {
+    init(access: ReadAccess, reader: any EventReader, audit: ReadAudit) {
         self.access = access
         self.reader = reader
+        self.audit = audit
     }
 
     func query(_ message: [UInt8], caller: Caller) async throws(GRPCStatus) -> [UInt8] {
         try await ReadAccess.answering("the query") {
             let request = try QueryRequestMessage(serialized: message)
-            let tenants = try self.access.tenants(of: request, for: caller)
+            let reading = try self.access.reader(caller)
+            let tenants = try reading.tenants(of: request)
             let page = try await self.reader.query(
                 EventQuery(
-                    tenantIDs: Set(tenants.map(\.id)).sorted(), filter: request.filter, order: request.order,
+                    tenantIDs: tenants.map(\.id).sorted(), filter: request.filter, order: request.order,
                     limit: request.pageSize, after: try Self.cursor(of: request),
                     count: request.pageToken.isEmpty ? request.count : nil))
+            try await self.audit.queried(page, filter: request.filter, of: tenants, by: reading)
             return QueryResponseMessage(
                 events: page.events.map { StoredEventMessage($0) },
                 nextPageToken: page.next.map { PageToken.encode($0, order: request.order) } ?? [], count: page.count

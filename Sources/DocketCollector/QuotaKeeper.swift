@@ -1,4 +1,3 @@
-internal import DocketCodec
 internal import DocketEventTypes
 internal import DocketModel
 internal import DocketRegistry
@@ -10,7 +9,6 @@ internal import Synchronization
 package final class QuotaKeeper: Sendable {
     private struct State {
         var exchangedAt: ContinuousClock.Instant?
-        var sequence: Int64 = 0
     }
 
     private static let interval = Duration.seconds(1)
@@ -18,21 +16,16 @@ package final class QuotaKeeper: Sendable {
 
     private let book: QuotaBook
     private let source: any RegistrySource
-    private let store: any EventStore
-    private let batchIDs: BatchIDSource
-    private let producerID: ProducerID
+    private let ownEvents: OwnEvents
     private let logger: Logger
     private let state = Mutex(State())
 
     package init(
-        book: QuotaBook, source: any RegistrySource, store: any EventStore, batchIDs: BatchIDSource, logger: Logger
+        book: QuotaBook, source: any RegistrySource, ownEvents: OwnEvents, logger: Logger
     ) {
-        var generator = SystemRandomNumberGenerator()
         self.book = book
         self.source = source
-        self.store = store
-        self.batchIDs = batchIDs
-        self.producerID = .random(using: &generator)
+        self.ownEvents = ownEvents
         self.logger = logger
     }
 
@@ -70,33 +63,16 @@ package final class QuotaKeeper: Sendable {
         self.logger.warning(
             "a tenant has reached its quota",
             metadata: ["tenant": "\(breach.slug)", "limit": "\(breach.refusal.limit.rawValue)"])
-        guard let typeID = snapshot.reservedTypes[EventTypeName.quotaBreached],
-            let batchID = self.batchIDs.next(now: .now)
-        else {
-            return
-        }
-        let sequence = self.state.withLock { state in
-            state.sequence += 1
-            return state.sequence
-        }
         var event = Event(
             eventID: .new(), type: EventTypeName.quotaBreached, occurredAt: breach.at, actor: .docket,
             action: "refuse", resource: Resource(type: "quota", id: breach.refusal.limit.rawValue), outcome: .success,
             attributes: #"{"limit": \#(breach.refusal.value)}"#)
         event.reason = "batches are refused until the tenant is within its quota"
         event.source = "docket"
-        do throws(CodecError) {
-            let batch = try EncodedBatch.own(
-                event, key: BatchKey(tenantID: breach.tenantID, producerID: self.producerID, sequence: sequence),
-                batchID: batchID, typeID: typeID)
-            let logger = self.logger
-            self.store.submit(batch, by: nil) { result in
-                guard case .failure(let error) = result else { return }
-                logger.error(
-                    "a breach of a quota can't be written to the tenant's log", metadata: ["error": "\(error)"])
-            }
-        } catch {
-            self.logger.error("an event of Docket's own can't be encoded", metadata: ["error": "\(error)"])
+        let logger = self.logger
+        self.ownEvents.submit(event, tenantID: breach.tenantID, snapshot) { result in
+            guard case .failure(let error) = result else { return }
+            logger.error("a breach of a quota can't be written to the tenant's log", metadata: ["error": "\(error)"])
         }
     }
 }

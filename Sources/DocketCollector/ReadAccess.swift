@@ -21,28 +21,11 @@ struct ReadAccess: Sendable {
         try self.authenticator.admit(call, self.registry.snapshot)
     }
 
-    /// The tenant that a request names, or the only one that the credential covers. What the credential may do is asked anew
-    /// each time.
-    func tenant(named name: String, for caller: Caller, scope: CredentialScopes) throws -> RegistryContents.Tenant {
+    /// What the registry says of a caller now: what a credential may do is asked anew each time.
+    func reader(_ caller: Caller) throws -> LogReader {
         let rules = self.registry.rules
         let principal = try self.authenticator.principal(of: caller, in: rules.snapshot, at: .now)
-        let tenant = try rules.snapshot.tenant(named: name, for: principal, scope: scope)
-        guard !rules.isProvisional else { throw PublishRefusal.notReadYet }
-        return tenant
-    }
-
-    /// The tenants whose logs a query is of.
-    func tenants(of request: QueryRequestMessage, for caller: Caller) throws -> [RegistryContents.Tenant] {
-        if request.isOfAllTenants {
-            let rules = self.registry.rules
-            let principal = try self.authenticator.principal(of: caller, in: rules.snapshot, at: .now)
-            let tenants = try rules.snapshot.tenants(of: principal, scope: .query)
-            guard !rules.isProvisional else { throw PublishRefusal.notReadYet }
-            return tenants
-        }
-        // Where others are named, an empty name is none.
-        let names = request.tenant.isEmpty && !request.moreTenants.isEmpty ? [] : [request.tenant]
-        return try (names + request.moreTenants).map { try self.tenant(named: $0, for: caller, scope: .query) }
+        return LogReader(principal: principal, snapshot: rules.snapshot, isProvisional: rules.isProvisional)
     }
 
     /// Runs a method that reads, and gives its errors the status that they stand for.
@@ -64,6 +47,35 @@ struct ReadAccess: Sendable {
         } catch {
             throw PublishRefusal(.internal, .internalFault, "\(what) failed: \(error)").status
         }
+    }
+}
+
+/// Who reads, by the registry of one moment.
+struct LogReader: Sendable {
+    let principal: Principal
+    let snapshot: RegistrySnapshot
+    /// Whether the registry is that of a file, which PostgreSQL has not yet confirmed.
+    fileprivate let isProvisional: Bool
+
+    /// The tenant that a request names, or the only one that the credential covers.
+    func tenant(named name: String, scope: CredentialScopes) throws -> RegistryContents.Tenant {
+        let tenant = try self.snapshot.tenant(named: name, for: self.principal, scope: scope)
+        guard !self.isProvisional else { throw PublishRefusal.notReadYet }
+        return tenant
+    }
+
+    /// The tenants whose logs a query is of, each once.
+    func tenants(of request: QueryRequestMessage) throws -> [RegistryContents.Tenant] {
+        guard !request.isOfAllTenants else {
+            let tenants = try self.snapshot.tenants(of: self.principal, scope: .query)
+            guard !self.isProvisional else { throw PublishRefusal.notReadYet }
+            return tenants
+        }
+        // Where others are named, an empty name is none.
+        let names = request.tenant.isEmpty && !request.moreTenants.isEmpty ? [] : [request.tenant]
+        var seen: Set<Int32> = []
+        return try (names + request.moreTenants).map { try self.tenant(named: $0, scope: .query) }
+            .filter { seen.insert($0.id).inserted }
     }
 }
 

@@ -153,6 +153,9 @@ package enum EventTypeName {
     private static let otherReserved = [Self.quotaBreached]
     /// The type of the event that tells that a tenant has reached its quota.
     package static let quotaBreached = "quota.breached"
+    /// Those of the events that tell who has read a tenant's log.
+    package static let logQueried = "docket.log.queried"
+    package static let logExported = "docket.log.exported"
     /// Which names are Docket's own, in words.
     package static let reservedNames = "names that begin with 'docket.', and 'quota.breached',"
 

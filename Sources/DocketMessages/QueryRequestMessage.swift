@@ -74,7 +74,8 @@ package struct QueryRequestMessage: Sendable, Equatable {
                 order: try Self.order(Int32(bitPattern: request.pointee.order.rawValue)),
                 pageSize: pageSize == 0 ? Self.defaultPageSize : pageSize,
                 pageToken: request.pointee.page_token.array, moreTenants: moreTenants,
-                isOfAllTenants: isOfAllTenants, count: try Self.count(Int32(bitPattern: request.pointee.count.rawValue)))
+                isOfAllTenants: isOfAllTenants, count: try Self.count(Int32(bitPattern: request.pointee.count.rawValue))
+            )
         }
     }
 

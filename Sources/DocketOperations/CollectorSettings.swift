@@ -40,6 +40,8 @@ package struct CollectorSettings: Sendable {
     package var registrySnapshotFile: String?
     /// How old that registry may be to be used, in seconds.
     package var maxRegistrySnapshotAgeSeconds = 86_400
+    /// Which readings of a tenant's log are told in that log.
+    package var readAudit = ReadAuditMode.exports
     /// How long PostgreSQL may be away before gRPC's health says NOT_SERVING, in milliseconds.
     package var healthUnavailableAfterMilliseconds = 15_000
     /// How long connections are kept, and how often either side asks for the other.
@@ -76,6 +78,7 @@ package struct CollectorSettings: Sendable {
         self.readerCount = try reader.int("postgres.readers", 1...64) ?? self.readerCount
         self.eventLoopCount = try reader.int("event_loops", 0...256) ?? self.eventLoopCount
         self.memoryLimitBytes = try reader.int("memory_limit_bytes", (1 << 20)...(1 << 40)) ?? self.memoryLimitBytes
+        self.readAudit = try reader.choice("audit.reads", of: ReadAuditMode.allCases) ?? self.readAudit
         self.registrySnapshotFile = reader.string("registry.snapshot_file").flatMap { $0.isEmpty ? nil : $0 }
         self.maxRegistrySnapshotAgeSeconds =
             try reader.int("registry.max_snapshot_age_seconds", 1...31_536_000) ?? self.maxRegistrySnapshotAgeSeconds

@@ -50,8 +50,8 @@ package final class ConnectionPool: Sendable {
     deinit { self.close() }
 
     /// Runs `body` with a connection of the pool, and breaks its statement off when the task is cancelled.
-    package func runCancellable<Success: Sendable>(
-        _ body: @escaping @Sendable (PostgresConnection) throws(PostgresError) -> Success
+    func runCancellable<Success: Sendable>(
+        _ body: @escaping @Sendable (PostgresConnection, WorkCancellation) throws(PostgresError) -> Success
     ) async throws(PostgresError) -> Success {
         let cancellation = WorkCancellation()
         let result: Result<Success, PostgresError> = await withTaskCancellationHandler {
@@ -60,7 +60,7 @@ package final class ConnectionPool: Sendable {
                     try await self.run { connection throws(PostgresError) in
                         guard cancellation.begin(connection) else { throw Self.unwanted }
                         defer { cancellation.end() }
-                        return try body(connection)
+                        return try body(connection, cancellation)
                     })
             } catch {
                 return .failure(error)
@@ -74,7 +74,8 @@ package final class ConnectionPool: Sendable {
         return try result.get()
     }
 
-    private static let unwanted = PostgresError(
+    /// What work ends with that nobody wants any more.
+    static let unwanted = PostgresError(
         code: .statementFailed, message: "nobody waits for the answer any more", sqlstate: .queryCanceled)
 
     private static func cancel(_ cancellations: Monitor<Cancellations>) {

@@ -27,9 +27,10 @@ struct HeapSearch {
             for window in Self.windows(part) where left > 0 {
                 guard let rows = try self.search(window, slice) else { continue }
                 left -= rows.count
-                found = found.map {
-                    min($0.lowerBound, rows.blocks.lowerBound)...max($0.upperBound, rows.blocks.upperBound)
-                } ?? rows.blocks
+                found =
+                    found.map {
+                        min($0.lowerBound, rows.blocks.lowerBound)...max($0.upperBound, rows.blocks.upperBound)
+                    } ?? rows.blocks
             }
         }
         return found

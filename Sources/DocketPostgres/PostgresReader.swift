@@ -37,15 +37,14 @@ package final class PostgresReader: EventReader {
         guard !query.tenantIDs.isEmpty, Self.canMatch(query.filter) else {
             return EventPage(events: [], next: nil, count: query.count.map { _ in 0 })
         }
-        return try await self.run { connection, timeout throws(PostgresError) in
-            try Self.read(query, connection, timeoutMilliseconds: timeout)
+        return try await self.run { connection, budget throws(PostgresError) in
+            try Self.read(query, connection, budget)
         }
     }
 
     package func logEnd(tenantID: Int32) async throws(StoreError) -> Int64 {
-        try await self.run { connection, timeout throws(PostgresError) in
-            let budget = QueryBudget(milliseconds: timeout)
-            return try Self.transaction(of: [tenantID], connection, budget) { () throws(PostgresError) in
+        try await self.run { connection, budget throws(PostgresError) in
+            try Self.transaction(of: [tenantID], connection, budget) { () throws(PostgresError) in
                 let rows = try connection.query(
                     "SELECT coalesce(max(log_index), -1) + 1 FROM docket.log_entries WHERE tenant_id = $1",
                     [.int4(tenantID)])
@@ -57,21 +56,20 @@ package final class PostgresReader: EventReader {
     package func readLog(_ query: LogQuery) async throws(StoreError) -> LogPage {
         let end = LogPosition(logIndex: query.end, position: 0)
         guard query.from < end, Self.canMatch(query.filter) else { return LogPage(events: [], next: end) }
-        return try await self.run { connection, timeout throws(PostgresError) in
-            let budget = QueryBudget(milliseconds: timeout)
-            return try Self.transaction(of: [query.tenantID], connection, budget) { () throws(PostgresError) in
+        return try await self.run { connection, budget throws(PostgresError) in
+            try Self.transaction(of: [query.tenantID], connection, budget) { () throws(PostgresError) in
                 try LogReading(query: query, connection: connection, budget: budget).page()
             }
         }
     }
 
     private func run<Success: Sendable>(
-        _ body: @escaping @Sendable (PostgresConnection, _ timeoutMilliseconds: Int) throws(PostgresError) -> Success
+        _ body: @escaping @Sendable (PostgresConnection, QueryBudget) throws(PostgresError) -> Success
     ) async throws(StoreError) -> Success {
         let timeout = self.statementTimeoutMilliseconds
         do throws(PostgresError) {
-            return try await self.pool.runCancellable { connection throws(PostgresError) in
-                try body(connection, timeout)
+            return try await self.pool.runCancellable { connection, cancellation throws(PostgresError) in
+                try body(connection, QueryBudget(milliseconds: timeout, cancellation: cancellation))
             }
         } catch {
             throw Self.storeError(error, timeoutMilliseconds: timeout)
@@ -107,9 +105,8 @@ package final class PostgresReader: EventReader {
 
     /// All statements see one state of the log: a segment may be sealed, and a further one made, between them.
     private static func read(
-        _ query: EventQuery, _ connection: PostgresConnection, timeoutMilliseconds: Int
+        _ query: EventQuery, _ connection: PostgresConnection, _ budget: QueryBudget
     ) throws(PostgresError) -> EventPage {
-        let budget = QueryBudget(milliseconds: timeoutMilliseconds)
         let (rows, count) = try self.transaction(of: query.tenantIDs, connection, budget) { () throws(PostgresError) in
             (try self.rows(query, connection, budget), try EventCounting(query, connection, budget).count())
         }

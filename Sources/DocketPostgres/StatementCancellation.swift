@@ -49,6 +49,13 @@ final class WorkCancellation: Sendable {
     /// The work has ended: from now on the connection does something else.
     func end() { self.state.withLock { $0 = .over } }
 
+    /// Whether nobody wants the work any more: to be asked between statements, where there is none to break off.
+    var isCancelled: Bool {
+        self.state.withLock { state in
+            if case .cancelled = state { true } else { false }
+        }
+    }
+
     /// Breaks the work off, or keeps it from beginning. Blocks: ``end()`` waits for it, so that no later work is hit.
     func perform() {
         self.state.withLock { state in
@@ -56,7 +63,7 @@ final class WorkCancellation: Sendable {
             case .waiting: state = .cancelled
             case .running(let canceller):
                 canceller.cancel()
-                state = .over
+                state = .cancelled
             case .cancelled, .over: break
             }
         }

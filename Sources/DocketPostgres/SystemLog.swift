@@ -46,8 +46,10 @@ package final class SystemLog: Sendable {
         case credentialChanged = "docket.credential.changed"
         case eventTypeChanged = "docket.event_type.changed"
         case policyChanged = "docket.policy.changed"
-        /// Collectors write it.
+        /// Collectors write these.
         case quotaBreached = "quota.breached"
+        case logQueried = "docket.log.queried"
+        case logExported = "docket.log.exported"
     }
 
     /// Throws `refused` when one of the names is Docket's own: an emitter could pass its events off as Docket's.

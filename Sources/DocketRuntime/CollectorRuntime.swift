@@ -42,6 +42,7 @@ package struct CollectorRuntime {
         /// Where queries are answered from.
         package let reader: any EventReader
         package let exporter: any EventReader
+        package let ownEvents: OwnEvents
         /// Whether the collector can do its work.
         package let health: HealthService
         /// The certificate; `nil` for plain text.
@@ -98,6 +99,7 @@ package struct CollectorRuntime {
             database: database, registry: registry, batchIDs: batchIDs, keeper: keeper, file: file, logger: self.logger)
         try await databaseService.start()
         let quotas = QuotaBook()
+        let ownEvents = OwnEvents(store: database.store, batchIDs: batchIDs)
         let pipeline = PublishPipeline(
             registry: registry, store: database.store, batchIDs: batchIDs, quotas: quotas, limits: self.settings.limits,
             authenticator: Authenticator(jwts: jwtKeys?.verifier))
@@ -106,8 +108,9 @@ package struct CollectorRuntime {
         let fault: @Sendable () -> String? = { Self.fault(registry, batchIDs) }
         let server = try makeServer(
             Front(
-                settings: self.settings, pipeline: pipeline, registry: registry, reader: database.reader, exporter: database.exporter,
-                health: health, tls: certificate?.tls, logger: self.logger, onBound: { ready.set(grpc: $0.description) }
+                settings: self.settings, pipeline: pipeline, registry: registry, reader: database.reader,
+                exporter: database.exporter, ownEvents: ownEvents, health: health, tls: certificate?.tls,
+                logger: self.logger, onBound: { ready.set(grpc: $0.description) }
             ))
         // Services stop in the reverse of their order: the server drains while the store still commits.
         let services: [any Service] =
@@ -124,8 +127,8 @@ package struct CollectorRuntime {
                     service: RegistryRefresher(
                         holder: registry, source: database.registry,
                         quotas: QuotaKeeper(
-                            book: quotas, source: database.registry, store: database.store, batchIDs: batchIDs,
-                            logger: self.logger), logger: self.logger)),
+                            book: quotas, source: database.registry, ownEvents: ownEvents, logger: self.logger),
+                        logger: self.logger)),
                 OperationsServer(
                     host: self.settings.httpListen.host, port: self.settings.httpListen.port, metrics: self.metrics,
                     logger: self.logger,
@@ -220,7 +223,8 @@ extension CollectorServer {
         self.init(
             configuration: configuration, memoryLimitBytes: settings.memoryLimitBytes,
             eventLoopCount: settings.eventLoopCount, pipeline: front.pipeline, registry: front.registry,
-            reader: front.reader, exporter: front.exporter, health: front.health, descriptors: try .docket(),
-            logger: front.logger, onBound: front.onBound)
+            reader: front.reader, exporter: front.exporter, ownEvents: front.ownEvents,
+            readAudit: settings.readAudit, health: front.health,
+            descriptors: try .docket(), logger: front.logger, onBound: front.onBound)
     }
 }

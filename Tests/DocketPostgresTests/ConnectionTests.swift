@@ -186,7 +186,8 @@ struct CommitStatementTests {
     @Test("rejected events go as they are, each behind its row, and between the batches' rows and the events")
     func quarantine() throws {
         let maker = BatchMaker()
-        let batch = try maker.batch(1, [maker.event(1), maker.event(2, type: "unknown"), maker.event(3, type: "unknown")])
+        let batch = try maker.batch(
+            1, [maker.event(1), maker.event(2, type: "unknown"), maker.event(3, type: "unknown")])
         let script = CommitStatement.commit([batch], segment: self.segment)
         #expect(script.streams.count == 3 && script.streams[2].contains(batch.tuples))
         let chunks = script.streams[1]
@@ -194,7 +195,9 @@ struct CommitStatementTests {
         #expect([chunks[2], chunks[4]] == batch.quarantined.map(\.event))
         let length = UInt32(batch.quarantined[1].event.count).bigEndian
         #expect(chunks[3].suffix(4) == withUnsafeBytes(of: length) { Array($0) })
-        let tables = script.sql.split(separator: ";").filter { $0.hasPrefix("COPY ") }.map { $0.split(separator: " ")[1] }
+        let tables = script.sql.split(separator: ";").filter { $0.hasPrefix("COPY ") }.map {
+            $0.split(separator: " ")[1]
+        }
         #expect(tables == ["docket.batches", "docket.quarantine_intake", "docket.events_000007"])
     }
 

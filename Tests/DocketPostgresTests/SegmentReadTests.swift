@@ -204,6 +204,15 @@ struct SegmentReadTests {
         #expect(lines.count { $0.contains("Index Scan Backward using events_0") } == 4)
     }
 
+    @Test("a query that is cancelled between two statements doesn't begin the second")
+    func cancelledBetween() throws {
+        let cancellation = WorkCancellation()
+        let budget = QueryBudget(milliseconds: 100_000, cancellation: cancellation)
+        #expect(try budget.leftMilliseconds() > 0)
+        cancellation.perform()
+        #expect(throws: PostgresError.self) { try budget.leftMilliseconds() }
+    }
+
     @Test("a query's time is bounded as a whole, not statement by statement")
     func budget() throws {
         let start = ContinuousClock.now

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from docket.v1.event_pb2 import Actor, Event, Resource
 from client import Client, export_request, failure
 from collector import BINARY, Collector
 from events import event, request, unique
+from waiting import PAUSE_SECONDS, eventually
 
+ACCEPTED = "docket_rpc_connections_accepted_total"
 # What a spreadsheet, a CSV reader or a terminal might take for something else.
 HAZARDS = [
     "=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", 'a "quoted" word', "a,b", "two\nlines", "two\r\nlines", "", " ", "'", "\\N",
@@ -51,10 +54,7 @@ class Log:
         )  # fmt: skip
 
     def wait_for(self, count: int) -> None:
-        for _ in range(600):
-            if len(self.own(self.client.export().events)) >= count:
-                return
-        raise AssertionError(f"the log doesn't have {count} events")
+        eventually(lambda: len(self.own(self.client.export().events)) >= count)
 
     @staticmethod
     def own(stored: object) -> list[Event]:
@@ -117,16 +117,19 @@ def test_parts_put_together_are_the_whole_wherever_they_are_cut(log: Log) -> Non
 
 
 def test_next_says_where_to_go_on_behind_each_message(log: Log) -> None:
-    whole = list(log.client.export().events)
+    whole = log.client.export()
+    end, whole = whole.summary.end_log_index, list(whole.events)
     seen: list = []
-    for part in log.client.audit_log.Export(export_request(), metadata=log.client.metadata, timeout=60):
+    for part in log.client.audit_log.Export(export_request(end=end), metadata=log.client.metadata, timeout=60):
         seen += part.events
         place = (part.next.log_index, part.next.position)
         assert seen == [one for one in whole if (one.log_index, one.position) < place]
 
 
-@pytest.mark.parametrize("fields", [{"scope": "scope-3"}, {"text": "two"}, {"scope": "no such"}, {"type_prefix": "authz."}])
+@pytest.mark.parametrize("fields", [{"scope": "scope-3"}, {"text": "two"}, {"scope": "no such"}, {}])
 def test_a_filter_lets_through_what_a_query_finds(log: Log, fields: dict) -> None:
+    # What tells of an export has its filter's words.
+    fields = {"type_prefix": "authz.", **fields}
     exported = sorted((one.batch_id, one.position) for one in log.client.export(**fields).events)
     assert exported == sorted((one.batch_id, one.position) for one in log.client.query_all(**fields, page_size=1000))
 
@@ -159,6 +162,47 @@ def test_a_bad_request_is_told_what_is_wrong_with_it(log: Log, fields: dict, sai
     assert said in error.details()
 
 
+# MARK: Who has read
+
+
+def readings(client: Client, kind: str) -> list[tuple[str, dict]]:
+    """The actor and the attributes of the events that tell of readings, oldest first."""
+    found = client.query_all(type=f"docket.log.{kind}", order=2, page_size=1000)
+    return [(one.event.actor.id, json.loads(one.event.attributes)) for one in found]
+
+
+def test_an_export_is_an_event_in_the_log_that_is_there_when_the_export_ends(log: Log) -> None:
+    before = len(readings(log.client, "exported"))
+    whole = log.client.export(scope="scope-2", start=(3, 0), end=9)
+    [(actor, said)] = readings(log.client, "exported")[before:]
+    assert said == {"filter": {"scope": "scope-2"}, "events": len(whole.events), "from_log_index": 3, "end_log_index": 9}
+    assert log.collector.sql(f"SELECT count(*) FROM docket.credentials WHERE credential_id = {int(actor)}") == [["1"]]
+    # By default queries aren't told.
+    assert readings(log.client, "queried") == []
+
+
+@pytest.mark.parametrize("mode", ["all", "off"])
+def test_what_is_told_of_readings_is_what_the_operator_says(mode: str) -> None:
+    collector = Collector(environment={"DOCKET_AUDIT_READS": mode})
+    try:
+        with Client(collector.address, collector.token) as client:
+            client.publish_events(event(scope="s"), event(scope="t"))
+            assert len(client.query(scope="s").events) == 1
+            client.export(scope="t")
+            told = collector.sql(
+                """SELECT type, actor_kind, resource_id, attributes::text FROM docket.audit_log
+                WHERE type LIKE 'docket.log.%' ORDER BY batch_id"""
+            )
+        if mode == "off":
+            assert told == []
+            return
+        assert [one[:3] for one in told] == [[f"docket.log.{kind}", "credential", "default"] for kind in ("queried", "exported")]
+        assert json.loads(told[0][3]) == {"filter": {"scope": "s"}, "events": 1}
+    finally:
+        collector.stop()
+        collector.delete_folder()
+
+
 # MARK: The command
 
 
@@ -182,12 +226,13 @@ def test_a_file_has_a_manifest_that_holds_and_that_no_changed_byte_gets_past(log
 
 
 def test_exports_one_after_the_other_hold_each_event_once(log: Log, tmp_path: Path) -> None:
-    log.run("--output", tmp_path / "0.jsonl", "--end-log-index", "10")
+    log.run("--output", tmp_path / "0.jsonl", "--end-log-index", "10", "--type", "authz.decision")
     for number in range(1, 4):
         limit = ["--end-log-index", str(10 + 10 * number)] if number < 3 else []
-        log.run("--output", tmp_path / f"{number}.jsonl", "--after", tmp_path / f"{number - 1}.jsonl.manifest.json", *limit)
+        log.run("--output", tmp_path / f"{number}.jsonl", "--after", tmp_path / f"{number - 1}.jsonl.manifest.json",
+                "--type", "authz.decision", *limit)  # fmt: skip
     parts = b"".join((tmp_path / f"{number}.jsonl").read_bytes() for number in range(4))
-    assert parts == log.run().stdout
+    assert parts == log.run("--type", "authz.decision").stdout
 
 
 def test_csv_comes_back_from_pythons_reader_as_it_is_in_the_database(log: Log, tmp_path: Path) -> None:
@@ -227,5 +272,32 @@ def test_a_file_that_is_there_is_kept(log: Log, tmp_path: Path) -> None:
     file.write_text("mine")
     assert b"--overwrite" in log.run("--output", file, code=73).stderr
     assert file.read_text() == "mine"
-    log.run("--output", file, "--overwrite")
-    assert file.read_bytes() == log.run().stdout
+    log.run("--output", file, "--overwrite", "--type", "authz.decision")
+    assert file.read_bytes() == log.run("--type", "authz.decision").stdout
+
+
+def test_an_export_goes_on_by_itself_when_its_connection_has_grown_old(tmp_path: Path) -> None:
+    """It is told to go while somebody reads its output slowly; each event comes once all the same."""
+    collector = Collector(environment={"DOCKET_GRPC_MAX_CONNECTION_AGE_MS": "1000"})
+    try:
+        # 18 MB: more than pipes and windows hold, and some seconds for who reads 64 KiB at a time.
+        events = [event(type="authz.decision", attributes=json.dumps({"n": n, "a": "x" * 60_000})) for n in range(300)]
+        with Client(collector.address, collector.token) as client:
+            for start in range(0, len(events), 60):
+                assert client.publish_events(*events[start : start + 60]).accepted_count == 60
+            eventually(lambda: len(client.export(type="authz.decision").events) == len(events))
+        before = collector.metrics()[ACCEPTED]
+        with subprocess.Popen(
+            [BINARY, "export", "--address", collector.address, "--type", "authz.decision"], stdout=subprocess.PIPE,
+            env=os.environ | {"DOCKET_TOKEN": collector.token},
+        ) as process:  # fmt: skip
+            output = b""
+            while part := process.stdout.read(65_536):
+                output += part
+                time.sleep(PAUSE_SECONDS)
+            assert process.wait(60) == 0
+        assert [json.loads(line)["attributes"]["n"] for line in output.splitlines()] == list(range(300))
+        assert collector.metrics()[ACCEPTED] >= before + 2
+    finally:
+        collector.stop()
+        collector.delete_folder()

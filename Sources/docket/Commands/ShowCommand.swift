@@ -44,7 +44,8 @@ struct ShowCommand: AsyncParsableCommand {
         ) { found.append($0) }
         await reader.close()
         guard !found.isEmpty else {
-            throw CommandError(.noInput, "no event has the id \(self.eventID), or the credential doesn't cover its tenant")
+            throw CommandError(
+                .noInput, "no event has the id \(self.eventID), or the credential doesn't cover its tenant")
         }
         for (index, event) in found.enumerated() {
             if self.json {
