@@ -22,7 +22,11 @@ struct ReadAudit: Sendable {
         guard self.mode == .all else { return }
         let counts = Dictionary(page.events.map { ($0.tenant, Int64(1)) }, uniquingKeysWith: +)
         for tenant in tenants {
-            var writer = Self.attributes(filter, eventCount: counts[tenant.slug] ?? 0)
+            // What is looked for in one tenant's log is not another's to read.
+            let told = tenants.count == 1 ? filter : nil
+            var writer = Self.attributes(told, eventCount: counts[tenant.slug] ?? 0)
+            writer.key("tenants")
+            writer.integer(tenants.count)
             writer.endObject()
             try await self.write(EventTypeName.logQueried, "query", writer.text, tenant, reader)
         }
@@ -43,11 +47,13 @@ struct ReadAudit: Sendable {
         try await self.write(EventTypeName.logExported, "export", writer.text, tenant, reader)
     }
 
-    private static func attributes(_ filter: EventFilter, eventCount: Int64) -> JSONWriter {
+    private static func attributes(_ filter: EventFilter?, eventCount: Int64) -> JSONWriter {
         var writer = JSONWriter()
         writer.beginObject()
-        writer.key("filter")
-        writer.filter(filter)
+        if let filter {
+            writer.key("filter")
+            writer.filter(filter)
+        }
         writer.key("events")
         writer.integer(eventCount)
         return writer

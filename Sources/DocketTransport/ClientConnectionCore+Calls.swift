@@ -121,7 +121,8 @@ extension ClientConnectionCore {
             case .metadata(let metadata):
                 call.receiver.metadata(metadata)
             case .reserve(let wireBytes, _):
-                if call.heldBytes >= self.limits.streamWindowBytes {
+                // Once the connection is down nothing more comes, and what has come is handed on whoever reads it when.
+                if call.heldBytes >= self.limits.streamWindowBytes, self.wire != nil {
                     call.waitingWireBytes = wireBytes
                 } else {
                     self.grant(call, wireBytes: wireBytes)
@@ -145,6 +146,14 @@ extension ClientConnectionCore {
     private func grant(_ call: ClientCallState, wireBytes: Int) {
         call.machine.reservationGranted()
         self.wire?.apply(call.window.granted(wireBytes + MessageFraming.prefixBytes), streamID: call.streamID)
+    }
+
+    /// Hands on what has come and was held back until its reader has caught up: the connection is down.
+    func releaseHeldBack(_ call: ClientCallState) {
+        guard let wireBytes = call.waitingWireBytes else { return }
+        call.waitingWireBytes = nil
+        self.grant(call, wireBytes: wireBytes)
+        self.advance(call)
     }
 
     /// Ends a call from this side.

@@ -164,6 +164,7 @@ extension ClientConnectionCore: ConnectionCore {
         self.calls = [:]
         self.numbers = [:]
         for call in calls.values {
+            self.releaseHeldBack(call)
             call.machine.connectionLost(reason, neverProcessed: false)
             self.advance(call)
         }

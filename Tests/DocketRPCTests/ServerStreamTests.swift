@@ -43,6 +43,26 @@ struct ServerStreamTests {
         }
     }
 
+    @Test("whoever reads only after the connection has closed gets everything that had come by then, and the end")
+    func readAfterClose() async throws {
+        try await TestServer.run { test in
+            var limits = ClientConnectionLimits()
+            limits.streamWindowBytes = 65_535
+            let client = try await test.connect(limits: limits)
+            let stream = client.openStream(TestServer.stream)
+            // The first fills what a client holds that nobody reads from; the others have come, and wait behind it.
+            let sizes: [UInt8] = [250, 1, 1]
+            try await stream.send(sizes)
+            stream.end()
+            await test.probe.nextCancelled()
+            await test.server.shutDown()
+            await client.waitUntilClosed()
+            var found: [Int] = []
+            for try await message in stream.messages { found.append(message.count) }
+            #expect(found == sizes.map { Int($0) << 10 })
+        }
+    }
+
     @Test("ends when its call is cancelled, though nobody reads")
     func cancelled() async throws {
         try await TestServer.run { test in

@@ -211,9 +211,11 @@ def query_probe(caller: Caller, target: Target) -> Iterator[Answer]:
     for name, chosen in filters_for(target).items():
         tell = total if name in FILTERS else owners
         yield ask(f"{name} in all logs", lambda: page(QueryRequest(all_tenants=True, filter=chosen, count=2)), tell)
-    for names in ([caller.own, target.slug], [target.slug, caller.own], ["", target.slug]):
-        yield ask(f"its log beside the own, {names.index(target.slug)}",
-                  lambda: page(QueryRequest(tenant=names[0], more_tenants=names[1:])), count)  # fmt: skip
+    for what, names in {
+        "its log beside the own": [caller.own, target.slug], "the own log beside its": [target.slug, caller.own],
+        "its log among others": ["", target.slug],
+    }.items():  # fmt: skip
+        yield ask(what, lambda: page(QueryRequest(tenant=names[0], more_tenants=names[1:])), count)
 
 
 def query_serves(caller: Caller, target: Target) -> bool:

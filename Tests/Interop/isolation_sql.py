@@ -12,8 +12,8 @@ OF_THE_STORE = ("schema_migrations", "segments")
 # For no reader at all.
 CLOSED = (
     "appender", "batches", "collector_nodes", "credential_tenants", "credential_uses", "credentials",
-    "event_type_definitions", "event_type_versions", "producer_floors", "registry_version", "segment_tenants",
-    "store_policy", "store_state", "tenant_readers", "tenant_usage", "events_000001",
+    "event_type_definitions", "event_type_versions", "producer_floors", "quarantine_intake", "registry_version",
+    "segment_tenants", "store_policy", "store_state", "tenant_readers", "tenant_usage", "events_000001",
 )  # fmt: skip
 FUNCTIONS = ("received_at", "visible_event_marks", "visible_tenant_ids")
 

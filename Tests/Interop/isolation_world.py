@@ -113,6 +113,8 @@ class World:
         issuer.write()
         settings = {
             "DOCKET_JWT_JWKS_FILE": str(issuer.file), "DOCKET_JWT_ISSUER": ISSUER, "DOCKET_JWT_AUDIENCE": AUDIENCE,
+            # What somebody has asked for would be in his own log, and look like what he was given.
+            "DOCKET_AUDIT_READS": "off",
         }  # fmt: skip
         self.folder = folder
         self.principals = Principals(folder, environment=settings)

@@ -8,11 +8,12 @@ import os
 import random
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
 import pytest
+from docket.v1.audit_log_pb2 import EventFilter, QueryRequest
 from docket.v1.event_pb2 import Actor, Event, Resource
 
 from client import Client, export_request, failure
@@ -197,10 +198,43 @@ def test_what_is_told_of_readings_is_what_the_operator_says(mode: str) -> None:
             assert told == []
             return
         assert [one[:3] for one in told] == [[f"docket.log.{kind}", "credential", "default"] for kind in ("queried", "exported")]
-        assert json.loads(told[0][3]) == {"filter": {"scope": "s"}, "events": 1}
+        assert json.loads(told[0][3]) == {"filter": {"scope": "s"}, "events": 1, "tenants": 1}
     finally:
         collector.stop()
         collector.delete_folder()
+
+
+def test_what_is_looked_for_in_several_logs_is_told_in_none_of_them() -> None:
+    """A word that only one tenant knows mustn't come to another by way of whoever may read both."""
+    collector = Collector(environment={"DOCKET_AUDIT_READS": "all"})
+    administration = os.environ | {"DOCKET_POSTGRES_MAINTAINER": collector.ready["conninfo"]["maintainer"]}
+    try:
+        for arguments in (["tenant", "add", "other"], ["token", "add", "--all-tenants", "--scope", "query"]):
+            made = subprocess.run([BINARY, *arguments], env=administration, capture_output=True, text=True, timeout=60)
+            assert made.returncode == 0, made.stderr
+        with Client(collector.address, made.stdout.strip()) as client:
+
+            def pages() -> None:
+                client.audit_log.Query(
+                    QueryRequest(all_tenants=True, filter=EventFilter(scope="secret")), metadata=client.metadata, timeout=60
+                )
+
+            eventually(lambda: served(pages))
+        told = collector.sql("SELECT tenant, attributes::text FROM docket.audit_log WHERE type = 'docket.log.queried'")
+        assert sorted(told) == sorted([name, '{"events":0,"tenants":2}'] for name in ("default", "other"))
+    finally:
+        collector.stop()
+        collector.delete_folder()
+
+
+def served(call: Callable[[], None]) -> bool:
+    """Whether a call is served by now: the collector learns of a credential a moment after it was made."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        assert error.code() is grpc.StatusCode.UNAUTHENTICATED, error
+        return False
+    return True
 
 
 # MARK: The command
