@@ -43,7 +43,8 @@ package struct CollectorServer: Service {
         let access = ReadAccess(registry: registry, authenticator: pipeline.authenticator)
         let audit = ReadAudit(mode: readAudit, ownEvents: ownEvents)
         let queries = QueryService(access: access, reader: reader, audit: audit)
-        let exports = ExportService(access: access, reader: exporter, audit: audit)
+        let exports = ExportService(
+            access: access, reader: exporter, audit: audit, heldBytes: { ownEvents.store.heldBytes })
         self.group = group
         self.health = health
         self.logger = logger

@@ -36,6 +36,8 @@ struct ReadAccess: Sendable {
             return try await body()
         } catch let status as GRPCStatus {
             throw status
+        } catch is CancellationError {
+            throw GRPCStatus(.cancelled, "the call is over")
         } catch let error as PublishRefusal {
             throw error.status
         } catch let error as MessageError {

@@ -5,8 +5,11 @@ internal import DocketStore
 
 /// Tells in a tenant's own log who has read it: with which credential, what was asked for, and how much was found.
 ///
-/// An answer is whole only when that is stored: a query isn't answered before, and an export has no summary.
+/// An answer is whole only when that is stored: a query isn't answered before, and an export has no summary. One that breaks
+/// off tells what it has sent by then.
 struct ReadAudit: Sendable {
+    private static let maxFilterBytes = 32 * 1024
+
     private let mode: ReadAuditMode
     private let ownEvents: OwnEvents
 
@@ -32,27 +35,29 @@ struct ReadAudit: Sendable {
         }
     }
 
-    /// A whole export.
+    /// What an export has sent, whole or not.
     func exported(
-        _ eventCount: Int64, from: LogPosition, end: Int64, filter: EventFilter, of tenant: RegistryContents.Tenant,
+        _ progress: ExportProgress, outcome: Outcome, filter: EventFilter, of tenant: RegistryContents.Tenant,
         by reader: LogReader
     ) async throws(StoreError) {
         guard self.mode != .off else { return }
-        var writer = Self.attributes(filter, eventCount: eventCount)
+        var writer = Self.attributes(filter, eventCount: progress.eventCount)
         writer.key("from_log_index")
-        writer.integer(from.logIndex)
+        writer.integer(progress.from.logIndex)
         writer.key("end_log_index")
-        writer.integer(end)
+        writer.integer(progress.next.logIndex)
         writer.endObject()
-        try await self.write(EventTypeName.logExported, "export", writer.text, tenant, reader)
+        try await self.write(EventTypeName.logExported, "export", writer.text, tenant, reader, outcome: outcome)
     }
 
     private static func attributes(_ filter: EventFilter?, eventCount: Int64) -> JSONWriter {
         var writer = JSONWriter()
         writer.beginObject()
-        if let filter {
-            writer.key("filter")
-            writer.filter(filter)
+        if let json = filter?.json {
+            // An event has room for so much; what is longer is told by its length.
+            let isShort = json.utf8.count <= Self.maxFilterBytes
+            writer.key(isShort ? "filter" : "filter_bytes")
+            if isShort { writer.raw(json) } else { writer.integer(json.utf8.count) }
         }
         writer.key("events")
         writer.integer(eventCount)
@@ -60,12 +65,13 @@ struct ReadAudit: Sendable {
     }
 
     private func write(
-        _ type: String, _ action: String, _ attributes: String, _ tenant: RegistryContents.Tenant, _ reader: LogReader
+        _ type: String, _ action: String, _ attributes: String, _ tenant: RegistryContents.Tenant, _ reader: LogReader,
+        outcome: Outcome = .success
     ) async throws(StoreError) {
         var event = Event(
             eventID: .new(), type: type, occurredAt: .now,
             actor: Actor(kind: "credential", id: String(reader.principal.id)), action: action,
-            resource: Resource(type: "log", id: tenant.slug), outcome: .success, attributes: attributes)
+            resource: Resource(type: "log", id: tenant.slug), outcome: outcome, attributes: attributes)
         event.source = "docket"
         try await self.ownEvents.write(event, tenantID: tenant.id, reader.snapshot)
     }

@@ -37,14 +37,22 @@ struct EventCounting {
         switch how {
         case .exact: return try self.sum(selects, milliseconds: nil) { $0.countSQL() }
         case .estimated:
-            if let count = try self.quickCount(selects) { return count }
+            let quick = try self.quickCount(selects)
+            if let quick, quick <= Self.maxQuickCount { return quick }
             let percent = try self.samplePercent(groups.flatMap { $0 })
             let found = try self.sum(selects, milliseconds: nil) { $0.sampleSQL(percent: percent) }
-            return Int64(Double(found) * 100 / percent)
+            return max(Self.rounded(Double(found) * 100 / percent), quick ?? 0)
         }
     }
 
-    /// The exact number, if it is small and soon known.
+    /// To two digits: more of them would tell how large the whole store is, of which the sample is a share.
+    static func rounded(_ value: Double) -> Int64 {
+        var (value, unit) = (value, 1.0)
+        while value >= 100 { (value, unit) = (value / 10, unit * 10) }
+        return Int64(value.rounded() * unit)
+    }
+
+    /// The exact number up to ``maxQuickCount``, one more where there are more; `nil` when that isn't soon known.
     private func quickCount(_ selects: [EventSelect]) throws(PostgresError) -> Int64? {
         try self.connection.execute("SAVEPOINT quick")
         do throws(PostgresError) {
@@ -52,7 +60,7 @@ struct EventCounting {
                 $0.countSQL(limit: Self.maxQuickCount + 1)
             }
             try self.connection.execute("RELEASE SAVEPOINT quick")
-            return count > Self.maxQuickCount ? nil : count
+            return min(count, Self.maxQuickCount + 1)
         } catch {
             guard error.sqlstate == .queryCanceled, self.connection.isAlive else { throw error }
             try self.connection.execute("ROLLBACK TO SAVEPOINT quick; RELEASE SAVEPOINT quick")
@@ -77,7 +85,7 @@ struct EventCounting {
     private func samplePercent(_ segments: [Int32]) throws(PostgresError) -> Double {
         let rows = try self.connection.query(
             """
-            SELECT coalesce(sum(pg_relation_size(('docket.' || quote_ident(table_name))::regclass)), 0)::int8
+            SELECT coalesce(sum(pg_relation_size(to_regclass('docket.' || quote_ident(table_name)))), 0)::int8
                 / current_setting('block_size')::int8 FROM docket.segments WHERE segment_id = ANY ($1)
             """, [.int4Array(segments)])
         let blocks: Int64 = try rows.integer(0, 0)

@@ -70,7 +70,7 @@ struct HeapSearch {
     private func sizeBlocks() throws(PostgresError) -> Int64 {
         let rows = try self.reading.connection.query(
             """
-            SELECT pg_relation_size(('docket.' || quote_ident(table_name))::regclass)
+            SELECT coalesce(pg_relation_size(to_regclass('docket.' || quote_ident(table_name))), 0)
                 / current_setting('block_size')::int8 FROM docket.segments WHERE segment_id = $1
             """, [.int4(self.segmentID)])
         return rows.count == 1 ? try rows.integer(0, 0) : 0

@@ -8,14 +8,15 @@ import DocketStore
 /// index on `batch_id`; one without indexes is searched from where the page before ended, for rows lie in it nearly in the
 /// log's order. That every event has been found is known by counting.
 struct LogReading {
-    /// The most events of a page when all of them match, and the most that are looked at for a filter.
+    /// The most events of a page, and the most that are looked at for one where there is a filter.
     static let maxEvents = 4_000
     static let maxFilteredEvents = 20_000
     /// A page ends with the event that reaches this many encoded bytes.
     static let maxPageBytes = 1024 * 1024
     private static let maxEntries = 10_000
-    /// Rows that libpq holds at once.
-    private static let fetchRows = 250
+    /// Rows that libpq holds at once: few as long as nobody knows how large they are.
+    private static let firstFetchRows = 32
+    private static let maxFetchRows = 1_000
 
     let query: LogQuery
     let connection: PostgresConnection
@@ -26,7 +27,10 @@ struct LogReading {
         let end = LogPosition(logIndex: self.query.end, position: 0)
         let typeIDs = try PostgresReader.typeIDs(self.query.filter, self.connection)
         let entries = try self.entries()
-        let known = try PostgresReader.segments(self.connection).map { ($0.id, $0.isIndexed) }
+        let unindexed = try self.segmentsWithoutIndex()
+        let known = try PostgresReader.segments(self.connection).map { segment in
+            (segment.id, segment.isIndexed && !unindexed.contains(segment.id))
+        }
         let maxEvents = self.query.filter == EventFilter() ? Self.maxEvents : Self.maxFilteredEvents
         let isIndexed = Dictionary(known, uniquingKeysWith: { first, _ in first })
         guard typeIDs?.isEmpty != true, let last = entries.last,
@@ -52,19 +56,23 @@ struct LogReading {
         try self.declare(slice, typeIDs, blocks)
         var events: [StoredEvent] = []
         var bytes = 0
-        while bytes < Self.maxPageBytes {
+        var isFull: Bool { bytes >= Self.maxPageBytes || events.count >= Self.maxEvents }
+        var wanted = Self.firstFetchRows
+        while !isFull {
             try self.connection.execute("SET LOCAL statement_timeout = \(try self.budget.leftMilliseconds())")
-            let rows = try self.connection.query("FETCH \(Self.fetchRows) FROM page")
-            for row in 0..<rows.count where bytes < Self.maxPageBytes {
+            let rows = try self.connection.query("FETCH \(wanted) FROM page")
+            for row in 0..<rows.count where !isFull {
                 var event = try PostgresReader.event(rows, row)
                 event.logIndex = try rows.integer(row, EventSelect.tenantColumn + 1)
                 bytes += EventEncoder.sizeBytes(of: event.event)
                 events.append(event)
             }
-            if rows.count < Self.fetchRows { break }
+            if rows.count < wanted { break }
+            let room = (Self.maxPageBytes - bytes) / max(1, bytes / max(1, events.count))
+            wanted = min(max(1, room), Self.maxFetchRows)
         }
         // A page that is full goes on behind its last event, be that the slice's last one or not.
-        guard bytes >= Self.maxPageBytes, let last = events.last, let logIndex = last.logIndex else {
+        guard isFull, let last = events.last, let logIndex = last.logIndex else {
             return LogPage(events: events, next: end, heapPlace: heapPlace)
         }
         return LogPage(
@@ -130,6 +138,19 @@ struct LogReading {
                 logIndex: try rows.integer(row, 0), batchID: try rows.integer(row, 1),
                 acceptedCount: try rows.integer(row, 2), segmentID: try rows.optionalInteger(row, 3))
         }
+    }
+
+    /// Segments that were sealed before there was an index on `batch_id`, and have not got it yet: they are searched like those
+    /// without any.
+    private func segmentsWithoutIndex() throws(PostgresError) -> Set<Int32> {
+        let rows = try self.connection.query(
+            """
+            SELECT segment_id FROM docket.segments WHERE state IN ('sealed', 'retiring')
+                AND to_regclass('docket.' || quote_ident(table_name || '_batch_id')) IS NULL
+            """)
+        var segments: Set<Int32> = []
+        for row in 0..<rows.count { segments.insert(try rows.integer(row, 0)) }
+        return segments
     }
 
     private static func behind(_ entry: LogEntry) -> LogPosition {

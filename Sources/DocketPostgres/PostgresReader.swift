@@ -235,7 +235,8 @@ package final class PostgresReader: EventReader {
         case .statementFailed where error.sqlstate == .queryCanceled:
             StoreError(
                 code: .unavailable,
-                message: "the query took longer than \(timeoutMilliseconds) ms; ask for a shorter time range",
+                message:
+                    "reading took longer than \(timeoutMilliseconds) ms; ask for a shorter time range, or try again",
                 cause: error)
         default: StoreError(code: .unavailable, message: "PostgreSQL can't be read from: \(error)", cause: error)
         }

@@ -129,6 +129,8 @@ package final class PostgresStore: EventStore {
         }
     }
 
+    package var heldBytes: Int { self.shared.heldBytes }
+
     /// Takes nothing more in, and waits until every batch that was taken in has been answered. In an outage they are
     /// answered as `unavailable` after one attempt, so that this ends.
     package func drain() async {

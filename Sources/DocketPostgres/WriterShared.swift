@@ -67,6 +67,9 @@ final class WriterShared: Sendable {
         return withdrawn
     }
 
+    /// What all batches that haven't been answered take, in bytes.
+    var heldBytes: Int { self.state.withLock { $0.queue.heldBytes } }
+
     /// Waits for the next group; `nil` when the queue is closed and empty.
     ///
     /// - Parameter takesHeavy: whether the writer takes heavy batches.

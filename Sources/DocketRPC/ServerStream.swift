@@ -1,5 +1,6 @@
 package import DocketGRPC
 internal import DocketTransport
+import NIOCore
 import Synchronization
 
 /// A method that answers one message by a stream of them, as an `async` function. It runs in the server's task group and
@@ -9,6 +10,9 @@ package typealias AdmittedStreamMethod<Admission> =
 
 /// The replies of a server-streaming call.
 package struct ServerStream: Sendable {
+    /// How long a client may leave a message unread, before the call is given up.
+    private static let maxStall = TimeAmount.seconds(120)
+
     private let reference: ServerCallReference
     private let gate: StreamGate
 
@@ -20,14 +24,19 @@ package struct ServerStream: Sendable {
     /// Sends a message once the one before has been handed to the socket: a client that reads slowly holds the method
     /// up, and two messages are in memory at most.
     ///
-    /// - Throws: UNAVAILABLE when the connection is to end; CANCELLED when nobody waits for the answer any more.
+    /// - Throws: UNAVAILABLE when the connection is to end, or when nothing has been read for two minutes; CANCELLED when nobody
+    ///   waits for the answer any more.
     package func send(_ message: [UInt8]) async throws(GRPCStatus) {
+        let gate = self.gate
+        let stall = self.reference.eventLoop.scheduleTask(in: Self.maxStall) { gate.end(.stalled) }
+        defer { stall.cancel() }
         switch await self.gate.pass() {
         case .open: break
+        case .stalled:
+            throw GRPCStatus(.unavailable, "nothing has been read for two minutes; call again to go on")
         case .draining: throw GRPCStatus(.unavailable, "the connection is being drained; go on by another one")
         case .cancelled: throw GRPCStatus(.cancelled, "the call is over")
         }
-        let gate = self.gate
         self.reference.execute { call in
             gate.sent()
             call.send(message)
@@ -100,7 +109,7 @@ private final class RunningCall {
 /// Lets one message through at a time.
 private final class StreamGate: Sendable {
     enum Passage {
-        case open, draining, cancelled
+        case open, draining, stalled, cancelled
     }
 
     private struct State {

@@ -18,6 +18,9 @@ package protocol EventStore: Sendable {
     /// Takes the batches of a submitter back that wait for a commit: they are answered as `withdrawn` and not stored. Those
     /// whose commit has begun are stored or not, as if nobody had asked.
     func withdraw(_ submitter: Submitter)
+
+    /// What batches that wait or are being committed take, in bytes: how busy the store is.
+    var heldBytes: Int { get }
 }
 
 extension EventStore {

@@ -211,11 +211,9 @@ def query_probe(caller: Caller, target: Target) -> Iterator[Answer]:
     for name, chosen in filters_for(target).items():
         tell = total if name in FILTERS else owners
         yield ask(f"{name} in all logs", lambda: page(QueryRequest(all_tenants=True, filter=chosen, count=2)), tell)
-    for what, names in {
-        "its log beside the own": [caller.own, target.slug], "the own log beside its": [target.slug, caller.own],
-        "its log among others": ["", target.slug],
-    }.items():  # fmt: skip
-        yield ask(what, lambda: page(QueryRequest(tenant=names[0], more_tenants=names[1:])), count)
+    for what, names in {"its log beside the own": [target.slug, caller.own], "its log among others": ["", target.slug]}.items():
+        asked = QueryRequest(tenant=names[0], more_tenants=names[1:])
+        yield ask(what, lambda: page(asked), count, is_direct=True)
 
 
 def query_serves(caller: Caller, target: Target) -> bool:

@@ -13,7 +13,7 @@ from producers import Load, until
 
 # The advisory lock that the CHECK on poisoned events waits for.
 POISON_LOCK = 770_077
-INDEXES = ("tenant", "event_id", "few", "session_id", "request_id", "resource_id", "trace_id")
+INDEXES = ("tenant", "event_id", "batch_id", "few", "session_id", "request_id", "resource_id", "trace_id")
 REACH_SECONDS = 180
 POISON_CHECK = f"""
     CREATE SCHEMA chaos;

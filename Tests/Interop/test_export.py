@@ -259,6 +259,14 @@ def test_a_file_has_a_manifest_that_holds_and_that_no_changed_byte_gets_past(log
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_an_export_that_goes_on_stays_with_the_log_of_its_manifest(log: Log, tmp_path: Path) -> None:
+    """Whatever the credential covers by then."""
+    log.run("--output", tmp_path / "0.jsonl", "--end-log-index", "1")
+    manifest = tmp_path / "0.jsonl.manifest.json"
+    manifest.write_text(manifest.read_text().replace('"tenant":"default"', '"tenant":"other"'))
+    assert b"'other'" in log.run("--after", manifest, code=77).stderr
+
+
 def test_exports_one_after_the_other_hold_each_event_once(log: Log, tmp_path: Path) -> None:
     log.run("--output", tmp_path / "0.jsonl", "--end-log-index", "10", "--type", "authz.decision")
     for number in range(1, 4):
@@ -310,6 +318,15 @@ def test_a_file_that_is_there_is_kept(log: Log, tmp_path: Path) -> None:
     assert file.read_bytes() == log.run("--type", "authz.decision").stdout
 
 
+def exports_told(collector: Collector) -> list[tuple[str, int]]:
+    """How each export that is told in the log ended, and how many events it sent."""
+    found = collector.sql(
+        """SELECT outcome, attributes->>'events' FROM docket.audit_log WHERE type = 'docket.log.exported'
+        ORDER BY occurred_at"""
+    )
+    return [(outcome, int(count)) for outcome, count in found]
+
+
 def test_an_export_goes_on_by_itself_when_its_connection_has_grown_old(tmp_path: Path) -> None:
     """It is told to go while somebody reads its output slowly; each event comes once all the same."""
     collector = Collector(environment={"DOCKET_GRPC_MAX_CONNECTION_AGE_MS": "1000"})
@@ -320,7 +337,7 @@ def test_an_export_goes_on_by_itself_when_its_connection_has_grown_old(tmp_path:
             for start in range(0, len(events), 60):
                 assert client.publish_events(*events[start : start + 60]).accepted_count == 60
             eventually(lambda: len(client.export(type="authz.decision").events) == len(events))
-        before = collector.metrics()[ACCEPTED]
+        before, calls = collector.metrics()[ACCEPTED], len(exports_told(collector))
         with subprocess.Popen(
             [BINARY, "export", "--address", collector.address, "--type", "authz.decision"], stdout=subprocess.PIPE,
             env=os.environ | {"DOCKET_TOKEN": collector.token},
@@ -332,6 +349,10 @@ def test_an_export_goes_on_by_itself_when_its_connection_has_grown_old(tmp_path:
             assert process.wait(60) == 0
         assert [json.loads(line)["attributes"]["n"] for line in output.splitlines()] == list(range(300))
         assert collector.metrics()[ACCEPTED] >= before + 2
+        # Each call has told what it sent, be that all or not; what was on the way when a connection ended was sent again.
+        told = exports_told(collector)[calls:]
+        assert [outcome for outcome, _ in told] == ["failure"] * (len(told) - 1) + ["success"] and len(told) >= 2
+        assert sum(count for _, count in told) >= 300
     finally:
         collector.stop()
         collector.delete_folder()

@@ -64,8 +64,16 @@ struct ExportCommand: AsyncParsableCommand {
 
     func run() async throws {
         if let path = self.verify { return try self.verify(path) }
-        let profile = try self.connection.resolve()
-        let from = try self.fromLogIndex ?? self.start(tenant: profile.tenant)
+        var profile = try self.connection.resolve()
+        let before = try self.rangeBefore(tenant: profile.tenant)
+        // Whatever the credential covers, it is the same log that goes on.
+        profile.tenant = profile.tenant ?? before?.tenant
+        let from = self.fromLogIndex ?? before?.nextLogIndex ?? 0
+        let manifestPath = self.manifest ?? self.output.map(ExportVerification.manifestPath)
+        if let manifestPath, !self.overwrite, FileManager.default.fileExists(atPath: manifestPath) {
+            throw CommandError(
+                .cannotCreate, "'\(manifestPath)' is there already; name another file, or pass --overwrite")
+        }
         let writer = ExportWriter(self.format, formulaSafe: self.formulaSafe)
         let file = try ExportFile(path: self.output, writer: writer, overwrites: self.overwrite)
         let progress = ProgressLine(unit: "events")
@@ -81,10 +89,12 @@ struct ExportCommand: AsyncParsableCommand {
             throw error
         }
         progress.clear()
-        try self.finish(file, result)
+        try self.finish(file, result, manifestPath)
     }
 
-    private func finish(_ file: ExportFile, _ result: LogExport.Result) throws {
+    private func finish(_ file: ExportFile, _ result: LogExport.Result, _ manifestPath: String?) throws {
+        // An old manifest beside a new file would say where another export ended.
+        if let manifestPath { unlink(manifestPath) }
         let sha256 = try file.finish()
         let manifest = ExportManifest(
             docketVersion: DocketVersion.text, createdAt: .now, format: self.format, formulaSafe: self.formulaSafe,
@@ -92,9 +102,11 @@ struct ExportCommand: AsyncParsableCommand {
             tenants: [.init(tenant: result.tenant, fromLogIndex: result.from, nextLogIndex: result.end)],
             eventCount: file.eventCount, byteCount: file.byteCount, sha256: sha256, occurred: file.occurred,
             received: file.received)
-        if let path = self.manifest ?? file.path.map(ExportVerification.manifestPath) {
-            guard FileManager.default.createFile(atPath: path, contents: Data((manifest.json + "\n").utf8)) else {
-                throw CommandError.ofSystem(.cannotCreate, "cannot write the manifest '\(path)'")
+        if let manifestPath {
+            do {
+                try Data((manifest.json + "\n").utf8).write(to: URL(fileURLWithPath: manifestPath), options: .atomic)
+            } catch {
+                throw CommandError(.cannotCreate, "cannot write the manifest '\(manifestPath)'", cause: error)
             }
         }
         if let path = file.path {
@@ -103,9 +115,9 @@ struct ExportCommand: AsyncParsableCommand {
         }
     }
 
-    /// Where the export of `--after` ended.
-    private func start(tenant: String?) throws -> Int64 {
-        guard let path = self.after else { return 0 }
+    /// What the export of `--after` was of.
+    private func rangeBefore(tenant: String?) throws -> ExportManifest.TenantRange? {
+        guard let path = self.after else { return nil }
         let manifest = try ExportVerification.manifest(at: path)
         let ranges = manifest.tenants.filter { tenant == nil || $0.tenant == tenant }
         guard ranges.count == 1, let range = ranges.first else {
@@ -114,7 +126,7 @@ struct ExportCommand: AsyncParsableCommand {
                 "the manifest '\(path)' is of \(manifest.tenants.map(\.tenant).joined(separator: ", ")); name one of "
                     + "them with --tenant")
         }
-        return range.nextLogIndex
+        return range
     }
 
     private func verify(_ path: String) throws {

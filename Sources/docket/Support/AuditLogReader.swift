@@ -26,8 +26,11 @@ struct AuditLogReader {
                 ClientCertificateFiles(certificateFile: $0.certificate, privateKeyFile: $0.key)
             }
             let tls = profile.usesTLS ? ClientTLS(trustFile: profile.caFile, clientCertificate: certificate) : nil
+            var limits = ClientConnectionLimits()
+            // A long answer must not wait for a collector that has gone without a word.
+            limits.keepaliveInterval = .seconds(30)
             self.connection = try await ClientConnection.connect(
-                to: address, tls: tls, group: MultiThreadedEventLoopGroup.singleton)
+                to: address, tls: tls, limits: limits, group: MultiThreadedEventLoopGroup.singleton)
         } catch {
             throw CommandError(.unavailable, error.message, cause: error.cause)
         }
@@ -106,4 +109,7 @@ struct AuditLogReader {
     }
 
     func close() async { await self.connection.shutDown() }
+
+    /// Lets the connection go without waiting for it.
+    func abandon() { self.connection.closeNow() }
 }

@@ -17,7 +17,9 @@ final class ExportFile {
     private(set) var eventCount: Int64 = 0
     private(set) var occurred: ClosedRange<Timestamp>?
     private(set) var received: ClosedRange<Timestamp>?
-    private var isOpen = true
+    /// What the file is called until it is whole: a name that no other export has.
+    private let partialPath: String
+    private var isOpen = false
 
     /// - Parameters:
     ///   - path: `nil` for standard output.
@@ -25,22 +27,24 @@ final class ExportFile {
     init(path: String?, writer: ExportWriter, overwrites: Bool) throws {
         self.path = path
         self.writer = writer
+        self.partialPath = "\(path ?? "").partial-\(UInt64.random(in: 0 ... .max))"
         if let path {
             guard overwrites || !FileManager.default.fileExists(atPath: path) else {
                 throw CommandError(
                     .cannotCreate, "'\(path)' is there already; name another file, or pass --overwrite")
             }
-            self.descriptor = open(Self.partial(path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+            self.descriptor = open(self.partialPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
             guard self.descriptor >= 0 else {
-                throw CommandError.ofSystem(.cannotCreate, "cannot create '\(Self.partial(path))'")
+                throw CommandError.ofSystem(.cannotCreate, "cannot create '\(self.partialPath)'")
             }
+            self.isOpen = true
         } else {
             self.descriptor = STDOUT_FILENO
         }
         self.buffer = writer.header
     }
 
-    /// An export that came to nothing leaves nothing behind.
+    /// An export that came to nothing leaves nothing behind, unless it was killed.
     deinit { self.discard() }
 
     func append(_ events: [StoredEvent]) throws {
@@ -60,7 +64,7 @@ final class ExportFile {
         try self.flush()
         if let path = self.path {
             guard fsync(self.descriptor) == 0 else { throw CommandError.ofSystem(.ioError, "cannot keep '\(path)'") }
-            guard rename(Self.partial(path), path) == 0 else {
+            guard rename(self.partialPath, path) == 0 else {
                 throw CommandError.ofSystem(.cannotCreate, "cannot name the export '\(path)'")
             }
             close(self.descriptor)
@@ -70,9 +74,9 @@ final class ExportFile {
     }
 
     private func discard() {
-        guard let path = self.path, self.isOpen else { return }
+        guard self.isOpen else { return }
         close(self.descriptor)
-        unlink(Self.partial(path))
+        unlink(self.partialPath)
     }
 
     private func flush() throws {
@@ -82,8 +86,6 @@ final class ExportFile {
         try Console.write(self.buffer, to: self.descriptor)
         self.buffer.removeAll(keepingCapacity: true)
     }
-
-    private static func partial(_ path: String) -> String { path + ".partial" }
 
     private static func with(_ time: Timestamp, _ range: ClosedRange<Timestamp>?) -> ClosedRange<Timestamp> {
         guard let range else { return time...time }

@@ -28,12 +28,12 @@ struct LogExport {
         while true {
             do {
                 let reader = try await AuditLogReader(self.profile)
+                defer { reader.abandon() }
                 let summary = try await reader.export(request) { events, next in
                     try body(events)
                     request.from = next
                     failures = 0
                 }
-                await reader.close()
                 return Result(tenant: summary.tenant, from: self.from, end: summary.endLogIndex)
             } catch let status as GRPCStatus where status.code == .unavailable && failures < Self.maxAttempts {
                 failures += 1
