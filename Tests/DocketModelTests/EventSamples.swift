@@ -87,7 +87,9 @@ extension StoredEvent {
     func exported(_ format: ExportFormat, formulaSafe: Bool = false, logIndex: Int64? = nil) -> String {
         var writer = ExportWriter(format, formulaSafe: formulaSafe)
         var bytes: [UInt8] = []
-        writer.append(self, logIndex: logIndex, to: &bytes)
+        var stored = self
+        stored.logIndex = logIndex
+        writer.append(stored, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 

@@ -110,7 +110,7 @@ struct ExportCSVTests {
                 event: random.event(type: "a.b"), tenant: "acme", receivedAt: Timestamp(microsecondsSinceEpoch: 1000),
                 batchID: random.number(), position: Int32(index))
             events.append(stored)
-            writer.append(stored, logIndex: nil, to: &bytes)
+            writer.append(stored, to: &bytes)
         }
         let records = try CSVReader.records(bytes)
         #expect(records.first?.map(\.text) == Self.columns)

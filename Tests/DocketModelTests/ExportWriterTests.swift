@@ -26,10 +26,10 @@ struct ExportWriterTests {
     func appends(format: ExportFormat) {
         var writer = ExportWriter(format)
         var bytes = Array("before".utf8)
-        writer.append(EventSamples.full, logIndex: 1, to: &bytes)
-        writer.append(EventSamples.minimalStored, logIndex: nil, to: &bytes)
-        writer.append(EventSamples.full, logIndex: 1, to: &bytes)
-        let full = EventSamples.full.exported(format, logIndex: 1)
+        writer.append(EventSamples.full, to: &bytes)
+        writer.append(EventSamples.minimalStored, to: &bytes)
+        writer.append(EventSamples.full, to: &bytes)
+        let full = EventSamples.full.exported(format)
         let expected = "before" + full + EventSamples.minimalStored.exported(format) + full
         #expect(String(decoding: bytes, as: UTF8.self) == expected)
     }

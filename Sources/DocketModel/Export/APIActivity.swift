@@ -2,7 +2,7 @@
 
 extension JSONWriter {
     /// The event as an OCSF API Activity. What the class has no attribute for goes into `unmapped`: nothing is lost.
-    mutating func apiActivity(_ stored: StoredEvent, logIndex: Int64?) {
+    mutating func apiActivity(_ stored: StoredEvent) {
         let event = stored.event
         self.beginObject()
         self.classification(event)
@@ -31,7 +31,7 @@ extension JSONWriter {
             self.object("src_endpoint", "name", "unknown")
         }
         self.metadata(stored)
-        self.unmapped(stored, logIndex: logIndex)
+        self.unmapped(stored)
         self.endObject()
     }
 
@@ -106,7 +106,7 @@ extension JSONWriter {
     }
 
     /// What has no attribute of its own, under the names of the projection.
-    private mutating func unmapped(_ stored: StoredEvent, logIndex: Int64?) {
+    private mutating func unmapped(_ stored: StoredEvent) {
         let event = stored.event
         self.key("unmapped")
         self.beginObject()
@@ -133,7 +133,7 @@ extension JSONWriter {
         }
         self.member("batch_id", String(stored.batchID))
         self.member("position", Int64(stored.position))
-        self.member("log_index", logIndex)
+        self.member("log_index", stored.logIndex)
         self.endObject()
     }
 

@@ -3,7 +3,7 @@
 
 extension JSONWriter {
     /// The event as a CloudEvent: its own projection as the data, what the collector knows in extension attributes.
-    mutating func cloudEvent(_ stored: StoredEvent, logIndex: Int64?) {
+    mutating func cloudEvent(_ stored: StoredEvent) {
         let event = stored.event
         self.beginObject()
         self.member("specversion", "1.0")
@@ -18,7 +18,7 @@ extension JSONWriter {
         // The integers of CloudEvents have 32 bits.
         self.member("batchid", String(stored.batchID))
         self.member("position", Int64(stored.position))
-        self.member("logindex", logIndex.map { String($0) })
+        self.member("logindex", stored.logIndex.map { String($0) })
         if let trace = event.traceID, let span = event.spanID {
             // Whether the trace was sampled isn't kept: no flags.
             self.member("traceparent", "00-\(trace.hex)-\(span.hex)-00")

@@ -18,15 +18,13 @@ package struct ExportWriter: Sendable {
     package var header: [UInt8] { self.format == .csv ? CSVRecord.header : [] }
 
     /// Appends one record with its line's end.
-    ///
-    /// - Parameter logIndex: The place of the event's batch in its tenant's log, from 0, where it is known. CloudEvents
-    ///   and OCSF carry it; JSON lines and CSV have no place for it.
-    package mutating func append(_ stored: StoredEvent, logIndex: Int64?, to bytes: inout [UInt8]) {
+    /// A log index, where it is known, is in CloudEvents and OCSF; JSON lines and CSV have no place for it.
+    package mutating func append(_ stored: StoredEvent, to bytes: inout [UInt8]) {
         switch self.format {
         case .csv: return CSVRecord(formulaSafe: self.formulaSafe).append(stored, to: &bytes)
         case .jsonl: self.json.storedEvent(stored)
-        case .cloudevents: self.json.cloudEvent(stored, logIndex: logIndex)
-        case .ocsf: self.json.apiActivity(stored, logIndex: logIndex)
+        case .cloudevents: self.json.cloudEvent(stored)
+        case .ocsf: self.json.apiActivity(stored)
         }
         self.json.endLine()
         bytes.append(contentsOf: self.json.bytes)

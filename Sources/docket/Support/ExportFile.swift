@@ -49,7 +49,7 @@ final class ExportFile {
 
     func append(_ events: [StoredEvent]) throws {
         for event in events {
-            self.writer.append(event, logIndex: event.logIndex, to: &self.buffer)
+            self.writer.append(event, to: &self.buffer)
             self.occurred = Self.with(event.event.occurredAt, self.occurred)
             self.received = Self.with(event.receivedAt, self.received)
             if self.buffer.count >= Self.bufferBytes { try self.flush() }

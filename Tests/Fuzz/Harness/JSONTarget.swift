@@ -111,7 +111,7 @@ enum JSONTarget {
         for format in ExportFormat.allCases {
             var writer = ExportWriter(format, formulaSafe: true)
             var record: [UInt8] = []
-            writer.append(stored, logIndex: 0, to: &record)
+            writer.append(stored, to: &record)
             guard format != .csv else { continue }
             try requireEqual(record.firstIndex(of: UInt8(ascii: "\n")), record.count - 1, "the end of the line")
             _ = try requireNoError("an export as \(format)") { () throws(ModelError) in
