@@ -44,7 +44,7 @@ package struct CollectorServer: Service {
         let audit = ReadAudit(mode: readAudit, ownEvents: ownEvents)
         let queries = QueryService(access: access, reader: reader, audit: audit)
         let exports = ExportService(
-            access: access, reader: exporter, audit: audit, heldBytes: { ownEvents.store.heldBytes })
+            access: access, reader: exporter, audit: audit, heldBytes: { pipeline.heldBytes })
         self.group = group
         self.health = health
         self.logger = logger

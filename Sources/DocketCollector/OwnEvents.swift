@@ -6,7 +6,7 @@ internal import Synchronization
 
 /// Writes events of the collector itself into tenants' logs, each a batch of its own.
 package final class OwnEvents: Sendable {
-    let store: any EventStore
+    private let store: any EventStore
     private let batchIDs: BatchIDSource
     private let producerID: ProducerID
     private let sequence = Mutex<Int64>(0)

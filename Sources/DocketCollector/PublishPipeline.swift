@@ -39,6 +39,9 @@ package struct PublishPipeline: Sendable {
         self.authenticator = authenticator
     }
 
+    /// What batches that wait or are being committed take, in bytes.
+    var heldBytes: Int { self.store.heldBytes }
+
     /// Who calls. Refuses whoever is unknown before any message of its call is read: nobody without a credential may hold
     /// memory.
     func admit(_ call: ServerCallContext) throws(GRPCStatus) -> Caller {
