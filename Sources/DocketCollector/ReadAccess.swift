@@ -22,10 +22,10 @@ struct ReadAccess: Sendable {
     }
 
     /// What the registry says of a caller now: what a credential may do is asked anew each time.
-    func reader(_ caller: Caller) throws -> LogReader {
+    func reader(_ caller: Caller) throws -> ReadingCaller {
         let rules = self.registry.rules
         let principal = try self.authenticator.principal(of: caller, in: rules.snapshot, at: .now)
-        return LogReader(principal: principal, snapshot: rules.snapshot, isProvisional: rules.isProvisional)
+        return ReadingCaller(principal: principal, snapshot: rules.snapshot, isProvisional: rules.isProvisional)
     }
 
     /// Runs a method that reads, and gives its errors the status that they stand for.
@@ -53,7 +53,7 @@ struct ReadAccess: Sendable {
 }
 
 /// Who reads, by the registry of one moment.
-struct LogReader: Sendable {
+struct ReadingCaller: Sendable {
     let principal: Principal
     let snapshot: RegistrySnapshot
     /// Whether the registry is that of a file, which PostgreSQL has not yet confirmed.

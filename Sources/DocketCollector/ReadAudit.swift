@@ -20,7 +20,7 @@ struct ReadAudit: Sendable {
 
     /// One page of a query.
     func queried(
-        _ page: EventPage, filter: EventFilter, of tenants: [RegistryContents.Tenant], by reader: LogReader
+        _ page: EventPage, filter: EventFilter, of tenants: [RegistryContents.Tenant], by reader: ReadingCaller
     ) async throws(StoreError) {
         guard self.mode == .all else { return }
         let counts = Dictionary(page.events.map { ($0.tenant, Int64(1)) }, uniquingKeysWith: +)
@@ -38,7 +38,7 @@ struct ReadAudit: Sendable {
     /// What an export has sent, whole or not.
     func exported(
         _ progress: ExportProgress, outcome: Outcome, filter: EventFilter, of tenant: RegistryContents.Tenant,
-        by reader: LogReader
+        by reader: ReadingCaller
     ) async throws(StoreError) {
         guard self.mode != .off else { return }
         var writer = Self.attributes(filter, eventCount: progress.eventCount)
@@ -65,7 +65,8 @@ struct ReadAudit: Sendable {
     }
 
     private func write(
-        _ type: String, _ action: String, _ attributes: String, _ tenant: RegistryContents.Tenant, _ reader: LogReader,
+        _ type: String, _ action: String, _ attributes: String, _ tenant: RegistryContents.Tenant,
+        _ reader: ReadingCaller,
         outcome: Outcome = .success
     ) async throws(StoreError) {
         var event = Event(
