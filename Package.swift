@@ -255,8 +255,9 @@ let package = Package(
         .testTarget(
             name: "DocketCollectorTests",
             dependencies: [
-                "DocketCodec", "DocketCollector", "DocketGRPC", "DocketMessages", "DocketModel", "DocketRegistry",
-                "DocketStore",
+                "DocketTestSupport", "DocketCodec", "DocketCollector", "DocketGRPC", "DocketMessages", "DocketModel",
+                "DocketRegistry", "DocketStore",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: houseSettings),
         .testTarget(

@@ -19,7 +19,12 @@ package struct TupleReader {
 
     /// The next row; `nil` after the last one.
     package mutating func next() throws(CodecError) -> DecodedRow? {
-        guard self.index < self.tuples.count else { return nil }
+        try self.advance() ? try self.row() : nil
+    }
+
+    /// Moves to the next tuple, at first to the first one; false after the last one.
+    package mutating func advance() throws(CodecError) -> Bool {
+        guard self.index < self.tuples.count else { return false }
         let count = try self.integer(as: Int16.self)
         guard Int(count) == EventColumn.count else {
             throw self.fault("a tuple has \(count) columns; it should have \(EventColumn.count)")
@@ -32,10 +37,30 @@ package struct TupleReader {
             self.columns[column] = length < 0 ? nil : self.index..<self.index + length
             self.index += max(length, 0)
         }
-        let (tuples, columns, typeName) = (self.tuples, self.columns, self.typeName)
-        return try unsafe tuples.withUnsafeBufferPointer { bytes throws(CodecError) in
-            try unsafe decodeRow(typeName: typeName) { column in
-                guard let range = columns[column.rawValue] else { return nil }
+        return true
+    }
+
+    /// The tuple that ``advance()`` has moved to.
+    package func row() throws(CodecError) -> DecodedRow {
+        try unsafe self.withFields { (field) throws(CodecError) in
+            try unsafe decodeRow(typeName: self.typeName, field: field)
+        }
+    }
+
+    /// Whether the tuple that ``advance()`` has moved to meets a filter.
+    package func matches(_ filter: RowFilter) throws(CodecError) -> Bool {
+        try unsafe self.withFields { (field) throws(CodecError) in
+            let typeID = try unsafe requiredInteger(.typeID, as: Int32.self, field)
+            return try unsafe filter.matches(typeName: self.typeName(typeID), field: field)
+        }
+    }
+
+    private func withFields<Result>(
+        _ body: (RowField) throws(CodecError) -> Result
+    ) throws(CodecError) -> Result {
+        try unsafe self.tuples.withUnsafeBufferPointer { bytes throws(CodecError) in
+            try unsafe body { column in
+                guard let range = self.columns[column.rawValue] else { return nil }
                 return unsafe UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[range]))
             }
         }

@@ -25,6 +25,7 @@ package struct CollectorServer: Service {
     ///   - memoryLimitBytes: the budget for messages in flight, in bytes.
     ///   - reader: what queries read from.
     ///   - exporter: what exports read from, so that queries don't wait for them.
+    ///   - tails: follows the logs that are tailed.
     ///   - ownEvents: writes who has read what.
     ///   - readAudit: which readings are written.
     ///   - health: says that everything stops serving when the server is drained.
@@ -34,7 +35,8 @@ package struct CollectorServer: Service {
     package init(
         configuration: RPCServerConfiguration, memoryLimitBytes: Int, eventLoopCount: Int, pipeline: PublishPipeline,
         registry: RegistryHolder, reader: any EventReader, exporter: any EventReader,
-        ownEvents: OwnEvents, readAudit: ReadAuditMode, health: HealthService, descriptors: DescriptorPool,
+        tails: TailHub, ownEvents: OwnEvents, readAudit: ReadAuditMode, health: HealthService,
+        descriptors: DescriptorPool,
         logger: Logger,
         onBound: @escaping @Sendable (TransportAddress) -> Void = { _ in }
     ) {
@@ -45,6 +47,8 @@ package struct CollectorServer: Service {
         let queries = QueryService(access: access, reader: reader, audit: audit)
         let exports = ExportService(
             access: access, reader: exporter, audit: audit, heldBytes: { pipeline.heldBytes })
+        let tailing = TailService(
+            access: access, reader: exporter, hub: tails, audit: audit, heldBytes: { pipeline.heldBytes })
         self.group = group
         self.health = health
         self.logger = logger
@@ -68,6 +72,11 @@ package struct CollectorServer: Service {
                 AuditLogMethods.service, "Export", admit: { call throws(GRPCStatus) in try access.admit(call) }
             ) { caller, message, replies throws(GRPCStatus) in
                 try await exports.export(message, caller: caller, replies: replies)
+            }
+            methods.registerServerStream(
+                AuditLogMethods.service, "Tail", admit: { call throws(GRPCStatus) in try access.admit(call) }
+            ) { caller, message, replies throws(GRPCStatus) in
+                try await tailing.tail(message, caller: caller, replies: replies)
             }
             health.register(in: &methods)
             methods.registerReflection(descriptors)
@@ -99,4 +108,5 @@ package enum AuditLogMethods {
     package static let service = "docket.v1.AuditLogService"
     package static let query = "/docket.v1.AuditLogService/Query"
     package static let export = "/docket.v1.AuditLogService/Export"
+    package static let tail = "/docket.v1.AuditLogService/Tail"
 }

@@ -4,23 +4,18 @@ internal import DocketModel
 internal import DocketRPC
 internal import DocketRegistry
 internal import DocketStore
-internal import Synchronization
 
 /// `docket.v1.AuditLogService/Export`: a part of a tenant's log, in the log's order.
 ///
 /// It holds no transaction open and no connection while the client reads: each page is read for itself, from where the one
 /// before ended. The log only grows, and an event's place in it never changes, so the pages fit together.
 final class ExportService: Sendable {
-    /// The most exports that run at once; each keeps two pages in memory.
-    static let maxConcurrent = 8
-    /// And of one tenant, so that one alone can't keep the others from theirs.
-    static let maxConcurrentOfTenant = 2
-
     private let access: ReadAccess
     private let reader: any EventReader
     private let audit: ReadAudit
     private let heldBytes: @Sendable () -> Int
-    private let running = Mutex<[Int32: Int]>([:])
+    /// Each keeps two pages in memory.
+    private let slots = StreamSlots("exports", maxCount: 8, maxCountOfTenant: 2)
 
     /// - Parameter heldBytes: What the commit queue holds now.
     init(
@@ -37,11 +32,11 @@ final class ExportService: Sendable {
             let request = try ExportRequestMessage(serialized: message)
             let reading = try self.access.reader(caller)
             let tenant = try reading.tenant(named: request.tenant, scope: .export)
-            try self.enter(tenant.id)
-            defer { self.leave(tenant.id) }
+            try self.slots.enter(tenant.id)
+            defer { self.slots.leave(tenant.id) }
             let committed = try await self.reader.logEnd(tenantID: tenant.id)
             let end = min(request.endLogIndex ?? committed, committed)
-            var progress = ExportProgress(from: request.from)
+            var progress = ReadProgress(from: request.from)
             do {
                 try await self.sendPages(of: tenant, request, end: end, caller, replies, &progress)
             } catch {
@@ -65,7 +60,7 @@ final class ExportService: Sendable {
 
     private func sendPages(
         of tenant: RegistryContents.Tenant, _ request: ExportRequestMessage, end: Int64, _ caller: Caller,
-        _ replies: ServerStream, _ progress: inout ExportProgress
+        _ replies: ServerStream, _ progress: inout ReadProgress
     ) async throws {
         var query = LogQuery(tenantID: tenant.id, filter: request.filter, from: request.from, end: end)
         while query.from < LogPosition(logIndex: end, position: 0) {
@@ -78,44 +73,22 @@ final class ExportService: Sendable {
             ).serialized()
             let taken = ContinuousClock.now - began
             try await replies.send(part)
-            progress.sent(page)
+            progress.sent(page.events.count, next: page.next)
             query.from = page.next
             query.heapPlace = page.heapPlace
             let rest = ExportPace.rest(after: taken, heldBytes: self.heldBytes())
             if rest > .zero { try await Task.sleep(for: rest) }
         }
     }
-
-    private func enter(_ tenantID: Int32) throws(PublishRefusal) {
-        let refusal = self.running.withLock { running -> String? in
-            let own = running[tenantID] ?? 0
-            guard own < Self.maxConcurrentOfTenant else {
-                return "\(own) exports of the tenant are running already, which is the limit; try again later"
-            }
-            guard running.values.reduce(0, +) < Self.maxConcurrent else {
-                return "\(Self.maxConcurrent) exports are running already, which is the limit; try again later"
-            }
-            running[tenantID] = own + 1
-            return nil
-        }
-        if let refusal {
-            throw PublishRefusal(.unavailable, .storeOverloaded, refusal, retryAfterMilliseconds: 5_000)
-        }
-    }
-
-    private func leave(_ tenantID: Int32) {
-        self.running.withLock { running in
-            let left = (running[tenantID] ?? 0) - 1
-            running[tenantID] = left > 0 ? left : nil
-        }
-    }
 }
 
-/// How far an export has come.
-struct ExportProgress: Sendable {
+/// How far the reading of a log as a stream has come.
+struct ReadProgress: Sendable {
     let from: LogPosition
     var next: LogPosition
     private(set) var eventCount: Int64 = 0
+    /// How many events that match were left out.
+    private(set) var missedCount: Int64 = 0
     private(set) var hasSent = false
 
     init(from: LogPosition) {
@@ -123,9 +96,10 @@ struct ExportProgress: Sendable {
         self.next = from
     }
 
-    mutating func sent(_ page: LogPage) {
-        self.next = page.next
-        self.eventCount += Int64(page.events.count)
+    mutating func sent(_ eventCount: Int, missed: Int64 = 0, next: LogPosition) {
+        self.next = next
+        self.eventCount += Int64(eventCount)
+        self.missedCount += missed
         self.hasSent = true
     }
 }

@@ -22,19 +22,22 @@ package struct PublishPipeline: Sendable {
     private let store: any EventStore
     private let batchIDs: BatchIDSource
     private let quotas: QuotaBook
+    private let feed: CommitFeed
     let authenticator: Authenticator
     private let metrics = CollectorMetrics()
     /// What a batch and an event may hold.
     package let limits: Limits
 
+    /// - Parameter feed: Is told what has been committed.
     package init(
         registry: RegistryHolder, store: any EventStore, batchIDs: BatchIDSource, quotas: QuotaBook, limits: Limits,
-        authenticator: Authenticator = Authenticator()
+        feed: CommitFeed = CommitFeed(), authenticator: Authenticator = Authenticator()
     ) {
         self.registry = registry
         self.store = store
         self.batchIDs = batchIDs
         self.quotas = quotas
+        self.feed = feed
         self.limits = limits
         self.authenticator = authenticator
     }
@@ -119,14 +122,15 @@ package struct PublishPipeline: Sendable {
 
     private func submit(_ batch: EncodedBatch, _ metered: MeteredBatch?, _ submission: Submission) {
         submission.encoded(batch.sizeBytes)
-        let (metrics, sequence, hash, answer) = (
-            self.metrics, batch.key.sequence, batch.contentHash, submission.answer
+        let (metrics, feed, sequence, hash, answer) = (
+            self.metrics, self.feed, batch.key.sequence, batch.contentHash, submission.answer
         )
         self.store.submit(batch, by: submission.submitter) { result in
             metered?.end()
             switch result {
             case .success(.committed(let verdict)):
                 metrics.committed(verdict)
+                feed.committed(batch, acceptedCount: verdict.acceptedCount)
                 answer(.verdict(sequence: sequence, verdict))
             case .success(.replayed(let verdict)):
                 metrics.replayed()

@@ -5,8 +5,8 @@ internal import DocketStore
 
 /// Tells in a tenant's own log who has read it: with which credential, what was asked for, and how much was found.
 ///
-/// An answer is whole only when that is stored: a query isn't answered before, and an export has no summary. One that breaks
-/// off tells what it has sent by then.
+/// An answer is whole only when that is stored: a query isn't answered before, an export has no summary, and a tail doesn't
+/// begin. What breaks off tells what it has sent by then.
 struct ReadAudit: Sendable {
     private static let maxFilterBytes = 32 * 1024
 
@@ -37,7 +37,7 @@ struct ReadAudit: Sendable {
 
     /// What an export has sent, whole or not.
     func exported(
-        _ progress: ExportProgress, outcome: Outcome, filter: EventFilter, of tenant: RegistryContents.Tenant,
+        _ progress: ReadProgress, outcome: Outcome, filter: EventFilter, of tenant: RegistryContents.Tenant,
         by reader: ReadingCaller
     ) async throws(StoreError) {
         guard self.mode != .off else { return }
@@ -50,7 +50,37 @@ struct ReadAudit: Sendable {
         try await self.write(EventTypeName.logExported, "export", writer.text, tenant, reader, outcome: outcome)
     }
 
-    private static func attributes(_ filter: EventFilter?, eventCount: Int64) -> JSONWriter {
+    /// That somebody follows the log from now on.
+    func tailing(
+        from: LogPosition?, filter: EventFilter, of tenant: RegistryContents.Tenant, by reader: ReadingCaller
+    ) async throws(StoreError) {
+        guard self.mode != .off else { return }
+        var writer = Self.attributes(filter, eventCount: nil)
+        if let from {
+            writer.key("from_log_index")
+            writer.integer(from.logIndex)
+        }
+        writer.endObject()
+        try await self.write(EventTypeName.logTailed, "tail", writer.text, tenant, reader)
+    }
+
+    /// What somebody has got who followed the log until now.
+    func tailed(
+        _ progress: ReadProgress, filter: EventFilter, of tenant: RegistryContents.Tenant, by reader: ReadingCaller
+    ) async throws(StoreError) {
+        guard self.mode != .off else { return }
+        var writer = Self.attributes(filter, eventCount: progress.eventCount)
+        writer.key("missed")
+        writer.integer(progress.missedCount)
+        writer.key("from_log_index")
+        writer.integer(progress.from.logIndex)
+        writer.key("next_log_index")
+        writer.integer(progress.next.logIndex)
+        writer.endObject()
+        try await self.write(EventTypeName.logTailed, "tail.end", writer.text, tenant, reader)
+    }
+
+    private static func attributes(_ filter: EventFilter?, eventCount: Int64?) -> JSONWriter {
         var writer = JSONWriter()
         writer.beginObject()
         if let json = filter?.json {
@@ -59,8 +89,10 @@ struct ReadAudit: Sendable {
             writer.key(isShort ? "filter" : "filter_bytes")
             if isShort { writer.raw(json) } else { writer.integer(json.utf8.count) }
         }
-        writer.key("events")
-        writer.integer(eventCount)
+        if let eventCount {
+            writer.key("events")
+            writer.integer(eventCount)
+        }
         return writer
     }
 

@@ -156,6 +156,7 @@ package enum EventTypeName {
     /// Those of the events that tell who has read a tenant's log.
     package static let logQueried = "docket.log.queried"
     package static let logExported = "docket.log.exported"
+    package static let logTailed = "docket.log.tailed"
     /// Which names are Docket's own, in words.
     package static let reservedNames = "names that begin with 'docket.', and 'quota.breached',"
 

@@ -37,11 +37,11 @@ package struct ExportRequestMessage: Sendable, Equatable {
                 }
                     ?? EventFilter(),
                 from: try request.pointee.from.map { (from) throws(MessageError) in
-                    try unsafe Self.position(from.pointee)
+                    try unsafe LogPosition(from.pointee, "from")
                 }
                     ?? .start,
                 endLogIndex: request.pointee.has_end_log_index == 0
-                    ? nil : try Self.index(request.pointee.end_log_index, "end_log_index"))
+                    ? nil : try LogPosition.checkedIndex(request.pointee.end_log_index, "end_log_index"))
         }
     }
 
@@ -54,32 +54,10 @@ package struct ExportRequestMessage: Sendable, Equatable {
             unsafe request.pointee.has_tenant = self.tenant.isEmpty ? 0 : 1
             unsafe request.pointee.tenant = arena.bytes(self.tenant.utf8)
             unsafe request.pointee.filter = self.filter == EventFilter() ? nil : self.filter.message(in: arena)
-            let from = unsafe arena.make(docket__v1__log_position__init)
-            unsafe from.pointee.has_log_index = 1
-            unsafe from.pointee.log_index = self.from.logIndex
-            unsafe from.pointee.has_position = 1
-            unsafe from.pointee.position = UInt32(clamping: self.from.position)
-            unsafe request.pointee.from = unsafe from
+            unsafe request.pointee.from = self.from.message(in: arena)
             unsafe request.pointee.has_end_log_index = self.endLogIndex == nil ? 0 : 1
             unsafe request.pointee.end_log_index = self.endLogIndex ?? 0
             return unsafe request
         }
-    }
-
-    private static func position(_ message: Docket__V1__LogPosition) throws(MessageError) -> LogPosition {
-        guard let position = Int32(exactly: unsafe message.position) else {
-            throw MessageError(
-                code: .outOfRange, field: "from.position",
-                message: "\(unsafe message.position) is no position in a batch; send 0 to \(Int32.max)")
-        }
-        return LogPosition(logIndex: try self.index(unsafe message.log_index, "from.log_index"), position: position)
-    }
-
-    private static func index(_ value: Int64, _ field: String) throws(MessageError) -> Int64 {
-        guard value >= 0 else {
-            throw MessageError(
-                code: .outOfRange, field: field, message: "\(value) is no place in a log; send 0 or more")
-        }
-        return value
     }
 }

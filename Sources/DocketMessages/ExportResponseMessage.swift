@@ -50,7 +50,7 @@ package struct ExportResponseMessage: Sendable, Equatable {
                         message: "a part of an export holds more than \(QueryResponseMessage.maxEvents) events")
                 }
                 self.events.append(try StoredEventMessage(value))
-            case .bytes(2, let value): self.next = try Self.position(value)
+            case .bytes(2, let value): self.next = try LogPosition(serialized: value)
             case .bytes(3, let value): self.summary = try Self.summary(value)
             default: break
             }
@@ -60,12 +60,9 @@ package struct ExportResponseMessage: Sendable, Equatable {
     /// The encoded part.
     package func serialized() -> [UInt8] {
         var writer = WireWriter()
-        writer.bytes.reserveCapacity(self.events.reduce(96) { $0 + $1.event.count + $1.tenant.utf8.count + 64 })
+        writer.bytes.reserveCapacity(self.events.reduce(96) { $0 + $1.sizeBytes })
         for event in self.events { writer.append(field: 1, event.serialized()) }
-        var next = WireWriter()
-        next.append(field: 1, varint: UInt64(bitPattern: self.next.logIndex))
-        next.append(field: 2, varint: UInt64(UInt32(clamping: self.next.position)))
-        writer.append(field: 2, next.bytes)
+        writer.append(field: 2, self.next.serialized())
         if let summary = self.summary {
             var nested = WireWriter()
             nested.append(field: 1, varint: UInt64(bitPattern: summary.eventCount))
@@ -74,19 +71,6 @@ package struct ExportResponseMessage: Sendable, Equatable {
             writer.append(field: 3, nested.bytes)
         }
         return writer.bytes
-    }
-
-    private static func position(_ bytes: ArraySlice<UInt8>) throws(MessageError) -> LogPosition {
-        var position = LogPosition.start
-        var reader = WireReader(bytes, of: "LogPosition")
-        while let field = try reader.next() {
-            switch field {
-            case .varint(1, let value): position.logIndex = Int64(bitPattern: value)
-            case .varint(2, let value): position.position = Int32(clamping: UInt32(truncatingIfNeeded: value))
-            default: break
-            }
-        }
-        return position
     }
 
     private static func summary(_ bytes: ArraySlice<UInt8>) throws(MessageError) -> Summary {

@@ -55,9 +55,12 @@ package struct StoredEventMessage: Sendable, Equatable {
         }
     }
 
+    /// What it takes encoded, in bytes, at most.
+    package var sizeBytes: Int { self.event.count + self.tenant.utf8.count + 64 }
+
     func serialized() -> [UInt8] {
         var writer = WireWriter()
-        writer.bytes.reserveCapacity(self.event.count + self.tenant.utf8.count + 48)
+        writer.bytes.reserveCapacity(self.sizeBytes)
         writer.append(field: 1, self.event)
         if !self.tenant.isEmpty { writer.append(field: 2, self.tenant.utf8) }
         writer.append(field: 3, varint: UInt64(bitPattern: self.receivedAt.microsecondsSinceEpoch))

@@ -108,23 +108,32 @@ package struct JSONValue: Sendable, Equatable {
             throw ModelError(code: .invalidJSON, message: "expected an object, found \(self.kind.name)")
         }
         var object = JSONObject()
+        try self.forEachMember { (name, value) throws(ModelError) in
+            guard object.append(name, value) else {
+                throw ModelError(
+                    code: .invalidJSON,
+                    message: "two members are named \"\(name)\"; only one can count, remove the other")
+            }
+        }
+        return object
+    }
+
+    /// Calls `body` with each member of an object, in the order of the text; one name may come twice. Of another kind, none.
+    func forEachMember(
+        _ body: (_ name: String, _ value: JSONValue) throws(ModelError) -> Void
+    ) throws(ModelError) {
+        guard self.kind == .object else { return }
         var cursor = self.insideCursor()
         while !cursor.isAtEnd {
             let name = try cursor.value(maxDepth: 0).string ?? ""
             cursor.skipWhitespace()
             _ = cursor.skip(UInt8(ascii: ":"))
             cursor.skipWhitespace()
-            let value = try cursor.value(maxDepth: .max)
-            guard object.append(name, value) else {
-                throw ModelError(
-                    code: .invalidJSON,
-                    message: "two members are named \"\(name)\"; only one can count, remove the other")
-            }
+            try body(name, try cursor.value(maxDepth: .max))
             cursor.skipWhitespace()
             _ = cursor.skip(UInt8(ascii: ","))
             cursor.skipWhitespace()
         }
-        return object
     }
 
     /// A cursor over what stands between a container's brackets, before its first value.

@@ -55,6 +55,7 @@ struct LogReading {
         }
         try self.declare(slice, typeIDs, blocks)
         var events: [StoredEvent] = []
+        var matches: [[Int]] = []
         var bytes = 0
         var isFull: Bool { bytes >= Self.maxPageBytes || events.count >= Self.maxEvents }
         var wanted = Self.firstFetchRows
@@ -62,6 +63,11 @@ struct LogReading {
             try self.connection.execute("SET LOCAL statement_timeout = \(try self.budget.leftMilliseconds())")
             let rows = try self.connection.query("FETCH \(wanted) FROM page")
             for row in 0..<rows.count where !isFull {
+                if !self.query.alternatives.isEmpty {
+                    let met = try self.alternatives(rows, row)
+                    guard !met.isEmpty else { continue }
+                    matches.append(met)
+                }
                 var event = try PostgresReader.event(rows, row)
                 event.logIndex = try rows.integer(row, EventSelect.tenantColumn + 1)
                 bytes += EventEncoder.sizeBytes(of: event.event)
@@ -72,11 +78,28 @@ struct LogReading {
             wanted = min(max(1, room), Self.maxFetchRows)
         }
         // A page that is full goes on behind its last event, be that the slice's last one or not.
-        guard isFull, let last = events.last, let logIndex = last.logIndex else {
-            return LogPage(events: events, next: end, heapPlace: heapPlace)
+        var next = end
+        if isFull, let last = events.last, let logIndex = last.logIndex {
+            next = LogPosition(logIndex: logIndex, position: last.position + 1)
         }
-        return LogPage(
-            events: events, next: LogPosition(logIndex: logIndex, position: last.position + 1), heapPlace: heapPlace)
+        var page = LogPage(events: events, next: next, heapPlace: heapPlace)
+        page.matches = matches
+        return page
+    }
+
+    /// Which of the query's alternatives a row meets.
+    private func alternatives(_ rows: PostgresRows, _ row: Int) throws(PostgresError) -> [Int] {
+        let type = try rows.optionalText(row, EventSelect.typeNameColumn)
+        do throws(CodecError) {
+            var met: [Int] = []
+            for (index, filter) in self.query.alternatives.enumerated()
+            where try unsafe filter.matches(typeName: type, field: { unsafe rows.field(row, $0.rawValue) }) {
+                met.append(index)
+            }
+            return met
+        } catch {
+            throw PostgresReader.unreadable(error)
+        }
     }
 
     /// Opens the cursor `page`, which ends with the transaction.

@@ -11,6 +11,8 @@ package final class PostgresReader: EventReader {
     /// A page ends with the event that reaches this many encoded bytes, so that a page of large events stays under the 4 MiB
     /// that gRPC clients take by default.
     private static let maxPageBytes = 2 * 1024 * 1024
+    /// The most batches of a tenant that ``newBatches(_:)`` gives at once.
+    private static let maxNewBatches = 1_000
 
     /// Starts the threads; connects when something is to be read.
     ///
@@ -59,6 +61,31 @@ package final class PostgresReader: EventReader {
         return try await self.run { connection, budget throws(PostgresError) in
             try Self.transaction(of: [query.tenantID], connection, budget) { () throws(PostgresError) in
                 try LogReading(query: query, connection: connection, budget: budget).page()
+            }
+        }
+    }
+
+    package func newBatches(_ ends: [Int32: Int64]) async throws(StoreError) -> [LogBatch] {
+        guard !ends.isEmpty else { return [] }
+        let tenants = ends.keys.sorted()
+        let indexes = tenants.map { ends[$0] ?? 0 }
+        return try await self.run { connection, budget throws(PostgresError) in
+            try Self.transaction(of: tenants, connection, budget) { () throws(PostgresError) in
+                let rows = try connection.query(
+                    """
+                    SELECT l.tenant_id, l.log_index, l.batch_id, l.accepted_count
+                    FROM unnest($1::int4[], $2::int8[]) AS w (tenant_id, log_index)
+                    CROSS JOIN LATERAL (
+                        SELECT tenant_id, log_index, batch_id, accepted_count FROM docket.log_entries AS l
+                        WHERE l.tenant_id = w.tenant_id AND l.log_index >= w.log_index
+                        ORDER BY l.log_index LIMIT \(Self.maxNewBatches)) AS l
+                    ORDER BY l.tenant_id, l.log_index
+                    """, [.int4Array(tenants), .int8Array(indexes)])
+                return try (0..<rows.count).map { (row) throws(PostgresError) in
+                    LogBatch(
+                        tenantID: try rows.integer(row, 0), logIndex: try rows.integer(row, 1),
+                        batchID: try rows.integer(row, 2), acceptedCount: try rows.integer(row, 3))
+                }
             }
         }
     }
@@ -221,9 +248,12 @@ package final class PostgresReader: EventReader {
                 event: decoded.event, tenant: tenant ?? "", receivedAt: BatchID.receivedAt(of: decoded.batchID),
                 batchID: decoded.batchID, position: decoded.position)
         } catch {
-            throw PostgresError(
-                code: .unexpectedAnswer, message: "a stored event can't be read: \(error)", cause: error)
+            throw self.unreadable(error)
         }
+    }
+
+    static func unreadable(_ error: CodecError) -> PostgresError {
+        PostgresError(code: .unexpectedAnswer, message: "a stored event can't be read: \(error)", cause: error)
     }
 
     private static func storeError(_ error: PostgresError, timeoutMilliseconds: Int) -> StoreError {

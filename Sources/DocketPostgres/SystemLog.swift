@@ -50,6 +50,7 @@ package final class SystemLog: Sendable {
         case quotaBreached = "quota.breached"
         case logQueried = "docket.log.queried"
         case logExported = "docket.log.exported"
+        case logTailed = "docket.log.tailed"
     }
 
     /// Throws `refused` when one of the names is Docket's own: an emitter could pass its events off as Docket's.

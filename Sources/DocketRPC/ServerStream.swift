@@ -30,18 +30,19 @@ package struct ServerStream: Sendable {
         let gate = self.gate
         let stall = self.reference.eventLoop.scheduleTask(in: Self.maxStall) { gate.end(.stalled) }
         defer { stall.cancel() }
-        switch await self.gate.pass() {
-        case .open: break
-        case .stalled:
-            throw GRPCStatus(.unavailable, "nothing has been read for two minutes; call again to go on")
-        case .draining: throw GRPCStatus(.unavailable, "the connection is being drained; go on by another one")
-        case .cancelled: throw GRPCStatus(.cancelled, "the call is over")
-        }
+        if let end = await self.gate.pass().status { throw end }
         self.reference.execute { call in
             gate.sent()
             call.send(message)
         }
     }
+
+    /// Calls `body` when nothing can be sent any more, from any thread, at once if that is so already: for a method that waits for
+    /// something to send. One body a stream.
+    package func onEnd(_ body: @escaping @Sendable () -> Void) { self.gate.onEnd(body) }
+
+    /// Why nothing can be sent any more; `nil` when something can.
+    package var end: GRPCStatus? { self.gate.end?.status }
 }
 
 extension RPCMethods {
@@ -110,6 +111,16 @@ private final class RunningCall {
 private final class StreamGate: Sendable {
     enum Passage {
         case open, draining, stalled, cancelled
+
+        /// What the call ends with; `nil` for ``open``.
+        var status: GRPCStatus? {
+            switch self {
+            case .open: nil
+            case .stalled: GRPCStatus(.unavailable, "nothing has been read for two minutes; call again to go on")
+            case .draining: GRPCStatus(.unavailable, "the connection is being drained; go on by another one")
+            case .cancelled: GRPCStatus(.cancelled, "the call is over")
+            }
+        }
     }
 
     private struct State {
@@ -119,6 +130,7 @@ private final class StreamGate: Sendable {
         var isSent = false
         var end: Passage?
         var waiter: CheckedContinuation<Passage, Never>?
+        var onEnd: (@Sendable () -> Void)?
     }
 
     private let state = Mutex(State())
@@ -157,11 +169,22 @@ private final class StreamGate: Sendable {
 
     /// Lets nothing through any more.
     func end(_ end: Passage) {
-        let waiter = self.state.withLock { state -> CheckedContinuation<Passage, Never>? in
+        let (waiter, onEnd) = self.state.withLock { state in
             state.end = state.end ?? end
-            defer { state.waiter = nil }
-            return state.waiter
+            defer { (state.waiter, state.onEnd) = (nil, nil) }
+            return (state.waiter, state.onEnd)
         }
         waiter?.resume(returning: end)
+        onEnd?()
+    }
+
+    var end: Passage? { self.state.withLock { $0.end } }
+
+    func onEnd(_ body: @escaping @Sendable () -> Void) {
+        let isOver = self.state.withLock { state in
+            if state.end == nil { state.onEnd = body }
+            return state.end != nil
+        }
+        if isOver { body() }
     }
 }

@@ -44,6 +44,16 @@ package final class EventTypeTable: Sendable {
         return isFree ? nil : self.slots[index].id
     }
 
+    /// All names, by their types' surrogate keys.
+    package var namesByID: [Int32: String] {
+        var names: [Int32: String] = [:]
+        for slot in self.slots where slot.length > 0 {
+            let bytes = self.names[Int(slot.start)..<Int(slot.start + slot.length)]
+            names[slot.id] = String(decoding: bytes, as: UTF8.self)
+        }
+        return names
+    }
+
     /// Where the name is, or would be.
     private static func slot(of name: Span<UInt8>, in slots: [Slot], _ names: [UInt8]) -> (index: Int, isFree: Bool) {
         let hash = self.hash(name)
@@ -96,5 +106,10 @@ package struct TenantEventTypes: Sendable {
     /// The surrogate key of the type of that name; `nil` when the tenant may use none.
     package func id(ofTypeNamed name: Span<UInt8>) -> Int32? {
         self.own?.id(ofTypeNamed: name) ?? self.global.id(ofTypeNamed: name)
+    }
+
+    /// The names of all of them, by their surrogate keys. Made anew each time: for what is looked up often, keep it.
+    package var namesByID: [Int32: String] {
+        self.global.namesByID.merging(self.own?.namesByID ?? [:]) { _, own in own }
     }
 }

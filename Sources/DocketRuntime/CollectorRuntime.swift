@@ -42,6 +42,8 @@ package struct CollectorRuntime {
         /// Where queries are answered from.
         package let reader: any EventReader
         package let exporter: any EventReader
+        /// Follows the logs that are tailed.
+        package let tails: TailHub
         package let ownEvents: OwnEvents
         /// Whether the collector can do its work.
         package let health: HealthService
@@ -100,16 +102,20 @@ package struct CollectorRuntime {
         try await databaseService.start()
         let quotas = QuotaBook()
         let ownEvents = OwnEvents(store: database.store, batchIDs: batchIDs)
+        let feed = CommitFeed()
         let pipeline = PublishPipeline(
             registry: registry, store: database.store, batchIDs: batchIDs, quotas: quotas, limits: self.settings.limits,
-            authenticator: Authenticator(jwts: jwtKeys?.verifier))
+            feed: feed, authenticator: Authenticator(jwts: jwtKeys?.verifier))
+        let tails = TailHub(
+            reader: database.exporter, watch: database.logWatch, feed: feed, registry: registry,
+            heldBytes: { database.store.heldBytes }, logger: self.logger)
         let ready = ReadyGate(onReady: onReady)
         let health = HealthService()
         let fault: @Sendable () -> String? = { Self.fault(registry, batchIDs) }
         let server = try makeServer(
             Front(
                 settings: self.settings, pipeline: pipeline, registry: registry, reader: database.reader,
-                exporter: database.exporter, ownEvents: ownEvents, health: health, tls: certificate?.tls,
+                exporter: database.exporter, tails: tails, ownEvents: ownEvents, health: health, tls: certificate?.tls,
                 logger: self.logger, onBound: { ready.set(grpc: $0.description) }
             ))
         // Services stop in the reverse of their order: the server drains while the store still commits.
@@ -121,6 +127,7 @@ package struct CollectorRuntime {
                     service: MaintenanceService(
                         conninfo: self.settings.maintainerConninfo, nextBatchID: { batchIDs.next(now: .now) },
                         logger: self.logger)),
+                tails,
                 SnapshotService(keeper: keeper, holder: registry),
                 DeferredService(
                     begin: databaseService.opened,
@@ -223,7 +230,7 @@ extension CollectorServer {
         self.init(
             configuration: configuration, memoryLimitBytes: settings.memoryLimitBytes,
             eventLoopCount: settings.eventLoopCount, pipeline: front.pipeline, registry: front.registry,
-            reader: front.reader, exporter: front.exporter, ownEvents: front.ownEvents,
+            reader: front.reader, exporter: front.exporter, tails: front.tails, ownEvents: front.ownEvents,
             readAudit: settings.readAudit, health: front.health,
             descriptors: try .docket(), logger: front.logger, onBound: front.onBound)
     }

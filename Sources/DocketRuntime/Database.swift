@@ -9,6 +9,8 @@ struct Database: Sendable {
     let reader: PostgresReader
     /// Reads for exports, on connections of its own: queries don't wait for them.
     let exporter: PostgresReader
+    /// Hears of the growth of logs.
+    let logWatch: PostgresLogWatch
     let registry: PostgresRegistry
     private let writer: ConnectionSettings
     private let logger: Logger
@@ -26,6 +28,7 @@ struct Database: Sendable {
         self.store = try .unchecked(settings: writer, configuration: configuration, logger: logger)
         self.reader = try PostgresReader(settings: reader, connections: settings.readerCount)
         self.exporter = try PostgresReader(settings: reader, connections: Self.exporterCount)
+        self.logWatch = try PostgresLogWatch(settings: reader)
         self.registry = try PostgresRegistry(settings: writer)
         self.writer = writer
         self.logger = logger
@@ -49,6 +52,7 @@ struct Database: Sendable {
         await self.store.drain()
         self.reader.close()
         self.exporter.close()
+        self.logWatch.close()
         self.registry.close()
     }
 }

@@ -11,6 +11,11 @@ package protocol EventReader: Sendable {
 
     /// One page of a tenant's log in its own order.
     func readLog(_ query: LogQuery) async throws(StoreError) -> LogPage
+
+    /// The batches that have come into logs, in the order of each: up to 1,000 of each tenant.
+    ///
+    /// - Parameter ends: The log index from which on batches are new, by the tenant's key.
+    func newBatches(_ ends: [Int32: Int64]) async throws(StoreError) -> [LogBatch]
 }
 
 /// Which page of which log is wanted.

@@ -1,9 +1,12 @@
+package import DocketCodec
 package import DocketModel
 
 /// Which part of a tenant's log is wanted, in the log's own order.
 package struct LogQuery: Sendable, Equatable {
     package var tenantID: Int32
     package var filter: EventFilter
+    /// Where there are some, an event must meet one of them as well; ``LogPage/matches`` says which ones it meets.
+    package var alternatives: [RowFilter] = []
     /// The first place that may come.
     package var from: LogPosition
     /// The log index that the page ends before.
@@ -27,6 +30,8 @@ package struct LogQuery: Sendable, Equatable {
 package struct LogPage: Sendable, Equatable {
     /// Those that match, with their log indexes, in the log's order; may be empty in the midst of the log.
     package var events: [StoredEvent]
+    /// For each event, which of ``LogQuery/alternatives`` it meets, by their indexes; empty where there were none.
+    package var matches: [[Int]] = []
     /// Where the next page begins: all before it has been looked at.
     package var next: LogPosition
     package var heapPlace: HeapPlace?

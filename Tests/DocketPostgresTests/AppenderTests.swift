@@ -56,6 +56,33 @@ struct AppenderTests {
         #expect(try appender.turn(leader, segment: 1).batches == 0, "nothing twice")
     }
 
+    @Test("whoever listens hears that the log has grown, once for a turn, and not of a turn without anything new")
+    func told() async throws {
+        let database = try await TestDatabase.migrated()
+        let leader = try database.leader()
+        var appender = Appender()
+        try appender.takeOver(leader)
+        let listener = try database.connect(Roles.reader)
+        try listener.execute("LISTEN \(PostgresLogWatch.channel)")
+        _ = try appender.turn(leader, segment: 1)
+        try listener.execute("SELECT 1")
+        #expect(try !listener.waitForNotification(milliseconds: 0))
+        try self.open(1, database).execute("COMMIT")
+        #expect(try appender.turn(leader, segment: 1).batches == 1)
+        #expect(try listener.waitForNotification(milliseconds: 10_000))
+        let watch = try PostgresLogWatch(settings: database.settings(Roles.reader))
+        defer { watch.close() }
+        // What is said while nobody waits is heard at the next wait.
+        try await watch.growth()
+        try self.open(2, database).execute("COMMIT")
+        _ = try appender.turn(leader, segment: 1)
+        try await watch.growth()
+        await watch.rest()
+        let channels = try database.connect().query(
+            "SELECT count(*) FROM pg_stat_activity WHERE query = 'UNLISTEN *' AND datname = current_database()")
+        #expect(try channels.integer(0, 0) == Int64(1))
+    }
+
     @Test("any mixture of open, committed and aborted transactions of several tenants: no gap, nothing renumbered")
     func anyOrder() async throws {
         let database = try await TestDatabase.migrated()

@@ -103,6 +103,43 @@ struct LogReadTests {
         }
     }
 
+    @Test("of several filters at once, says which ones each event meets: those that PostgreSQL says it meets")
+    func alternatives() async throws {
+        let seed = testSeed()
+        let ordered = try await OrderedLog(seed: seed)
+        var generator = SeededGenerator(seed: seed ^ 2)
+        for tenant in [1, ordered.log.other] {
+            let end = try await ordered.log.reader.logEnd(tenantID: tenant)
+            let filters = TwoTenantLog.singleFilters + (0..<30).map { _ in ordered.log.filter(using: &generator) }
+            var query = LogQuery(tenantID: tenant, end: end)
+            query.alternatives = filters.map { RowFilter($0) }
+            let page = try await ordered.log.reader.readLog(query)
+            #expect(page.next == LogPosition(logIndex: end, position: 0) && page.events.count == page.matches.count)
+            for (index, filter) in filters.enumerated() {
+                let met = zip(page.events, page.matches).filter { $0.1.contains(index) }.map(\.0)
+                #expect(met == ordered.expected(LogQuery(tenantID: tenant, filter: filter, end: end)), "\(filter)")
+            }
+        }
+    }
+
+    @Test("new batches are those from the index on, of each tenant its own, and of no other tenant")
+    func newBatches() async throws {
+        let ordered = try await OrderedLog(seed: 6)
+        let reader = ordered.log.reader
+        let (one, other) = (
+            try await reader.logEnd(tenantID: 1), try await reader.logEnd(tenantID: ordered.log.other)
+        )
+        let found = try await reader.newBatches([1: one - 3, ordered.log.other: 0, 99: 0])
+        #expect(found.filter { $0.tenantID == 1 }.map(\.logIndex) == [one - 3, one - 2, one - 1])
+        #expect(found.filter { $0.tenantID == ordered.log.other }.map(\.logIndex) == Array(0..<other))
+        #expect(found.count == 3 + Int(other) && found.allSatisfy { $0.acceptedCount == 5 })
+        for batch in found {
+            #expect(ordered.events[batch.tenantID]?.contains { $0.batchID == batch.batchID } == true)
+        }
+        #expect(try await reader.newBatches([1: one]) == [])
+        #expect(try await reader.newBatches([:]) == [])
+    }
+
     @Test("events of a segment that is gone are passed over, and so are those that retention has removed")
     func gone() async throws {
         let ordered = try await OrderedLog(seed: 3)

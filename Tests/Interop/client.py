@@ -36,6 +36,7 @@ class Client:
             self.channel = grpc.insecure_channel(address, options)
         else:
             self.channel = grpc.secure_channel(address, credentials, options)
+        self.address, self.token = address, token
         self.metadata = () if token is None else (("authorization", f"Bearer {token}"),)
         self.collector = collector_pb2_grpc.CollectorServiceStub(self.channel)
         self.audit_log = audit_log_pb2_grpc.AuditLogServiceStub(self.channel)

@@ -19,6 +19,8 @@ from isolation_matrix import (
     query_probe,
     query_serves,
     streamed,
+    tail_probe,
+    tail_serves,
     unary,
 )
 from isolation_world import Caller, Target
@@ -72,6 +74,7 @@ CALLS: dict[str, Call] = {
     "docket.v1.CollectorService/Publish": publishing(unary),
     "docket.v1.CollectorService/PublishStream": publishing(streamed),
     "docket.v1.AuditLogService/Export": Call(export_probe, scope="export", serves=export_serves),
+    "docket.v1.AuditLogService/Tail": Call(tail_probe, scope="export", serves=tail_serves),
     "docket.v1.AuditLogService/Query": Call(query_probe, scope="query", serves=query_serves),
     "grpc.health.v1.Health/Check": Call(health_probe("Check")),
     "grpc.health.v1.Health/Watch": Call(health_probe("Watch")),

@@ -47,6 +47,9 @@ CLIENT_COMMANDS = {
     "query": Command("query", lambda t, _: ["--json", "--limit", "0", "--scope", t.event.scope], lambda t: t.mark),
     "show": Command("query", lambda t, _: [str(uuid.UUID(bytes=t.event.event_id))], lambda t: t.mark),
     "export": Command("export", lambda t, _: ["--scope", t.event.scope], lambda t: t.mark),
+    "tail": Command(
+        "export", lambda t, _: ["--from-log-index", "0", "--scope", t.event.scope, "--limit", "1", "--json"], lambda t: t.mark
+    ),
     "emit": Command("publish", lambda t, _: ["--type", "authz.decision", "--action", t.slug], lambda _: "1 stored"),
     "import": Command("publish", imported, lambda _: "1 "),
     "bench load": Command("publish", lambda t, _: ONE_BATCH, lambda _: "1 events acknowledged"),

@@ -12,6 +12,8 @@ from docket.v1.audit_log_pb2 import (
     LogPosition,
     QueryRequest,
     QueryResponse,
+    TailRequest,
+    TailResponse,
 )
 from docket.v1.collector_pb2 import PublishRequest, PublishResponse
 from google.protobuf.message import Message
@@ -172,6 +174,7 @@ REQUEST_FIELDS = {
         "tenant", "filter", "order", "page_size", "page_token", "more_tenants", "all_tenants", "count",
     },
     ExportRequest: {"tenant", "filter", "from", "end_log_index"},
+    TailRequest: {"tenant", "filter", "from"},
 }
 
 
@@ -267,3 +270,49 @@ def export_probe(caller: Caller, target: Target) -> Iterator[Answer]:
 def export_serves(caller: Caller, target: Target) -> bool:
     found = caller.client.export(tenant=target.slug, event_id=target.event.event_id)
     return [one.event for one in found.events] == [target.event] and found.summary.tenant == target.slug
+
+
+def followed(caller: Caller, asked: TailRequest) -> TailResponse:
+    """What a tail has of what is in the log by the time that it begins."""
+    call = caller.client.audit_log.Tail(asked, metadata=caller.client.metadata, timeout=TIMEOUT_SECONDS)
+    found = TailResponse()
+    end: int | None = None
+    for part in call:
+        found.MergeFrom(part)
+        # Whoever is let in here may export as well.
+        end = caller.client.export(tenant=asked.tenant).summary.end_log_index if end is None else end
+        if part.next.log_index >= end:
+            break
+    call.cancel()
+    return found
+
+
+def tail_probe(caller: Caller, target: Target) -> Iterator[Answer]:
+    def count(found: TailResponse) -> bytes:
+        return f"{len(found.events)} events".encode()
+
+    def owners(found: TailResponse) -> bytes:
+        return f"nothing but the own: {all(one.tenant == caller.own for one in found.events)}".encode()
+
+    def from_start(tenant: str = "", **fields: object) -> TailRequest:
+        return TailRequest(tenant=tenant, **({"from": LogPosition(log_index=0)} | fields))
+
+    yield ask("all", lambda: followed(caller, from_start(target.slug)), count, is_direct=True)
+    yield ask("from now on", lambda: followed(caller, TailRequest(tenant=target.slug)), count, is_direct=True)
+    for index in (1, 1 << 40):
+        asked = from_start(target.slug, **{"from": LogPosition(log_index=index, position=1)})
+        yield ask(f"from log index {index}", lambda: followed(caller, asked), count, is_direct=True)
+    for name, chosen in filters_for(target).items():
+        yield ask(name, lambda: followed(caller, from_start(target.slug, filter=chosen)), count, is_direct=True)
+        tell = count if name in FILTERS else owners
+        yield ask(f"{name} in the own log", lambda: followed(caller, from_start(caller.own, filter=chosen)), tell)
+        yield ask(f"{name} without a tenant", lambda: followed(caller, from_start(filter=chosen)), tell)
+    for what, name in variants(target.slug).items():
+        yield ask(f"its name {what}", lambda: followed(caller, from_start(name)), count)
+
+
+def tail_serves(caller: Caller, target: Target) -> bool:
+    asked = TailRequest(
+        tenant=target.slug, filter=EventFilter(event_id=target.event.event_id), **{"from": LogPosition(log_index=0)}
+    )
+    return [one.event for one in followed(caller, asked).events] == [target.event]

@@ -412,6 +412,96 @@ void   docket__v1__export_summary__free_unpacked
   assert(message->base.descriptor == &docket__v1__export_summary__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   docket__v1__tail_request__init
+                     (Docket__V1__TailRequest         *message)
+{
+  static const Docket__V1__TailRequest init_value = DOCKET__V1__TAIL_REQUEST__INIT;
+  *message = init_value;
+}
+size_t docket__v1__tail_request__get_packed_size
+                     (const Docket__V1__TailRequest *message)
+{
+  assert(message->base.descriptor == &docket__v1__tail_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t docket__v1__tail_request__pack
+                     (const Docket__V1__TailRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &docket__v1__tail_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t docket__v1__tail_request__pack_to_buffer
+                     (const Docket__V1__TailRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &docket__v1__tail_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Docket__V1__TailRequest *
+       docket__v1__tail_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Docket__V1__TailRequest *)
+     protobuf_c_message_unpack (&docket__v1__tail_request__descriptor,
+                                allocator, len, data);
+}
+void   docket__v1__tail_request__free_unpacked
+                     (Docket__V1__TailRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &docket__v1__tail_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   docket__v1__tail_response__init
+                     (Docket__V1__TailResponse         *message)
+{
+  static const Docket__V1__TailResponse init_value = DOCKET__V1__TAIL_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t docket__v1__tail_response__get_packed_size
+                     (const Docket__V1__TailResponse *message)
+{
+  assert(message->base.descriptor == &docket__v1__tail_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t docket__v1__tail_response__pack
+                     (const Docket__V1__TailResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &docket__v1__tail_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t docket__v1__tail_response__pack_to_buffer
+                     (const Docket__V1__TailResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &docket__v1__tail_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Docket__V1__TailResponse *
+       docket__v1__tail_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Docket__V1__TailResponse *)
+     protobuf_c_message_unpack (&docket__v1__tail_response__descriptor,
+                                allocator, len, data);
+}
+void   docket__v1__tail_response__free_unpacked
+                     (Docket__V1__TailResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &docket__v1__tail_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor docket__v1__event_filter__field_descriptors[21] =
 {
   {
@@ -1313,6 +1403,134 @@ const ProtobufCMessageDescriptor docket__v1__export_summary__descriptor =
   (ProtobufCMessageInit) docket__v1__export_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor docket__v1__tail_request__field_descriptors[3] =
+{
+  {
+    "tenant",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__TailRequest, has_tenant),
+    offsetof(Docket__V1__TailRequest, tenant),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "filter",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Docket__V1__TailRequest, filter),
+    &docket__v1__event_filter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Docket__V1__TailRequest, from),
+    &docket__v1__log_position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned docket__v1__tail_request__field_indices_by_name[] = {
+  1,   /* field[1] = filter */
+  2,   /* field[2] = from */
+  0,   /* field[0] = tenant */
+};
+static const ProtobufCIntRange docket__v1__tail_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor docket__v1__tail_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "docket.v1.TailRequest",
+  "TailRequest",
+  "Docket__V1__TailRequest",
+  "docket.v1",
+  sizeof(Docket__V1__TailRequest),
+  3,
+  docket__v1__tail_request__field_descriptors,
+  docket__v1__tail_request__field_indices_by_name,
+  1,  docket__v1__tail_request__number_ranges,
+  (ProtobufCMessageInit) docket__v1__tail_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor docket__v1__tail_response__field_descriptors[3] =
+{
+  {
+    "events",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Docket__V1__TailResponse, n_events),
+    offsetof(Docket__V1__TailResponse, events),
+    &docket__v1__stored_event__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Docket__V1__TailResponse, next),
+    &docket__v1__log_position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "missed_count",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__TailResponse, has_missed_count),
+    offsetof(Docket__V1__TailResponse, missed_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned docket__v1__tail_response__field_indices_by_name[] = {
+  0,   /* field[0] = events */
+  2,   /* field[2] = missed_count */
+  1,   /* field[1] = next */
+};
+static const ProtobufCIntRange docket__v1__tail_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor docket__v1__tail_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "docket.v1.TailResponse",
+  "TailResponse",
+  "Docket__V1__TailResponse",
+  "docket.v1",
+  sizeof(Docket__V1__TailResponse),
+  3,
+  docket__v1__tail_response__field_descriptors,
+  docket__v1__tail_response__field_indices_by_name,
+  1,  docket__v1__tail_response__number_ranges,
+  (ProtobufCMessageInit) docket__v1__tail_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue docket__v1__order__enum_values_by_number[3] =
 {
   { "ORDER_UNSPECIFIED", "DOCKET__V1__ORDER__ORDER_UNSPECIFIED", 0 },
@@ -1373,14 +1591,16 @@ const ProtobufCEnumDescriptor docket__v1__count_mode__descriptor =
   docket__v1__count_mode__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor docket__v1__audit_log_service__method_descriptors[2] =
+static const ProtobufCMethodDescriptor docket__v1__audit_log_service__method_descriptors[3] =
 {
   { "Query", &docket__v1__query_request__descriptor, &docket__v1__query_response__descriptor },
   { "Export", &docket__v1__export_request__descriptor, &docket__v1__export_response__descriptor },
+  { "Tail", &docket__v1__tail_request__descriptor, &docket__v1__tail_response__descriptor },
 };
 const unsigned docket__v1__audit_log_service__method_indices_by_name[] = {
   1,        /* Export */
-  0         /* Query */
+  0,        /* Query */
+  2         /* Tail */
 };
 const ProtobufCServiceDescriptor docket__v1__audit_log_service__descriptor =
 {
@@ -1389,7 +1609,7 @@ const ProtobufCServiceDescriptor docket__v1__audit_log_service__descriptor =
   "AuditLogService",
   "Docket__V1__AuditLogService",
   "docket.v1",
-  2,
+  3,
   docket__v1__audit_log_service__method_descriptors,
   docket__v1__audit_log_service__method_indices_by_name
 };
@@ -1408,6 +1628,14 @@ void docket__v1__audit_log_service__export(ProtobufCService *service,
 {
   assert(service->descriptor == &docket__v1__audit_log_service__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void docket__v1__audit_log_service__tail(ProtobufCService *service,
+                                         const Docket__V1__TailRequest *input,
+                                         Docket__V1__TailResponse_Closure closure,
+                                         void *closure_data)
+{
+  assert(service->descriptor == &docket__v1__audit_log_service__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void docket__v1__audit_log_service__init (Docket__V1__AuditLogService_Service *service,
                                           Docket__V1__AuditLogService_ServiceDestroy destroy)

@@ -3,7 +3,8 @@
 /// Batches become visible in another order than their ids', so no id says how far the log has come. A snapshot does:
 /// `docket.appender` keeps the last one, and what is new since then was stored by a transaction that it did not see,
 /// because it had begun later or was still under way. Both are found by an index on `docket.batches.commit_xid`.
-/// Reading, numbering and keeping the new snapshot are one statement, so they see one state and take effect together.
+/// Reading, numbering and keeping the new snapshot are one statement, so they see one state and take effect together; whoever
+/// listens is told with them that logs have grown, and nothing more: any role may listen.
 struct Appender {
     /// What one turn did.
     struct Report: Equatable {
@@ -91,7 +92,8 @@ struct Appender {
                 UPDATE docket.appender SET snapshot = pg_current_snapshot()
             )
             SELECT count(*), coalesce(sum(accepted_count) FILTER (WHERE segment_id = \(segment)), 0)::int8,
-                coalesce(extract(epoch FROM clock_timestamp() - min(received_at)) * 1000, 0)::int8
+                coalesce(extract(epoch FROM clock_timestamp() - min(received_at)) * 1000, 0)::int8,
+                (SELECT count(*) FROM pg_notify('\(PostgresLogWatch.channel)', ''))
             FROM fresh
             """)
         return Report(

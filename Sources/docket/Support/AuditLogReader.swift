@@ -78,6 +78,25 @@ struct AuditLogReader {
         throw GRPCStatus(.unavailable, "the export ended without its summary")
     }
 
+    /// Follows the log: hands over each message's events, how many were missed before them, and where to go on. Never returns
+    /// but by what `body` throws, or by a `GRPCStatus`.
+    func tail(
+        _ request: TailRequestMessage,
+        _ body: (_ events: [StoredEvent], _ missedCount: Int64, _ next: LogPosition) throws -> Void
+    ) async throws {
+        var request = request
+        request.tenant = self.profile.tenant ?? ""
+        let stream = self.connection.openStream(
+            AuditLogMethods.tail, options: ClientCallOptions(metadata: self.metadata))
+        try await stream.send(request.serialized())
+        stream.end()
+        for try await message in stream.messages {
+            let part = try TailResponseMessage(serialized: message)
+            try body(try part.events.map(Self.storedEvent), part.missedCount, part.next)
+        }
+        throw GRPCStatus(.unavailable, "the collector ended the stream")
+    }
+
     private static func storedEvent(_ message: StoredEventMessage) throws -> StoredEvent {
         StoredEvent(
             event: try decodeEvent(message.event), tenant: message.tenant, receivedAt: message.receivedAt,

@@ -60,12 +60,14 @@ enum EventTable {
         return widths.reduce(0, +) + 2 * (columns.count - 1)
     }
 
-    private static func actor(_ actor: Actor?) -> String {
+    /// Who it was, in short.
+    static func actor(_ actor: Actor?) -> String {
         guard let actor else { return "" }
         return actor.id ?? actor.userID ?? actor.kind ?? ""
     }
 
-    private static func resource(_ resource: Resource?) -> String {
+    /// What it was done to, in short.
+    static func resource(_ resource: Resource?) -> String {
         [resource?.type, resource?.id].compactMap { $0 }.joined(separator: "/")
     }
 }

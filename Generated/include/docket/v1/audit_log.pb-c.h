@@ -25,6 +25,8 @@ typedef struct Docket__V1__LogPosition Docket__V1__LogPosition;
 typedef struct Docket__V1__ExportRequest Docket__V1__ExportRequest;
 typedef struct Docket__V1__ExportResponse Docket__V1__ExportResponse;
 typedef struct Docket__V1__ExportSummary Docket__V1__ExportSummary;
+typedef struct Docket__V1__TailRequest Docket__V1__TailRequest;
+typedef struct Docket__V1__TailResponse Docket__V1__TailResponse;
 
 
 /* --- enums --- */
@@ -372,6 +374,49 @@ struct  Docket__V1__ExportSummary
     , 0, 0, 0, 0, 0, {0,NULL} }
 
 
+struct  Docket__V1__TailRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The tenant whose log is read. May be left out when the credential covers exactly one.
+   */
+  protobuf_c_boolean has_tenant;
+  ProtobufCBinaryData tenant;
+  Docket__V1__EventFilter *filter;
+  /*
+   * The first place that may come; what has been committed since then comes first. Absent: from now on.
+   */
+  Docket__V1__LogPosition *from;
+};
+#define DOCKET__V1__TAIL_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&docket__v1__tail_request__descriptor) \
+    , 0, {0,NULL}, NULL, NULL }
+
+
+struct  Docket__V1__TailResponse
+{
+  ProtobufCMessage base;
+  /*
+   * In the log's order. May be empty: the log has gone on, by nothing that matches.
+   */
+  size_t n_events;
+  Docket__V1__StoredEvent **events;
+  /*
+   * Where to go on when the stream breaks off behind this message.
+   */
+  Docket__V1__LogPosition *next;
+  /*
+   * How many events that match were left out before those of this message, since the client reads more slowly than they are
+   * committed. An Export from `next` of the message before has them.
+   */
+  protobuf_c_boolean has_missed_count;
+  int64_t missed_count;
+};
+#define DOCKET__V1__TAIL_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&docket__v1__tail_response__descriptor) \
+    , 0,NULL, NULL, 0, 0 }
+
+
 /* Docket__V1__EventFilter methods */
 void   docket__v1__event_filter__init
                      (Docket__V1__EventFilter         *message);
@@ -543,6 +588,44 @@ Docket__V1__ExportSummary *
 void   docket__v1__export_summary__free_unpacked
                      (Docket__V1__ExportSummary *message,
                       ProtobufCAllocator *allocator);
+/* Docket__V1__TailRequest methods */
+void   docket__v1__tail_request__init
+                     (Docket__V1__TailRequest         *message);
+size_t docket__v1__tail_request__get_packed_size
+                     (const Docket__V1__TailRequest   *message);
+size_t docket__v1__tail_request__pack
+                     (const Docket__V1__TailRequest   *message,
+                      uint8_t             *out);
+size_t docket__v1__tail_request__pack_to_buffer
+                     (const Docket__V1__TailRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Docket__V1__TailRequest *
+       docket__v1__tail_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   docket__v1__tail_request__free_unpacked
+                     (Docket__V1__TailRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Docket__V1__TailResponse methods */
+void   docket__v1__tail_response__init
+                     (Docket__V1__TailResponse         *message);
+size_t docket__v1__tail_response__get_packed_size
+                     (const Docket__V1__TailResponse   *message);
+size_t docket__v1__tail_response__pack
+                     (const Docket__V1__TailResponse   *message,
+                      uint8_t             *out);
+size_t docket__v1__tail_response__pack_to_buffer
+                     (const Docket__V1__TailResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Docket__V1__TailResponse *
+       docket__v1__tail_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   docket__v1__tail_response__free_unpacked
+                     (Docket__V1__TailResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Docket__V1__EventFilter_Closure)
@@ -572,6 +655,12 @@ typedef void (*Docket__V1__ExportResponse_Closure)
 typedef void (*Docket__V1__ExportSummary_Closure)
                  (const Docket__V1__ExportSummary *message,
                   void *closure_data);
+typedef void (*Docket__V1__TailRequest_Closure)
+                 (const Docket__V1__TailRequest *message,
+                  void *closure_data);
+typedef void (*Docket__V1__TailResponse_Closure)
+                 (const Docket__V1__TailResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -587,6 +676,10 @@ struct Docket__V1__AuditLogService_Service
                  const Docket__V1__ExportRequest *input,
                  Docket__V1__ExportResponse_Closure closure,
                  void *closure_data);
+  void (*tail)(Docket__V1__AuditLogService_Service *service,
+               const Docket__V1__TailRequest *input,
+               Docket__V1__TailResponse_Closure closure,
+               void *closure_data);
 };
 typedef void (*Docket__V1__AuditLogService_ServiceDestroy)(Docket__V1__AuditLogService_Service *);
 void docket__v1__audit_log_service__init (Docket__V1__AuditLogService_Service *service,
@@ -596,7 +689,8 @@ void docket__v1__audit_log_service__init (Docket__V1__AuditLogService_Service *s
 #define DOCKET__V1__AUDIT_LOG_SERVICE__INIT(function_prefix__) \
     { DOCKET__V1__AUDIT_LOG_SERVICE__BASE_INIT,\
       function_prefix__ ## query,\
-      function_prefix__ ## export  }
+      function_prefix__ ## export,\
+      function_prefix__ ## tail  }
 void docket__v1__audit_log_service__query(ProtobufCService *service,
                                           const Docket__V1__QueryRequest *input,
                                           Docket__V1__QueryResponse_Closure closure,
@@ -605,6 +699,10 @@ void docket__v1__audit_log_service__export(ProtobufCService *service,
                                            const Docket__V1__ExportRequest *input,
                                            Docket__V1__ExportResponse_Closure closure,
                                            void *closure_data);
+void docket__v1__audit_log_service__tail(ProtobufCService *service,
+                                         const Docket__V1__TailRequest *input,
+                                         Docket__V1__TailResponse_Closure closure,
+                                         void *closure_data);
 
 /* --- descriptors --- */
 
@@ -619,6 +717,8 @@ extern const ProtobufCMessageDescriptor docket__v1__log_position__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__export_request__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__export_response__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__export_summary__descriptor;
+extern const ProtobufCMessageDescriptor docket__v1__tail_request__descriptor;
+extern const ProtobufCMessageDescriptor docket__v1__tail_response__descriptor;
 extern const ProtobufCServiceDescriptor docket__v1__audit_log_service__descriptor;
 
 PROTOBUF_C__END_DECLS

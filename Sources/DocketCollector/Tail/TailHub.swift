@@ -1,0 +1,245 @@
+internal import DocketCodec
+internal import DocketMessages
+internal import DocketModel
+internal import DocketRegistry
+package import DocketStore
+package import Logging
+internal import ServiceLifecycle
+internal import Synchronization
+
+/// Follows the logs that somebody tails, once for all who do: when a log has grown, its new batches are taken from what this
+/// collector has committed itself, or read back where another one has, and handed to each follower whose filter they meet.
+///
+/// Without followers it does nothing, and listens to nothing.
+package final class TailHub: Service {
+    /// How often followers hear how far the log has come, whatever matches.
+    private static let beatInterval = Duration.seconds(10)
+
+    private struct Followed {
+        let slug: String
+        /// All before this place has been handed on, or is being.
+        var next: LogPosition
+        var followers: [ObjectIdentifier: TailSubscription] = [:]
+    }
+
+    private struct State {
+        var logs: [Int32: Followed] = [:]
+        var isOver = false
+    }
+
+    private let reader: any EventReader
+    private let watch: any LogWatch
+    private let feed: CommitFeed
+    private let typeNames: TypeNames
+    private let heldBytes: @Sendable () -> Int
+    private let retryInterval: Duration
+    private let logger: Logger
+    private let holdings = TailHoldings()
+    private let state = Mutex(State())
+    private let wake: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
+
+    /// - Parameters:
+    ///   - reader: What others have committed is read from it.
+    ///   - feed: What this collector has committed.
+    ///   - heldBytes: What the commit queue holds now: following stands back for what is being stored.
+    ///   - retryInterval: The pause after a failure.
+    package init(
+        reader: any EventReader, watch: any LogWatch, feed: CommitFeed, registry: RegistryHolder,
+        heldBytes: @escaping @Sendable () -> Int, logger: Logger, retryInterval: Duration = .milliseconds(500)
+    ) {
+        self.reader = reader
+        self.watch = watch
+        self.feed = feed
+        self.typeNames = TypeNames(registry)
+        self.heldBytes = heldBytes
+        self.retryInterval = retryInterval
+        self.logger = logger
+        self.wake = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Follows until graceful shutdown; then ends all subscriptions.
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await _ in self.wake.stream {
+                await self.followAll()
+                await self.watch.rest()
+            }
+        }
+        let left = self.state.withLock { state in
+            state.isOver = true
+            return state.logs.values.flatMap(\.followers.values)
+        }
+        for subscription in left { subscription.end() }
+    }
+
+    // MARK: Followers
+
+    /// Begins to follow a tenant's log, from what is committed next.
+    ///
+    /// - Throws: `shuttingDown`, or what reading the log's end fails with.
+    func subscribe(_ tenant: RegistryContents.Tenant, _ filter: EventFilter) async throws(StoreError)
+        -> TailSubscription
+    {
+        let end = try await self.reader.logEnd(tenantID: tenant.id)
+        let subscription = self.state.withLock { state -> TailSubscription? in
+            guard !state.isOver else { return nil }
+            var log =
+                state.logs[tenant.id] ?? Followed(slug: tenant.slug, next: LogPosition(logIndex: end, position: 0))
+            let subscription = TailSubscription(
+                filter: RowFilter(filter), from: log.next, holdings: self.holdings)
+            log.followers[ObjectIdentifier(subscription)] = subscription
+            state.logs[tenant.id] = log
+            self.feed.follow(Set(state.logs.keys))
+            return subscription
+        }
+        guard let subscription else {
+            throw StoreError(code: .shuttingDown, message: "the collector is shutting down; call again to go on")
+        }
+        self.wake.continuation.yield()
+        return subscription
+    }
+
+    /// Ends a subscription.
+    func unsubscribe(_ subscription: TailSubscription, tenantID: Int32) {
+        self.state.withLock { state in
+            state.logs[tenantID]?.followers[ObjectIdentifier(subscription)] = nil
+            if state.logs[tenantID]?.followers.isEmpty == true { state.logs[tenantID] = nil }
+            self.feed.follow(Set(state.logs.keys))
+        }
+        subscription.end()
+    }
+
+    // MARK: Following
+
+    /// Follows as long as there is anybody to follow for.
+    private func followAll() async {
+        var beatAt = ContinuousClock.now
+        var wasFaulty = false
+        var mayBeMore = true
+        while !Task.isCancelled, self.state.withLock({ !$0.logs.isEmpty }) {
+            do throws(StoreError) {
+                if !mayBeMore { try await self.watch.growth() }
+                let began = ContinuousClock.now
+                mayBeMore = try await self.advance()
+                if wasFaulty { self.logger.notice("logs are followed again") }
+                wasFaulty = false
+                if mayBeMore {
+                    let rest = ExportPace.rest(after: .now - began, heldBytes: self.heldBytes())
+                    if rest > .zero { try? await Task.sleep(for: rest) }
+                }
+            } catch {
+                if !wasFaulty {
+                    self.logger.warning("logs can't be followed for now", metadata: ["error": "\(error)"])
+                }
+                wasFaulty = true
+                try? await Task.sleep(for: self.retryInterval)
+            }
+            if beatAt.duration(to: .now) > Self.beatInterval {
+                beatAt = .now
+                for follower in self.state.withLock({ $0.logs.values.flatMap(\.followers.values) }) { follower.beat() }
+            }
+        }
+    }
+
+    /// Hands on what has come into the logs.
+    ///
+    /// - Returns: Whether anything has.
+    private func advance() async throws(StoreError) -> Bool {
+        let places = self.state.withLock { $0.logs.mapValues(\.next) }
+        var batches = try await self.reader.newBatches(places.mapValues(\.logIndex))[...]
+        guard !batches.isEmpty else { return false }
+        while let first = batches.first {
+            let tenantID = first.tenantID
+            // What follows one that failed half-way is read back from there.
+            let start = max(places[tenantID] ?? .start, LogPosition(logIndex: first.logIndex, position: 0))
+            if start.position == 0, let own = self.feed.take(first.batchID), self.handOn(own, first, from: start) {
+                batches.removeFirst()
+                continue
+            }
+            let others = batches.prefix { $0.tenantID == tenantID && ($0 == first || !self.feed.has($0.batchID)) }
+            batches.removeFirst(others.count)
+            guard let last = others.last else { break }
+            let end = last.logIndex + 1
+            if others.contains(where: { $0.acceptedCount > 0 }) {
+                try await self.readBack(tenantID, from: start, end: end)
+            } else {
+                _ = self.begin(tenantID, from: start, next: LogPosition(logIndex: end, position: 0))
+            }
+        }
+        return true
+    }
+
+    /// Whom a part of a log is for: whoever comes later gets what is behind it. Nobody, when the log isn't followed from there:
+    /// the last follower has gone meanwhile, and another one has come.
+    private func begin(
+        _ tenantID: Int32, from: LogPosition, next: LogPosition
+    ) -> (followers: [TailSubscription], slug: String) {
+        self.state.withLock { state in
+            guard let log = state.logs[tenantID], log.next == from else { return ([], "") }
+            state.logs[tenantID]?.next = next
+            return (Array(log.followers.values), log.slug)
+        }
+    }
+
+    /// Hands on a batch that this collector has committed.
+    ///
+    /// - Returns: False when it can't be understood without PostgreSQL: its types are too new.
+    private func handOn(_ batch: EncodedBatch, _ entry: LogBatch, from: LogPosition) -> Bool {
+        let next = LogPosition(logIndex: entry.logIndex + 1, position: 0)
+        let (followers, slug) = self.begin(entry.tenantID, from: from, next: next)
+        let names = self.typeNames.of(tenantID: entry.tenantID)
+        var handing = TailHanding(followers, next: next)
+        var tuples = TupleReader(tuples: batch.tuples, typeName: { names[$0] })
+        do throws(CodecError) {
+            while try tuples.advance() {
+                var met: [Int] = []
+                for (index, follower) in followers.enumerated() where try tuples.matches(follower.filter) {
+                    met.append(index)
+                }
+                try handing.add(to: met, at: from) { () throws(CodecError) in
+                    let row = try tuples.row()
+                    return StoredEventMessage(
+                        StoredEvent(
+                            event: row.event, tenant: slug, receivedAt: batch.receivedAt, batchID: batch.batchID,
+                            position: row.position, logIndex: entry.logIndex))
+                }
+            }
+        } catch {
+            self.state.withLock { state in
+                if state.logs[entry.tenantID]?.next == next { state.logs[entry.tenantID]?.next = from }
+            }
+            return false
+        }
+        handing.finish()
+        return true
+    }
+
+    /// Reads batches back, once for all followers, and hands them on.
+    private func readBack(_ tenantID: Int32, from: LogPosition, end: Int64) async throws(StoreError) {
+        let next = LogPosition(logIndex: end, position: 0)
+        let (followers, _) = self.begin(tenantID, from: from, next: next)
+        guard !followers.isEmpty else { return }
+        var query = LogQuery(tenantID: tenantID, from: from, end: end)
+        query.alternatives = followers.map(\.filter)
+        while query.from < next {
+            let page: LogPage
+            do throws(StoreError) {
+                page = try await self.reader.readLog(query)
+            } catch {
+                // It begins again from there. Who has come meanwhile begins behind it, and gets nothing twice.
+                self.state.withLock { state in
+                    if state.logs[tenantID]?.next == next { state.logs[tenantID]?.next = query.from }
+                }
+                throw error
+            }
+            var handing = TailHanding(followers, next: page.next)
+            for (event, met) in zip(page.events, page.matches) {
+                let place = LogPosition(logIndex: event.logIndex ?? 0, position: event.position)
+                handing.add(to: met, at: place) { StoredEventMessage(event) }
+            }
+            handing.finish()
+            query.from = page.next
+            query.heapPlace = page.heapPlace
+        }
+    }
+}
