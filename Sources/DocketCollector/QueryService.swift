@@ -25,10 +25,10 @@ struct QueryService: Sendable {
                 EventQuery(
                     tenantIDs: tenants.map(\.id).sorted(), filter: request.filter, order: request.order,
                     limit: request.pageSize, after: try Self.cursor(of: request),
-                    count: request.pageToken.isEmpty ? request.count : nil))
+                    count: request.pageToken.isEmpty ? request.count : nil, fields: request.fields))
             try await self.audit.queried(page, filter: request.filter, of: tenants, by: reading)
             return QueryResponseMessage(
-                events: page.events.map { StoredEventMessage($0) },
+                events: try page.events.map { try StoredEventMessage($0, request.fields) },
                 nextPageToken: page.next.map { PageToken.encode($0, order: request.order) } ?? [], count: page.count
             ).serialized()
         }

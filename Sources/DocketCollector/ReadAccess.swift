@@ -88,4 +88,10 @@ extension StoredEventMessage {
             event: encodeEvent(stored.event), tenant: stored.tenant, receivedAt: stored.receivedAt,
             batchID: stored.batchID, position: Int(stored.position), logIndex: stored.logIndex)
     }
+
+    /// The wanted fields of a stored event.
+    init(_ stored: StoredEvent, _ fields: EventFields) throws(MessageError) {
+        self.init(stored.masked(fields))
+        if fields != .all { try self.mask(fields) }
+    }
 }

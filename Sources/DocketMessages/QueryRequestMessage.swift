@@ -20,9 +20,13 @@ package struct QueryRequestMessage: Sendable, Equatable {
     package var isOfAllTenants: Bool
     /// Whether all events that match are to be counted.
     package var count: EventCount?
+    /// Which fields of the events are wanted.
+    package var fields: EventFields
 
     /// The most tenants that one request names.
     package static let maxTenants = 1_000
+    /// The most paths that ``fields`` are named by.
+    package static let maxPaths = 100
     /// The most events that one page holds.
     package static let maxPageSize = 1_000
     /// What a page size of 0 means.
@@ -32,7 +36,7 @@ package struct QueryRequestMessage: Sendable, Equatable {
     package init(
         tenant: String = "", filter: EventFilter = EventFilter(), order: EventOrder = .newestFirst,
         pageSize: Int = QueryRequestMessage.defaultPageSize, pageToken: [UInt8] = [], moreTenants: [String] = [],
-        isOfAllTenants: Bool = false, count: EventCount? = nil
+        isOfAllTenants: Bool = false, count: EventCount? = nil, fields: EventFields = .all
     ) {
         self.tenant = tenant
         self.filter = filter
@@ -42,6 +46,7 @@ package struct QueryRequestMessage: Sendable, Equatable {
         self.moreTenants = moreTenants
         self.isOfAllTenants = isOfAllTenants
         self.count = count
+        self.fields = fields
     }
 
     /// Reads an encoded request and checks all that the `.proto` file says about its fields.
@@ -74,8 +79,11 @@ package struct QueryRequestMessage: Sendable, Equatable {
                 order: try Self.order(Int32(bitPattern: request.pointee.order.rawValue)),
                 pageSize: pageSize == 0 ? Self.defaultPageSize : pageSize,
                 pageToken: request.pointee.page_token.array, moreTenants: moreTenants,
-                isOfAllTenants: isOfAllTenants, count: try Self.count(Int32(bitPattern: request.pointee.count.rawValue))
-            )
+                isOfAllTenants: isOfAllTenants,
+                count: try Self.count(Int32(bitPattern: request.pointee.count.rawValue)),
+                fields: try request.pointee.read_mask.map { (mask) throws(MessageError) in
+                    try unsafe Self.fields(mask.pointee)
+                } ?? .all)
         }
     }
 
@@ -100,8 +108,38 @@ package struct QueryRequestMessage: Sendable, Equatable {
             unsafe request.pointee.all_tenants = self.isOfAllTenants ? 1 : 0
             unsafe request.pointee.has_count = self.count == nil ? 0 : 1
             unsafe request.pointee.count = Docket__V1__CountMode(rawValue: UInt32(self.count?.rawValue ?? 0))
+            let paths = self.fields.paths
+            if !paths.isEmpty {
+                let mask = unsafe arena.make(google__protobuf__field_mask__init)
+                unsafe mask.pointee.n_paths = paths.count
+                unsafe mask.pointee.paths = arena.texts(paths)
+                unsafe request.pointee.read_mask = mask
+            }
             return unsafe request
         }
+    }
+
+    private static func fields(_ mask: Google__Protobuf__FieldMask) throws(MessageError) -> EventFields {
+        let count = unsafe mask.n_paths
+        guard count <= Self.maxPaths else {
+            throw MessageError(
+                code: .outOfRange, field: "read_mask",
+                message:
+                    "\(count) paths exceed \(Self.maxPaths); name whole messages, such as 'event.actor'"
+            )
+        }
+        var fields = EventFields([])
+        for index in 0..<count {
+            let path = try unsafe mask.paths[index].text("read_mask")
+            guard let named = EventFields(path: path) else {
+                throw MessageError(
+                    code: .outOfRange, field: "read_mask",
+                    message: "'\(path)' is no field of a StoredEvent; ask for \(EventFields.allowed), or for 'event', "
+                        + "'event.actor', 'event.resource' or 'event.payload' as a whole")
+            }
+            fields.formUnion(named)
+        }
+        return fields.isEmpty ? .all : fields
     }
 
     private static func moreTenants(_ request: Docket__V1__QueryRequest) throws(MessageError) -> [String] {

@@ -58,6 +58,32 @@ package struct StoredEventMessage: Sendable, Equatable {
     /// What it takes encoded, in bytes, at most.
     package var sizeBytes: Int { self.event.count + self.tenant.utf8.count + 64 }
 
+    /// Leaves out what isn't wanted of the fields that are never absent; the event must have been encoded without the others.
+    ///
+    /// - Throws: ``MessageError`` with code `malformed` when the event is none.
+    package mutating func mask(_ fields: EventFields) throws(MessageError) {
+        if !fields.contains(.tenant) { self.tenant = "" }
+        if !fields.contains(.receivedAt) { self.receivedAt = Timestamp(microsecondsSinceEpoch: 0) }
+        if !fields.contains(.batchID) { self.batchID = 0 }
+        if !fields.contains(.position) { self.position = 0 }
+        let left = Set(Self.constantFields.filter { !fields.contains($0.field) }.map(\.number))
+        guard !left.isEmpty else { return }
+        var event: [UInt8] = []
+        var reader = WireReader(self.event[...], of: "Event")
+        var start = 0
+        while let field = try reader.next() {
+            let end = self.event.count - reader.leftBytes
+            if !left.contains(field.number) { event += self.event[start..<end] }
+            start = end
+        }
+        self.event = event
+    }
+
+    /// The fields that every event has, by their numbers in `docket.v1.Event`.
+    private static let constantFields: [(number: UInt32, field: EventField)] = [
+        (1, .eventID), (3, .type), (4, .occurredAt),
+    ]
+
     func serialized() -> [UInt8] {
         var writer = WireWriter()
         writer.bytes.reserveCapacity(self.sizeBytes)
@@ -68,5 +94,15 @@ package struct StoredEventMessage: Sendable, Equatable {
         writer.append(field: 5, varint: UInt64(UInt32(clamping: self.position)))
         if let logIndex = self.logIndex { writer.append(field: 6, present: UInt64(bitPattern: logIndex)) }
         return writer.bytes
+    }
+}
+
+extension WireReader.Field {
+    /// The field's number; 0 where it was skipped.
+    fileprivate var number: UInt32 {
+        switch self {
+        case .varint(let number, _), .bytes(let number, _): number
+        case .skipped: 0
+        }
     }
 }

@@ -56,6 +56,9 @@ package struct WireReader {
         self.name = name
     }
 
+    /// How many bytes have not been read yet.
+    var leftBytes: Int { self.rest.count }
+
     /// The next field; `nil` at the end. Groups, which proto3 doesn't have, are refused.
     ///
     /// - Throws: ``MessageError`` with code `malformed`.

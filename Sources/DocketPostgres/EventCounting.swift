@@ -32,7 +32,7 @@ struct EventCounting {
         if typeIDs?.isEmpty == true { return 0 }
         var walk = SegmentWalk(try PostgresReader.segments(self.connection), for: self.query)
         var groups: [[Int32]] = []
-        while let segments = walk.next(upTo: nil) { groups.append(segments) }
+        while let group = walk.next(upTo: nil) { groups.append(group.ids) }
         let selects = groups.map { EventSelect(self.query, segments: $0, typeIDs: typeIDs) }
         switch how {
         case .exact: return try self.sum(selects, milliseconds: nil) { $0.countSQL() }

@@ -16,7 +16,7 @@ struct HeapSearch {
 
     /// From the first to the last block with rows of the slice; `nil` when there are none.
     func blocks(of slice: LogSlice) throws(PostgresError) -> ClosedRange<Int64>? {
-        let size = try self.sizeBlocks()
+        let size = try self.reading.connection.heapBlocks(ofSegment: self.segmentID)
         var start: Int64 = 0
         if let place = self.reading.query.heapPlace, place.segmentID == self.segmentID {
             start = min(max(0, place.block - Self.marginBlocks), size)
@@ -65,15 +65,6 @@ struct HeapSearch {
         let (first, last) = (try Self.block(of: try rows.text(0, 1)), try Self.block(of: try rows.text(0, 2)))
         guard first <= last else { throw Self.unreadable(try rows.text(0, 1)) }
         return (count, first...last)
-    }
-
-    private func sizeBlocks() throws(PostgresError) -> Int64 {
-        let rows = try self.reading.connection.query(
-            """
-            SELECT coalesce(pg_relation_size(to_regclass('docket.' || quote_ident(table_name))), 0)
-                / current_setting('block_size')::int8 FROM docket.segments WHERE segment_id = $1
-            """, [.int4(self.segmentID)])
-        return rows.count == 1 ? try rows.integer(0, 0) : 0
     }
 
     /// The block of a `tid` as text: `(block,row)`.

@@ -7,6 +7,7 @@ package import DocketStore
 package final class PostgresReader: EventReader {
     private let pool: ConnectionPool
     private let statementTimeoutMilliseconds: Int
+    private let heapWindowBlocks: Int64
 
     /// A page ends with the event that reaches this many encoded bytes, so that a page of large events stays under the 4 MiB
     /// that gRPC clients take by default.
@@ -20,11 +21,13 @@ package final class PostgresReader: EventReader {
     ///   - connections: How many queries run at once.
     ///   - maxWaiting: How many more wait; further ones are refused as `overloaded`.
     ///   - statementTimeoutMilliseconds: After which a query, with all its statements, is broken off.
+    ///   - heapWindowBlocks: How many blocks of a segment without indexes are read first.
     package init(
         settings: ConnectionSettings, connections: Int = 4, maxWaiting: Int = 256,
-        statementTimeoutMilliseconds: Int = 30_000
+        statementTimeoutMilliseconds: Int = 30_000, heapWindowBlocks: Int64 = 512
     ) throws(PostgresError) {
         self.statementTimeoutMilliseconds = statementTimeoutMilliseconds
+        self.heapWindowBlocks = max(1, heapWindowBlocks)
         self.pool = try ConnectionPool(
             settings: settings, size: connections, maxWaiting: maxWaiting, name: "reader"
         ) { connection throws(PostgresError) in try Self.check(connection) }
@@ -39,8 +42,9 @@ package final class PostgresReader: EventReader {
         guard !query.tenantIDs.isEmpty, Self.canMatch(query.filter) else {
             return EventPage(events: [], next: nil, count: query.count.map { _ in 0 })
         }
+        let blocks = self.heapWindowBlocks
         return try await self.run { connection, budget throws(PostgresError) in
-            try Self.read(query, connection, budget)
+            try Self.read(query, connection, budget, heapWindowBlocks: blocks)
         }
     }
 
@@ -132,10 +136,12 @@ package final class PostgresReader: EventReader {
 
     /// All statements see one state of the log: a segment may be sealed, and a further one made, between them.
     private static func read(
-        _ query: EventQuery, _ connection: PostgresConnection, _ budget: QueryBudget
+        _ query: EventQuery, _ connection: PostgresConnection, _ budget: QueryBudget, heapWindowBlocks: Int64
     ) throws(PostgresError) -> EventPage {
         let (rows, count) = try self.transaction(of: query.tenantIDs, connection, budget) { () throws(PostgresError) in
-            (try self.rows(query, connection, budget), try EventCounting(query, connection, budget).count())
+            let rows = try self.rows(query, connection, budget, heapWindowBlocks: heapWindowBlocks)
+            try connection.execute(HeapPlan.Step.defaultSettings)
+            return (rows, try EventCounting(query, connection, budget).count())
         }
         var page = try self.page(rows, limit: query.limit)
         page.count = count
@@ -167,23 +173,29 @@ package final class PostgresReader: EventReader {
 
     /// The page's rows, and one more if there is one.
     private static func rows(
-        _ query: EventQuery, _ connection: PostgresConnection, _ budget: QueryBudget
+        _ query: EventQuery, _ connection: PostgresConnection, _ budget: QueryBudget, heapWindowBlocks: Int64
     ) throws(PostgresError) -> PageRows {
         var rows = PageRows(capacity: query.limit + 1, order: query.order)
         let typeIDs = try self.typeIDs(query.filter, connection)
         if typeIDs?.isEmpty == true { return rows }
         let all = try self.segments(connection)
         var walk = SegmentWalk(all, for: query)
-        var isFirst = true
-        while let segments = walk.next(upTo: rows.last) {
-            if !isFirst {
-                try connection.execute("SET LOCAL statement_timeout = \(try budget.leftMilliseconds())")
-            }
-            isFirst = false
+        while let group = walk.next(upTo: rows.last) {
             // The condition on the segment is evaluated for each row, and its column is the last: where it rules nothing
             // out, a scan is a third faster without it.
-            let select = EventSelect(
-                query, segments: all.count == 1 ? nil : segments, typeIDs: typeIDs, before: rows.last)
+            let segments = all.count == 1 ? nil : group.ids
+            if !group.isIndexed, let id = group.ids.first {
+                try HeapReading(
+                    query: query, connection: connection, budget: budget, segmentID: id, segments: segments,
+                    typeIDs: typeIDs, firstWindowBlocks: heapWindowBlocks
+                ).read(into: &rows)
+                continue
+            }
+            try connection.execute(
+                """
+                \(HeapPlan.Step.defaultSettings); SET LOCAL statement_timeout = \(try budget.leftMilliseconds())
+                """)
+            let select = EventSelect(query, segments: segments, typeIDs: typeIDs, before: rows.last)
             try rows.merge(try connection.query(select.sql, select.values))
         }
         return rows

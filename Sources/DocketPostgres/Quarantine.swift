@@ -57,6 +57,7 @@ extension SQLConditions {
     ///
     /// - Throws: `refused` when there is no such tenant.
     init(_ selection: QuarantineSelection, _ connection: PostgresConnection) throws(PostgresError) {
+        self.init()
         if let ids = selection.ids { self.add("q.quarantine_id = ANY (?)", .int8Array(ids)) }
         if let slug = selection.tenant {
             self.add("q.tenant_id = ?", .int4(try TenantPolicy.tenantID(named: slug, connection)))

@@ -5,6 +5,12 @@ import DocketModel
 struct SQLConditions: Sendable {
     private var conditions: [String] = []
     private(set) var values: [PostgresValue] = []
+    private let firstNumber: Int
+
+    /// - Parameter values: Of other conditions of the same statement, whose numbers come first.
+    init(behind values: [PostgresValue] = []) { self.firstNumber = values.count + 1 }
+
+    var isEmpty: Bool { self.conditions.isEmpty }
 
     /// What stands behind WHERE.
     var sql: String { self.conditions.isEmpty ? "true" : self.conditions.joined(separator: " AND ") }
@@ -15,8 +21,8 @@ struct SQLConditions: Sendable {
         precondition(parts.count == values.count + 1, "one ? for each value")
         var text = ""
         for (part, value) in zip(parts, values) {
+            text += "\(part)$\(self.firstNumber + self.values.count)"
             self.values.append(value)
-            text += "\(part)$\(self.values.count)"
         }
         self.conditions.append(text + (parts.last ?? ""))
     }
@@ -37,15 +43,36 @@ extension SQLConditions {
         self.add("e.ctid >= '(\(blocks.lowerBound),0)'::tid AND e.ctid < '(\(blocks.upperBound),0)'::tid")
     }
 
+    /// All rows but those in these blocks of their segment's table.
+    mutating func add(blocksWithout blocks: Range<Int64>) {
+        guard !blocks.isEmpty else { return }
+        self.add("(e.ctid < '(\(blocks.lowerBound),0)'::tid OR e.ctid >= '(\(blocks.upperBound),0)'::tid)")
+    }
+
     /// What a filter asks for.
     ///
     /// - Parameter typeIDs: The event types that its name or prefix stands for; `nil` for any.
     mutating func add(_ filter: EventFilter, typeIDs: [Int32]?) {
+        self.add(fixedWidthOf: filter, typeIDs: typeIDs)
+        self.add(othersOf: filter)
+    }
+
+    /// What a filter asks of the columns that PostgreSQL finds in a row without walking it.
+    mutating func add(fixedWidthOf filter: EventFilter, typeIDs: [Int32]?) {
         // Told the ids, the planner knows how frequent they are.
         if let typeIDs {
             let ids = typeIDs.map { "\($0)" }.joined(separator: ",")
             self.add("e.type_id = ANY ('{\(ids)}'::int4[])")
         }
+        if let decision = filter.decision { self.add("e.decision = ?", .int2(decision.rawValue)) }
+        if let outcome = filter.outcome { self.add("e.outcome = ?", .int2(outcome.rawValue)) }
+        if let from = filter.occurredFrom { self.add("e.occurred_at >= ?", .timestamp(from)) }
+        if let to = filter.occurredTo { self.add("e.occurred_at <= ?", .timestamp(to)) }
+        if let eventID = filter.eventID { self.add("e.event_id = ?", .uuid(eventID.bytes)) }
+    }
+
+    /// What a filter asks of the other columns.
+    mutating func add(othersOf filter: EventFilter) {
         let texts: [(column: EventColumn, value: String?)] = [
             (.scope, filter.scope), (.actorID, filter.actorID), (.sessionID, filter.sessionID),
             (.requestID, filter.requestID), (.agentID, filter.agentID), (.resourceType, filter.resourceType),
@@ -55,12 +82,7 @@ extension SQLConditions {
         for (column, value) in texts {
             if let value { self.add("e.\(column.sqlName) = ?", .text(value)) }
         }
-        if let decision = filter.decision { self.add("e.decision = ?", .int2(decision.rawValue)) }
-        if let outcome = filter.outcome { self.add("e.outcome = ?", .int2(outcome.rawValue)) }
         if let score = filter.minRiskScore { self.add("e.risk_score >= ?", .float8(score)) }
-        if let from = filter.occurredFrom { self.add("e.occurred_at >= ?", .timestamp(from)) }
-        if let to = filter.occurredTo { self.add("e.occurred_at <= ?", .timestamp(to)) }
-        if let eventID = filter.eventID { self.add("e.event_id = ?", .uuid(eventID.bytes)) }
         if let traceID = filter.traceID { self.add("e.trace_id = ?", .bytes(traceID.bytes)) }
         // No index helps these: they come last, and are looked at where all others hold.
         for condition in filter.attributes {

@@ -15,9 +15,14 @@ struct SegmentSpan: Equatable {
 ///
 /// PostgreSQL plans a statement in time proportional to the partitions it may touch. So a page names few at once,
 /// those that hold its first events before the others, and mostly never gets to the others. A segment without indexes
-/// never shares a statement with one that has them: the planner would sort the rows of both, instead of taking the first
-/// ones from the indexes and no more.
+/// comes alone: it is read block by block (``HeapReading``), and the others by taking the first rows from their indexes.
 struct SegmentWalk {
+    /// Segments that are read together: at least one.
+    struct Group: Equatable {
+        let ids: [Int32]
+        let isIndexed: Bool
+    }
+
     /// The most segments in one group: enough that a query which finds little reads 500 segments in 32 statements, few
     /// enough that planning one costs a few milliseconds.
     static let maxGroupCount = 16
@@ -33,19 +38,19 @@ struct SegmentWalk {
         self.remaining = matching.sorted { Self.isRead($0, before: $1, query.order) }[...]
     }
 
-    /// The segments that the next statement reads; `nil` when the page needs none any more.
+    /// The segments that are read next, one without indexes or several with; `nil` when the page needs none any more.
     ///
     /// - Parameter last: The last row of a page that is full: only what comes before it is still wanted. `nil` for a
     ///   page that has room left.
-    mutating func next(upTo last: PageCursor?) -> [Int32]? {
+    mutating func next(upTo last: PageCursor?) -> Group? {
         // They are sorted by what decides here: behind one that isn't wanted, none is.
         guard let first = self.remaining.first, Self.mayPrecede(last, first, self.order) else { return nil }
-        let wanted = self.remaining.prefix(Self.maxGroupCount).prefix { segment in
+        let wanted = self.remaining.prefix(first.isIndexed ? Self.maxGroupCount : 1).prefix { segment in
             segment.isIndexed == first.isIndexed && (segment.times == nil) == (first.times == nil)
                 && Self.mayPrecede(last, segment, self.order)
         }
         self.remaining = self.remaining[wanted.endIndex...]
-        return wanted.map(\.id)
+        return Group(ids: wanted.map(\.id), isIndexed: first.isIndexed)
     }
 
     private static func canMatch(_ segment: SegmentSpan, _ query: EventQuery) -> Bool {

@@ -33,6 +33,8 @@ package struct EventQuery: Sendable, Equatable {
     package var after: PageCursor?
     /// Whether all events that match are to be counted, on whatever page they are.
     package var count: EventCount?
+    /// Which fields of the events are wanted: others may be absent. Those that are never absent always come.
+    package var fields: EventFields
 
     package init(
         tenantIDs: [Int32],
@@ -40,7 +42,8 @@ package struct EventQuery: Sendable, Equatable {
         order: EventOrder = .newestFirst,
         limit: Int = 100,
         after: PageCursor? = nil,
-        count: EventCount? = nil
+        count: EventCount? = nil,
+        fields: EventFields = .all
     ) {
         self.tenantIDs = tenantIDs
         self.filter = filter
@@ -48,6 +51,7 @@ package struct EventQuery: Sendable, Equatable {
         self.limit = limit
         self.after = after
         self.count = count
+        self.fields = fields
     }
 }
 

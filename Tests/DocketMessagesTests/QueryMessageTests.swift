@@ -45,6 +45,57 @@ struct QueryRequestMessageTests {
         }
     }
 
+    @Test("a mask comes back as the fields that it names; one of none, or of all, asks for all")
+    func mask() throws {
+        var request = QueryRequestMessage(fields: EventFields([.type, .actorID, .logIndex]))
+        #expect(request.serialized().suffix(2) == Array("ex".utf8))
+        #expect(try QueryRequestMessage(serialized: request.serialized()) == request)
+        request.fields = .all
+        #expect(request.serialized() == QueryRequestMessage().serialized())
+        #expect(try QueryRequestMessage(serialized: [0x4A, 0]).fields == .all)
+        let path = Array("event.actor".utf8)
+        let actor = try QueryRequestMessage(serialized: [0x4A, 13, 0x0A, 11] + path).fields
+        #expect(actor == EventFields([.actorKind, .actorID, .actorUserID]))
+    }
+
+    @Test("a mask that names no field is refused with what may be asked for, and so is one of too many paths")
+    func wrongMask() throws {
+        let error = #expect(throws: MessageError.self) {
+            try QueryRequestMessage(serialized: [0x4A, 7, 0x0A, 5] + Array("actor".utf8))
+        }
+        #expect(error?.field == "read_mask")
+        #expect(error?.message.contains("'actor'") == true)
+        for field in EventField.allCases { #expect(error?.message.contains(field.path) == true) }
+        let tenants = (0..<101).flatMap { _ -> [UInt8] in [0x0A, 6] + Array("tenant".utf8) }
+        let many = #expect(throws: MessageError.self) {
+            try QueryRequestMessage(serialized: [0x4A, 0xA8, 0x06] + tenants)
+        }
+        #expect(many?.message.contains("101 paths exceed 100") == true)
+    }
+
+    @Test("an event is masked as it travels: what no event goes without is taken out of its encoding")
+    func maskedEvent() throws {
+        // An id, a type, a time, a fixed-width score, and a reason.
+        let score: [UInt8] = [0x81, 0x01, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F]
+        let (id, type, time, reason): ([UInt8], [UInt8], [UInt8], [UInt8]) = (
+            [0x0A, 1, 7], [0x1A, 1, 0x74], [0x20, 5], [0x62, 1, 0x72]
+        )
+        let whole = StoredEventMessage(
+            event: id + type + time + reason + score, tenant: "t",
+            receivedAt: Timestamp(microsecondsSinceEpoch: 1), batchID: 2, position: 3)
+        var masked = whole
+        try masked.mask(.all)
+        #expect(masked == whole)
+        try masked.mask(EventFields([.type, .reason, .riskScore, .batchID]))
+        #expect(
+            masked
+                == StoredEventMessage(
+                    event: type + reason + score, tenant: "", receivedAt: Timestamp(microsecondsSinceEpoch: 0),
+                    batchID: 2, position: 0))
+        masked.event = [0x0A, 9]
+        #expect(throws: MessageError.self) { try masked.mask(EventFields([.type])) }
+    }
+
     @Test("no bytes at all ask for the newest hundred events")
     func defaults() throws {
         let request = try QueryRequestMessage(serialized: [])

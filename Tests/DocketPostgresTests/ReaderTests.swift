@@ -22,6 +22,25 @@ struct ReaderTests {
         #expect(found > 0)
     }
 
+    @Test("of fields that nobody asked for nothing is read that may be absent, and the others come with every filter")
+    func fields() async throws {
+        let seed = testSeed()
+        let log = try await TwoTenantLog(seed: seed)
+        var generator = SeededGenerator(seed: seed ^ 1)
+        for _ in 0..<60 {
+            var query = log.query(using: &generator)
+            query.limit = 200
+            query.fields = EventFields(EventField.allCases.filter { _ in generator.oneIn(3) })
+            // These take no room that counts.
+            var read = query.fields
+            read.formUnion(EventFields([.decision, .outcome]))
+            #expect(try await log.reader.query(query).events == log.expected(query).map { $0.masked(read) }, "\(query)")
+        }
+        let select = EventSelect(EventQuery(tenantIDs: [1], fields: EventFields([.type, .actorID])), segments: nil).sql
+        #expect(select.contains("e.actor_id") && select.contains("e.occurred_at"))
+        #expect(!select.contains("e.attributes") && !select.contains("e.*") && !select.contains("e.actor_kind"))
+    }
+
     @Test("no tenants, an unknown one, and an unknown type find nothing")
     func nothing() async throws {
         let log = try await TwoTenantLog(seed: 1)

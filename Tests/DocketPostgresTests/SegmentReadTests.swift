@@ -127,7 +127,7 @@ struct SegmentReadTests {
         let query = EventQuery(tenantIDs: [1], filter: filter, order: order)
         var walk = SegmentWalk(try PostgresReader.segments(connection), for: query)
         var seen: [Int32] = []
-        while let segments = walk.next(upTo: nil) {
+        while let segments = walk.next(upTo: nil)?.ids {
             seen += segments
             let named = Set(segments.map(TestDatabase.segmentTable))
             let select = EventSelect(query, segments: segments)
@@ -162,10 +162,10 @@ struct SegmentReadTests {
         #expect(try await Self.firstStatement(log).contains("e.segment_id = ANY ('{1}'::int4[])"))
     }
 
-    /// The text of the first statement that reads events for a query, caught while it waits for the hot segment.
+    /// The text of the first statement that reads events for a query, caught while it waits for the names of the tenants.
     private static func firstStatement(_ log: TwoTenantLog) async throws -> String {
         let observer = try log.database.connect()
-        try observer.execute("BEGIN; LOCK TABLE docket.events_000001 IN ACCESS EXCLUSIVE MODE")
+        try observer.execute("BEGIN; LOCK TABLE docket.tenants IN ACCESS EXCLUSIVE MODE")
         async let page = log.reader.query(EventQuery(tenantIDs: [1]))
         let text = """
             SELECT query FROM pg_stat_activity

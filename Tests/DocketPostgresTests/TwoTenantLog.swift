@@ -9,7 +9,7 @@ import Testing
 /// A database with 200 random events of two tenants, many of them at the same moment.
 struct TwoTenantLog {
     let database: TestDatabase
-    let reader: PostgresReader
+    var reader: PostgresReader
     let other: Int32
     static let trace = TraceID(high: 0xFF00_5C27_0000_0001, low: 0x8000_0000_0000_0000)
     /// Per tenant, in stored order.

@@ -16,6 +16,7 @@ from docket.v1.audit_log_pb2 import (
     TailResponse,
 )
 from docket.v1.collector_pb2 import PublishRequest, PublishResponse
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 
@@ -171,7 +172,7 @@ WIDE_FILTERS: dict[str, Callable[[Target], object]] = {
 }  # fmt: skip
 REQUEST_FIELDS = {
     QueryRequest: {
-        "tenant", "filter", "order", "page_size", "page_token", "more_tenants", "all_tenants", "count",
+        "tenant", "filter", "order", "page_size", "page_token", "more_tenants", "all_tenants", "count", "read_mask",
     },
     ExportRequest: {"tenant", "filter", "from", "end_log_index"},
     TailRequest: {"tenant", "filter", "from"},
@@ -214,6 +215,9 @@ def query_probe(caller: Caller, target: Target) -> Iterator[Answer]:
     for name, chosen in filters_for(target).items():
         tell = total if name in FILTERS else owners
         yield ask(f"{name} in all logs", lambda: page(QueryRequest(all_tenants=True, filter=chosen, count=2)), tell)
+    for path in ("event", "event.event_id", "tenant"):
+        asked = QueryRequest(tenant=target.slug, read_mask=FieldMask(paths=[path]))
+        yield ask(f"its {path}", lambda: page(asked), count, is_direct=True)
     for what, names in {"its log beside the own": [target.slug, caller.own], "its log among others": ["", target.slug]}.items():
         asked = QueryRequest(tenant=names[0], more_tenants=names[1:])
         yield ask(what, lambda: page(asked), count, is_direct=True)

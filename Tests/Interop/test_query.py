@@ -9,6 +9,7 @@ import pytest
 from docket.v1 import audit_log_pb2, event_pb2
 from docket.v1.audit_log_pb2 import AttributeCondition
 from docket.v1.event_pb2 import Actor, Event, Resource
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from client import Client, failure
 from events import event, unique
@@ -241,3 +242,56 @@ def test_the_first_page_says_how_many_events_match_when_asked(collector, mark: s
             asked.page_token = b""
         asked.count = 9
         assert "count" in failure(client.audit_log.Query, asked, metadata=client.metadata, timeout=60).details()
+
+
+# MARK: Some of the fields
+
+
+def masked(client: Client, mark: str, *paths: str) -> list[audit_log_pb2.StoredEvent]:
+    """The log's events with these fields, in pages of seven."""
+    asked = audit_log_pb2.QueryRequest(
+        filter=audit_log_pb2.EventFilter(scope=mark), page_size=7, read_mask=FieldMask(paths=paths)
+    )
+    found: list[audit_log_pb2.StoredEvent] = []
+    while True:
+        page = client.audit_log.Query(asked, metadata=client.metadata, timeout=60)
+        found.extend(page.events)
+        asked.page_token = page.next_page_token
+        if not page.next_page_token:
+            return found
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["event.type"], ["event.actor"], ["event.actor.id"], ["event.attributes", "tenant"], ["batch_id", "position"], ["event"],
+        ["event.event_id", "event.occurred_at_us", "received_at_us"], ["event.resource.type", "event.risk_score"],
+        ["event.decision", "event.decision", "event.delegation", "event.payload"], ["tenant"], [],
+    ],
+    ids=",".join,
+)  # fmt: skip
+def test_with_a_read_mask_events_have_what_it_names_and_nothing_else(
+    client: Client, log: list[Event], mark: str, paths: list[str]
+) -> None:
+    whole = client.query_all(scope=mark)
+    expected = []
+    for one in whole:
+        kept = audit_log_pb2.StoredEvent(event=Event())
+        FieldMask(paths=paths or ["event", "tenant", "received_at_us", "batch_id", "position"]).MergeMessage(one, kept)
+        expected.append(kept)
+    assert masked(client, mark, *paths) == expected
+    assert len(expected) == len(log)
+
+
+@pytest.mark.parametrize("path", ["", "event.", "actor", "event.actor.name", "event.attributes.request", "events", "*", "event.actor id"])
+def test_a_path_that_names_no_field_is_an_invalid_argument(client: Client, path: str) -> None:
+    asked = audit_log_pb2.QueryRequest(read_mask=FieldMask(paths=["event.type", path]))
+    error = failure(client.audit_log.Query, asked, metadata=client.metadata, timeout=60)
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error.details()
+    assert f"'{path}'" in error.details() and "read_mask" in error.details() and "event.actor.user_id" in error.details()
+
+
+def test_a_mask_of_too_many_paths_is_an_invalid_argument(client: Client) -> None:
+    asked = audit_log_pb2.QueryRequest(read_mask=FieldMask(paths=["tenant"] * 101))
+    error = failure(client.audit_log.Query, asked, metadata=client.metadata, timeout=60)
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT and "101 paths" in error.details()

@@ -851,7 +851,7 @@ const ProtobufCMessageDescriptor docket__v1__attribute_condition__descriptor =
   (ProtobufCMessageInit) docket__v1__attribute_condition__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor docket__v1__query_request__field_descriptors[8] =
+static const ProtobufCFieldDescriptor docket__v1__query_request__field_descriptors[9] =
 {
   {
     "tenant",
@@ -949,6 +949,18 @@ static const ProtobufCFieldDescriptor docket__v1__query_request__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "read_mask",
+    9,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Docket__V1__QueryRequest, read_mask),
+    &google__protobuf__field_mask__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned docket__v1__query_request__field_indices_by_name[] = {
   6,   /* field[6] = all_tenants */
@@ -958,12 +970,13 @@ static const unsigned docket__v1__query_request__field_indices_by_name[] = {
   2,   /* field[2] = order */
   3,   /* field[3] = page_size */
   4,   /* field[4] = page_token */
+  8,   /* field[8] = read_mask */
   0,   /* field[0] = tenant */
 };
 static const ProtobufCIntRange docket__v1__query_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor docket__v1__query_request__descriptor =
 {
@@ -973,7 +986,7 @@ const ProtobufCMessageDescriptor docket__v1__query_request__descriptor =
   "Docket__V1__QueryRequest",
   "docket.v1",
   sizeof(Docket__V1__QueryRequest),
-  8,
+  9,
   docket__v1__query_request__field_descriptors,
   docket__v1__query_request__field_indices_by_name,
   1,  docket__v1__query_request__number_ranges,

@@ -1,6 +1,6 @@
 import Logging
 
-/// The duty that must never wait for anything slow: the log, the rotation of the hot segment, and the pressure on writers.
+/// The duty that must never wait for anything slow: the log, the hot segment's rotation and index, and the pressure on writers.
 struct LogDuty: LeaderDuty {
     /// How long until the next turn while batches come in, and while none do.
     private static let busyInterval: Duration = .milliseconds(100)
@@ -11,6 +11,7 @@ struct LogDuty: LeaderDuty {
     let metrics: MaintenanceMetrics
     let logger: Logger
     private var appender = Appender()
+    private var summary = HeapSummary()
     /// Rows of the hot segment: counted when this leader took over, then added up from the log.
     private var hot: (id: Int32, rows: Int64)?
     private var published: (pressure: Double, at: ContinuousClock.Instant)?
@@ -22,6 +23,7 @@ struct LogDuty: LeaderDuty {
 
     mutating func takeOver(_ connection: PostgresConnection) throws(PostgresError) {
         self.hot = nil
+        self.summary = HeapSummary()
         self.published = nil
         // The newest batches are a small part of their table, whatever its statistics say.
         try connection.execute("SET enable_seqscan = off")
@@ -45,6 +47,7 @@ struct LogDuty: LeaderDuty {
         } else {
             let pressure = BackPressure.pressure(unsealed: unsealed, fill: policy.fill(facts))
             try self.publish(pressure, unsealed: unsealed, connection)
+            if try self.summary.turn(segment, connection) { return .zero }
         }
         return report.batches > 0 ? Self.busyInterval : Self.idleInterval
     }

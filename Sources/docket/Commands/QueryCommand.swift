@@ -13,6 +13,7 @@ struct QueryCommand: AsyncParsableCommand {
               docket query --actor alice --decision deny --since 2h
               docket query --from 2023-01-27 --to 2023-01-28 --oldest-first
               docket query --session 4f2a --json | jq .attributes
+              docket query --since 1d --json --fields occurred_at,actor.id,action
               docket query --type 'authz.*' --min-risk 0.8 --attribute /request/verb=delete
             """)
 
@@ -39,7 +40,17 @@ struct QueryCommand: AsyncParsableCommand {
     @Flag(help: "One JSON object a line (docs/json.md) instead of a table.")
     var json = false
 
+    @Option(
+        help: ArgumentHelp(
+            "With --json, only these members, such as event_id,actor.id; others aren't read.",
+            valueName: "member,…"))
+    var fields: String?
+
     func validate() throws {
+        guard self.fields == nil || self.json else {
+            throw ValidationError("--fields chooses members of JSON objects; add --json")
+        }
+        _ = try self.chosenFields()
         guard !self.allTenants || (self.alsoTenant.isEmpty && self.connection.tenant == nil) else {
             throw ValidationError("--all-tenants is all of them; leave --tenant and --also-tenant out")
         }
@@ -48,9 +59,10 @@ struct QueryCommand: AsyncParsableCommand {
 
     func run() async throws {
         let reader = try await AuditLogReader(try self.connection.resolve())
+        let fields = try self.chosenFields()
         var rows: [StoredEvent] = []
-        let count = try await reader.forEach(self.request, limit: self.limit == 0 ? nil : self.limit) { event in
-            if self.json { try Console.line(event.json) } else { rows.append(event) }
+        let count = try await reader.forEach(self.request(fields), limit: self.limit == 0 ? nil : self.limit) { event in
+            if self.json { try Console.line(event.json(fields)) } else { rows.append(event) }
             // A table needs all its rows to know its widths; a long one is printed in parts.
             if rows.count >= 1000 { try self.flush(&rows) }
         }
@@ -62,11 +74,30 @@ struct QueryCommand: AsyncParsableCommand {
         await reader.close()
     }
 
-    /// What the flags ask for.
-    private var request: QueryRequestMessage {
-        QueryRequestMessage(
+    /// What the flags ask for. An event without its id, type or time could not be read back.
+    private func request(_ fields: EventFields) -> QueryRequestMessage {
+        var asked = EventFields([.eventID, .type, .occurredAt])
+        asked.formUnion(fields)
+        return QueryRequestMessage(
             filter: self.selection.filter, order: self.oldestFirst ? .oldestFirst : .newestFirst,
-            moreTenants: self.alsoTenant, isOfAllTenants: self.allTenants, count: self.count)
+            moreTenants: self.alsoTenant, isOfAllTenants: self.allTenants, count: self.count,
+            fields: asked)
+    }
+
+    /// The fields that are shown.
+    private func chosenFields() throws -> EventFields {
+        guard self.json else { return EventTable.fields }
+        guard let text = self.fields else { return .all }
+        var fields = EventFields([])
+        for path in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let named = EventFields(jsonPath: String(path)) else {
+                throw ValidationError(
+                    "--fields has '\(path)', which is no member of an event's JSON; name some of "
+                        + "\(EventFields.allowedInJSON), actor, resource, payload")
+            }
+            fields.formUnion(named)
+        }
+        return fields
     }
 
     private func flush(_ rows: inout [StoredEvent]) throws {

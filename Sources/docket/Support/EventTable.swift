@@ -24,6 +24,12 @@ enum EventTable {
         Column(title: "OUTCOME", minWidth: nil, rank: 2, cell: { $0.outcome?.name ?? "" }),
     ]
 
+    /// What the columns show.
+    static let fields = EventFields([
+        .occurredAt, .type, .actorKind, .actorID, .actorUserID, .action, .resourceType, .resourceID, .scope, .decision,
+        .outcome,
+    ])
+
     /// The table.
     ///
     /// - Parameter width: how many columns the terminal has; `nil` when it is none. Where they are too few even for cut

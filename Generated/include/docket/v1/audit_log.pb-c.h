@@ -15,6 +15,7 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "docket/v1/event.pb-c.h"
+#include "google/protobuf/field_mask.pb-c.h"
 
 typedef struct Docket__V1__EventFilter Docket__V1__EventFilter;
 typedef struct Docket__V1__AttributeCondition Docket__V1__AttributeCondition;
@@ -219,10 +220,17 @@ struct  Docket__V1__QueryRequest
    */
   protobuf_c_boolean has_count;
   Docket__V1__CountMode count;
+  /*
+   * Which fields of each StoredEvent are wanted (https://google.aip.dev/157): 'tenant', 'event.type', 'event.actor' or
+   * 'event.actor.id', down to the fields of Actor, Resource and Payload; 'event.delegation' and the texts that hold JSON only as a
+   * whole. None asks for all. At most 100 paths; one that names no field is INVALID_ARGUMENT. Other fields are left empty, and
+   * mostly not even read from the database.
+   */
+  Google__Protobuf__FieldMask *read_mask;
 };
 #define DOCKET__V1__QUERY_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&docket__v1__query_request__descriptor) \
-    , 0, {0,NULL}, NULL, 0, DOCKET__V1__ORDER__ORDER_UNSPECIFIED, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, 0, DOCKET__V1__COUNT_MODE__COUNT_MODE_UNSPECIFIED }
+    , 0, {0,NULL}, NULL, 0, DOCKET__V1__ORDER__ORDER_UNSPECIFIED, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, 0, DOCKET__V1__COUNT_MODE__COUNT_MODE_UNSPECIFIED, NULL }
 
 
 struct  Docket__V1__QueryResponse
