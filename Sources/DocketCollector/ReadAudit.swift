@@ -35,6 +35,25 @@ struct ReadAudit: Sendable {
         }
     }
 
+    /// What was counted.
+    func counted(
+        _ statistics: EventStatistics, by grouping: EventGrouping, filter: EventFilter,
+        of tenants: [RegistryContents.Tenant], by reader: ReadingCaller
+    ) async throws(StoreError) {
+        guard self.mode == .all else { return }
+        for tenant in tenants {
+            // As of a query: neither what is looked for in one log nor how much the others hold is for another's readers.
+            var writer = Self.attributes(
+                tenants.count == 1 ? filter : nil, eventCount: tenants.count == 1 ? statistics.count : nil)
+            writer.key("group_by")
+            writer.string(grouping.name)
+            writer.key("tenants")
+            writer.integer(tenants.count)
+            writer.endObject()
+            try await self.write(EventTypeName.logQueried, "stats", writer.text, tenant, reader)
+        }
+    }
+
     /// What an export has sent, whole or not.
     func exported(
         _ progress: ExportProgress, outcome: Outcome, filter: EventFilter, of tenant: RegistryContents.Tenant,
@@ -50,7 +69,7 @@ struct ReadAudit: Sendable {
         try await self.write(EventTypeName.logExported, "export", writer.text, tenant, reader, outcome: outcome)
     }
 
-    private static func attributes(_ filter: EventFilter?, eventCount: Int64) -> JSONWriter {
+    private static func attributes(_ filter: EventFilter?, eventCount: Int64?) -> JSONWriter {
         var writer = JSONWriter()
         writer.beginObject()
         if let json = filter?.json {
@@ -59,8 +78,10 @@ struct ReadAudit: Sendable {
             writer.key(isShort ? "filter" : "filter_bytes")
             if isShort { writer.raw(json) } else { writer.integer(json.utf8.count) }
         }
-        writer.key("events")
-        writer.integer(eventCount)
+        if let eventCount {
+            writer.key("events")
+            writer.integer(eventCount)
+        }
         return writer
     }
 

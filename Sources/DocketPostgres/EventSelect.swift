@@ -4,7 +4,7 @@ import DocketStore
 
 /// The statement that reads some segments for a query, with its parameters: pure text, apart from the connection.
 struct EventSelect {
-    private var conditions = SQLConditions()
+    private(set) var conditions = SQLConditions()
     private let query: EventQuery
 
     var values: [PostgresValue] { self.conditions.values }

@@ -63,6 +63,24 @@ package final class PostgresReader: EventReader {
         }
     }
 
+    package func statistics(_ query: StatisticsQuery) async throws(StoreError) -> EventStatistics {
+        let (groups, buckets) = (query.maxGroups, query.bucketStarts.count)
+        guard (1...StatisticsQuery.maxGroups).contains(groups), buckets <= TimeBuckets.maxCount,
+            groups * buckets <= StatisticsQuery.maxCells
+        else {
+            throw StoreError(
+                code: .refused,
+                message: "events are counted in 1 to \(StatisticsQuery.maxGroups) groups, at most \(TimeBuckets.maxCount) "
+                    + "buckets, and \(StatisticsQuery.maxCells) counts; \(groups) groups of \(buckets) were asked for")
+        }
+        guard !query.tenantIDs.isEmpty, Self.canMatch(query.filter) else { return EventStatistics(groups: [], count: 0) }
+        return try await self.run { connection, budget throws(PostgresError) in
+            try Self.transaction(of: query.tenantIDs, connection, budget) { () throws(PostgresError) in
+                try StatisticsReading(query: query, connection: connection, budget: budget).statistics()
+            }
+        }
+    }
+
     private func run<Success: Sendable>(
         _ body: @escaping @Sendable (PostgresConnection, QueryBudget) throws(PostgresError) -> Success
     ) async throws(StoreError) -> Success {

@@ -11,6 +11,9 @@ package protocol EventReader: Sendable {
 
     /// One page of a tenant's log in its own order.
     func readLog(_ query: LogQuery) async throws(StoreError) -> LogPage
+
+    /// How many events there are, by a field of theirs. Exact.
+    func statistics(_ query: StatisticsQuery) async throws(StoreError) -> EventStatistics
 }
 
 /// Which page of which log is wanted.

@@ -14,6 +14,8 @@ struct QueryCommand: AsyncParsableCommand {
               docket query --from 2023-01-27 --to 2023-01-28 --oldest-first
               docket query --session 4f2a --json | jq .attributes
               docket query --type 'authz.*' --min-risk 0.8 --attribute /request/verb=delete
+              docket query --on 2026-11-20 --local
+              docket query --since 7d --limit 0 --csv --formula-safe > week.csv
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -39,7 +41,19 @@ struct QueryCommand: AsyncParsableCommand {
     @Flag(help: "One JSON object a line (docs/json.md) instead of a table.")
     var json = false
 
+    @Flag(help: "CSV with a header (docs/export-formats.md) instead of a table.")
+    var csv = false
+
+    @Flag(help: "CSV: disarm text that a spreadsheet would take for a formula, which changes it.")
+    var formulaSafe = false
+
+    @OptionGroup var pager: PagerOptions
+
     func validate() throws {
+        guard !self.json || !self.csv else { throw ValidationError("--json and --csv are two forms; leave one out") }
+        guard !self.formulaSafe || self.csv else {
+            throw ValidationError("--formula-safe is for --csv; nothing else has formulas")
+        }
         guard !self.allTenants || (self.alsoTenant.isEmpty && self.connection.tenant == nil) else {
             throw ValidationError("--all-tenants is all of them; leave --tenant and --also-tenant out")
         }
@@ -48,18 +62,31 @@ struct QueryCommand: AsyncParsableCommand {
 
     func run() async throws {
         let reader = try await AuditLogReader(try self.connection.resolve())
+        try await Console.paged(self.pager) { try await self.show(reader) }
+        await reader.close()
+    }
+
+    private func show(_ reader: AuditLogReader) async throws {
+        var writer = ExportWriter(self.csv ? .csv : .jsonl, formulaSafe: self.formulaSafe)
         var rows: [StoredEvent] = []
+        var isEmpty = true
+        try Console.write(writer.header)
         let count = try await reader.forEach(self.request, limit: self.limit == 0 ? nil : self.limit) { event in
-            if self.json { try Console.line(event.json) } else { rows.append(event) }
+            isEmpty = false
+            if self.json || self.csv {
+                var bytes: [UInt8] = []
+                writer.append(event, to: &bytes)
+                try Console.write(bytes)
+            } else {
+                rows.append(event)
+            }
             // A table needs all its rows to know its widths; a long one is printed in parts.
             if rows.count >= 1000 { try self.flush(&rows) }
         }
-        if !self.json {
-            if rows.isEmpty { Console.error("no event matches") }
-            try self.flush(&rows)
-        }
+        try self.flush(&rows)
+        try Console.endPaging()
+        if isEmpty, !self.json, !self.csv { Console.error("no event matches") }
         if let count { Console.error("\(self.count == .estimated ? "about " : "")\(count) events match") }
-        await reader.close()
     }
 
     /// What the flags ask for.
@@ -71,7 +98,9 @@ struct QueryCommand: AsyncParsableCommand {
 
     private func flush(_ rows: inout [StoredEvent]) throws {
         guard !rows.isEmpty else { return }
-        try Console.write(EventTable.render(rows, width: Terminal.standardOutput.width, style: Console.style))
+        try Console.write(
+            EventTable.render(
+                rows, width: Terminal.standardOutput.width, style: Console.style, zone: self.selection.zones.zone))
         rows.removeAll(keepingCapacity: true)
     }
 }

@@ -1,0 +1,92 @@
+import DocketCodec
+import DocketModel
+import DocketStore
+
+/// The statement that counts events by a field and by time: pure text, apart from the connection.
+///
+/// It is one statement for all segments: which groups have the most events is only known of all of them together, and
+/// there may be as many groups as events. PostgreSQL counts them within its `work_mem`, and in temporary files beyond that;
+/// what it answers has a row for each group that is told apart and one for each of their counts, and no more.
+struct StatisticsSelect {
+    /// The columns of the answer.
+    enum Column: Int {
+        /// A group's rank from 1 on; 0 for all others together.
+        case rank
+        /// The number of a bucket from 1 on; NULL in the row of a whole group.
+        case bucket
+        case count
+        /// Of a group's row: its value, behind `=`, or nothing for events without one. Of the row of rank 0, which is of all
+        /// events: how many groups there are.
+        case key
+    }
+
+    private let query: StatisticsQuery
+    private let conditions: SQLConditions
+
+    /// - Parameter segments: The ids of the segments that are read; `nil` for all that there are.
+    init(_ query: StatisticsQuery, segments: [Int32]?, typeIDs: [Int32]?) {
+        self.query = query
+        let events = EventQuery(tenantIDs: query.tenantIDs, filter: query.filter)
+        self.conditions = EventSelect(events, segments: segments, typeIDs: typeIDs).conditions
+    }
+
+    var values: [PostgresValue] {
+        self.query.bucketStarts.isEmpty
+            ? self.conditions.values : self.conditions.values + [.timestampArray(self.query.bucketStarts)]
+    }
+
+    var sql: String {
+        let bucket = self.query.bucketStarts.isEmpty ? "0" : "width_bucket(e.occurred_at, $\(self.values.count))"
+        let (name, join) = self.naming
+        let counts = """
+
+            UNION ALL
+            SELECT coalesce(t.rank, 0), c.bucket, sum(c.count)::int8, NULL
+            FROM cells AS c LEFT JOIN top AS t ON t.key = c.key
+            GROUP BY 1, 2
+            """
+        return """
+            WITH cells AS MATERIALIZED (
+                SELECT coalesce('=' || \(name), '') COLLATE "C" AS key, c.bucket, c.count
+                FROM (
+                    SELECT e.\(self.column.sqlName) AS value, \(bucket) AS bucket, count(*) AS count
+                    FROM docket.events AS e WHERE \(self.conditions.sql)
+                    GROUP BY 1, 2
+                ) AS c\(join)
+            ), totals AS MATERIALIZED (
+                SELECT key, sum(count)::int8 AS count FROM cells GROUP BY key
+            ), top AS MATERIALIZED (
+                SELECT key, count, row_number() OVER (ORDER BY count DESC, key)::int4 AS rank
+                FROM totals ORDER BY count DESC, key LIMIT \(self.query.maxGroups)
+            )
+            SELECT 0, NULL::int4, coalesce(sum(count), 0)::int8, count(*)::text FROM totals
+            UNION ALL
+            SELECT rank, NULL, count, key FROM top\(self.query.bucketStarts.isEmpty ? "" : counts)
+            """
+    }
+
+    private var column: EventColumn {
+        switch self.query.grouping {
+        case .type: .typeID
+        case .decision: .decision
+        case .outcome: .outcome
+        case .actor: .actorID
+        case .tenant: .tenantID
+        case .action: .action
+        case .scope: .scope
+        case .source: .source
+        case .policy: .policy
+        case .resourceType: .resourceType
+        }
+    }
+
+    /// What a counted value is called, and where that stands. Types of several tenants may have one name.
+    private var naming: (name: String, join: String) {
+        switch self.query.grouping {
+        case .type: ("y.name", " LEFT JOIN docket.event_types AS y ON y.type_id = c.value")
+        case .tenant: ("t.slug", " LEFT JOIN docket.tenants AS t ON t.tenant_id = c.value")
+        case .decision, .outcome: ("nullif(c.value, 0)::text", "")
+        case .actor, .action, .scope, .source, .policy, .resourceType: ("c.value", "")
+        }
+    }
+}
