@@ -159,7 +159,8 @@ package struct StatsRequestMessage: TenantNaming, Sendable, Equatable {
             guard let from, let first = starts.first, from >= first else {
                 throw MessageError(
                     code: .outOfRange, field: field,
-                    message: "events before the first bucket would be in none; send filter.occurred_from_us, not before it")
+                    message:
+                        "events before the first bucket would be in none; send filter.occurred_from_us, not before it")
             }
         }
         let count = buckets.count(from: from ?? .earliest, to: to ?? .latest)

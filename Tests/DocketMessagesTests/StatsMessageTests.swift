@@ -100,7 +100,9 @@ struct StatsRequestMessageTests {
 @Suite("StatsResponse")
 struct StatsResponseMessageTests {
     private static let full = StatsResponseMessage(
-        groups: [.init(value: "é", count: 5, bucketCounts: [5, 0]), .init(value: nil, count: 3, bucketCounts: [0, 3])],
+        groups: [
+            .init(value: "é", count: 5, bucketCounts: [5, 0]), .init(value: nil, count: 3, bucketCounts: [0, 3]),
+        ],
         other: .init(value: nil, count: .max, bucketCounts: [1, .max]), otherGroupCount: 7, count: 9,
         bucketStarts: [Timestamp(microsecondsSinceEpoch: -1), Timestamp(microsecondsSinceEpoch: 1)])
 

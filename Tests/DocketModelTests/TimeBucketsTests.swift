@@ -31,7 +31,7 @@ struct TimeBucketsTests {
 
     @Test("of any width are those of any range, and never trap")
     func extremes() {
-        for width in [Int64.max, .max / 2, 1 << 58] {
+        for width in [Int64.max, Int64.max / 2, 1 << 58] as [Int64] {
             let buckets = TimeBuckets.width(microseconds: width)
             let starts = buckets.starts(from: .earliest, to: .latest)
             #expect(Int64(starts.count) == buckets.count(from: .earliest, to: .latest))

@@ -58,7 +58,9 @@ struct StatisticsTests {
         }
     }
 
-    @Test("by everything there is, with any filter, over any time, finds exactly what it should, in one segment and in many")
+    @Test(
+        "by everything there is, with any filter, over any time, finds exactly what it should, in one segment and in many"
+    )
     func all() async throws {
         let seed = testSeed()
         let log = try await TwoTenantLog(seed: seed)
@@ -117,7 +119,8 @@ struct StatisticsTests {
         for tenant in [1, log.other] {
             let types = try await administration.ensureEventTypes(["own.type"], tenant: tenant)
             let type = try #require(types["own.type"])
-            let batch = try BatchMaker(typeID: type, tenantID: tenant).batch(100, [Event(eventID: .new(), type: "own.type", occurredAt: .now)])
+            let batch = try BatchMaker(typeID: type, tenantID: tenant).batch(
+                100, [Event(eventID: .new(), type: "own.type", occurredAt: .now)])
             #expect(await store.store(batch).committed != nil)
         }
         var query = StatisticsQuery(tenantIDs: [1, log.other], grouping: .type)

@@ -1,3 +1,4 @@
+import ArgumentParser
 import DocketMessages
 import DocketModel
 import DocketTerminal
@@ -29,9 +30,12 @@ struct StatsRangeTests {
     @Test(
         "is divided by the width that fits it, into parts that begin where clocks show so",
         arguments: [
-            ("2026-11-22T13:36:50Z", "1s", 11, "2026-11-22T13:36:50Z"), ("2026-11-22T12:37:00Z", "5m", 13, "2026-11-22T12:35:00Z"),
-            ("2026-11-21T13:37:00Z", "1h", 25, "2026-11-21T13:00:00Z"), ("2026-11-15T13:37:00Z", "6h", 29, "2026-11-15T12:00:00Z"),
-            ("2026-10-23T13:37:00Z", "1d", 31, "2026-10-23T00:00:00Z"), ("2026-08-22T13:37:00Z", "7d", 14, "2026-08-17T00:00:00Z"),
+            ("2026-11-22T13:36:50Z", "1s", 11, "2026-11-22T13:36:50Z"),
+            ("2026-11-22T12:37:00Z", "5m", 13, "2026-11-22T12:35:00Z"),
+            ("2026-11-21T13:37:00Z", "1h", 25, "2026-11-21T13:00:00Z"),
+            ("2026-11-15T13:37:00Z", "6h", 29, "2026-11-15T12:00:00Z"),
+            ("2026-10-23T13:37:00Z", "1d", 31, "2026-10-23T00:00:00Z"),
+            ("2026-08-22T13:37:00Z", "7d", 14, "2026-08-17T00:00:00Z"),
         ])
     func widths(_ from: String, _ width: String, _ count: Int, _ first: String) throws {
         let range = try self.range(from)
@@ -82,8 +86,11 @@ struct StatsOutputTests {
 
     private static let answer = StatsResponseMessage(
         groups: [
-            .init(value: "system:serviceaccount:kube-system:generic-garbage-collector", count: 1_500, bucketCounts: [500, 0, 1_000]),
-            .init(value: nil, count: 300, bucketCounts: [0, 0, 300]), .init(value: "=1+1", count: 150, bucketCounts: [0, 150, 0]),
+            .init(
+                value: "system:serviceaccount:kube-system:generic-garbage-collector", count: 1_500,
+                bucketCounts: [500, 0, 1_000]),
+            .init(value: nil, count: 300, bucketCounts: [0, 0, 300]),
+            .init(value: "=1+1", count: 150, bucketCounts: [0, 150, 0]),
         ], other: .init(value: nil, count: 50, bucketCounts: [50, 0, 0]), otherGroupCount: 12, count: 2_000,
         bucketStarts: [time(0), time(1), time(2)])
 

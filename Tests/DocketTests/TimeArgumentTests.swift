@@ -1,3 +1,4 @@
+import ArgumentParser
 import DocketModel
 import Foundation
 import Testing
@@ -46,14 +47,18 @@ struct DisplayZoneTests {
     @Test(
         "has days of 23, 24 and 25 hours, which begin when its clocks say so",
         arguments: [
-            ("Europe/Vienna", "2026-03-29", "2026-03-28T23:00:00Z", 23), ("Europe/Vienna", "2026-10-25", "2026-10-24T22:00:00Z", 25),
-            ("Europe/Vienna", "2026-11-20", "2026-11-19T23:00:00Z", 24), ("America/New_York", "2026-11-01", "2026-11-01T04:00:00Z", 25),
-            ("Asia/Kolkata", "2026-11-20", "2026-11-19T18:30:00Z", 24), ("Asia/Kathmandu", "1969-12-31", "1969-12-30T18:30:00Z", 24),
+            ("Europe/Vienna", "2026-03-29", "2026-03-28T23:00:00Z", 23),
+            ("Europe/Vienna", "2026-10-25", "2026-10-24T22:00:00Z", 25),
+            ("Europe/Vienna", "2026-11-20", "2026-11-19T23:00:00Z", 24),
+            ("America/New_York", "2026-11-01", "2026-11-01T04:00:00Z", 25),
+            ("Asia/Kolkata", "2026-11-20", "2026-11-19T18:30:00Z", 24),
+            ("Asia/Kathmandu", "1969-12-31", "1969-12-30T18:30:00Z", 24),
             // Clocks went from midnight to one o'clock.
             ("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00Z", 23),
             // From midnight back to eleven o'clock.
             ("America/Sao_Paulo", "2018-02-17", "2018-02-17T02:00:00Z", 25),
-            ("Pacific/Kiritimati", "2026-01-01", "2025-12-31T10:00:00Z", 24), ("UTC", "0001-01-01", "0001-01-01T00:00:00Z", 24),
+            ("Pacific/Kiritimati", "2026-01-01", "2025-12-31T10:00:00Z", 24),
+            ("UTC", "0001-01-01", "0001-01-01T00:00:00Z", 24),
             // There was no such day.
             ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00Z", 0),
         ])
@@ -85,7 +90,9 @@ struct DisplayZoneTests {
         #expect(try self.zone("America/St_Johns").text(summer) == "2026-07-01T20:00:00.000001-02:30")
         for name in ["Europe/Vienna", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia"] {
             // Vienna's clocks were 65 minutes and 21 seconds ahead once.
-            for moment in ["1850-06-01T12:00:00Z", "1969-12-31T23:59:59.999999Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"] {
+            for moment in [
+                "1850-06-01T12:00:00Z", "1969-12-31T23:59:59.999999Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z",
+            ] {
                 let time = try self.time(moment)
                 #expect(Timestamp(rfc3339: try self.zone(name).text(time)) == time, "\(name) \(moment)")
             }

@@ -307,9 +307,10 @@ def stats_probe(caller: Caller, target: Target) -> Iterator[Answer]:
         yield ask(f"{name} in all logs", lambda: counted(caller, all_tenants=True, filter=chosen), tell)
     begin, end = target.event.occurred_at_us - 1, target.event.occurred_at_us + 1
     chosen = EventFilter(scope=target.event.scope, occurred_from_us=begin, occurred_to_us=end)
-    for buckets in ({"bucket_us": 1}, {"bucket_starts_us": [begin, end]}):
-        yield ask(f"its time by {buckets}", lambda: counted(caller, tenant=target.slug, filter=chosen, **buckets), total, is_direct=True)
-        yield ask(f"its time by {buckets} in the own log", lambda: counted(caller, tenant=caller.own, filter=chosen, **buckets), total)
+    for what, buckets in {"by a width": {"bucket_us": 1}, "by its ends": {"bucket_starts_us": [begin, end]}}.items():
+        timed = {"filter": chosen, **buckets}
+        yield ask(f"its time {what}", lambda: counted(caller, tenant=target.slug, **timed), total, is_direct=True)
+        yield ask(f"its time {what} in the own log", lambda: counted(caller, tenant=caller.own, **timed), total)
     for what, name in variants(target.slug).items():
         yield ask(f"its name {what}", lambda: counted(caller, tenant=name), total)
     for what, slugs in {"its log beside the own": [target.slug, caller.own], "its log among others": ["", target.slug]}.items():

@@ -48,7 +48,7 @@ def completed(bash: Path, *words: str, folder: Path | None = None) -> list[str]:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_script_of_a_shell_is_in_its_language(shell: str, tmp_path: Path) -> None:
     file = script(shell, tmp_path)
-    assert "--also-tenant" in file.read_text()
+    assert "also-tenant" in file.read_text()
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed: the script was made, and not read")
     subprocess.run([shell, "-n", str(file)], check=True, timeout=60)

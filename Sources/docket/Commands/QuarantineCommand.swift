@@ -154,7 +154,9 @@ struct QuarantineCommand: AsyncParsableCommand {
         @OptionGroup var verbose: VerboseOption
         @OptionGroup var selection: Selection
 
-        @Option(help: ArgumentHelp("The collector's configuration file, for its limits.", valueName: "file"), completion: .file())
+        @Option(
+            help: ArgumentHelp("The collector's configuration file, for its limits.", valueName: "file"),
+            completion: .file())
         var config: String?
 
         @Flag(help: "One JSON object instead of text.")

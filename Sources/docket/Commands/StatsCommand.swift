@@ -94,7 +94,9 @@ struct StatsCommand: AsyncParsableCommand {
         let records = StatsRecords(answer: answer, grouping: self.by, range: range)
         if self.json { return try Console.line(records.json) }
         if self.csv { return try Console.write(records.csv(formulaSafe: self.formulaSafe)) }
-        guard answer.count > 0 else { return Console.error("no event matches") }
+        guard answer.count > 0 else {
+            return Console.error("no event matches from \(zone.text(range.from)) to \(zone.text(range.to))")
+        }
         let table = StatsTable(answer: answer, grouping: self.by, range: range, zone: zone)
         let symbols = ChartSymbols(environment: ProcessInfo.processInfo.environment)
         try Console.write(

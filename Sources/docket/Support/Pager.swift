@@ -7,7 +7,8 @@ import Synchronization
 struct PagerOptions: ParsableArguments {
     @Flag(
         help:
-            "Never show long output through a pager. Otherwise a terminal's is: by DOCKET_PAGER, PAGER, or 'less -FRX'.")
+            "Never show long output through a pager. Otherwise a terminal's is: by DOCKET_PAGER, PAGER, or 'less -FRX'."
+    )
     var noPager = false
 }
 

@@ -11,7 +11,8 @@ struct StatsRange: Equatable {
 
     init(filter: EventFilter, now: Timestamp) {
         self.to = filter.occurredTo ?? max(now, filter.occurredFrom ?? now)
-        let from = filter.occurredFrom?.microsecondsSinceEpoch
+        let from =
+            filter.occurredFrom?.microsecondsSinceEpoch
             ?? self.to.microsecondsSinceEpoch - Self.defaultMicroseconds
         self.from = max(.earliest, Timestamp(microsecondsSinceEpoch: from))
     }
@@ -36,7 +37,8 @@ struct StatsRange: Equatable {
     func starts(width: Int64, zone: DisplayZone) throws(CommandError) -> [Timestamp] {
         guard self.from <= self.to else {
             throw CommandError(
-                .usage, "the range begins at \(zone.text(self.from)), after its end, \(zone.text(self.to)); exchange them")
+                .usage,
+                "the range begins at \(zone.text(self.from)), after its end, \(zone.text(self.to)); exchange them")
         }
         let count = (self.to.microsecondsSinceEpoch - self.from.microsecondsSinceEpoch) / width + 1
         guard count < TimeBuckets.maxCount else {

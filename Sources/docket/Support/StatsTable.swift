@@ -28,7 +28,9 @@ struct StatsTable {
         }
         let text = table.rendered(width: width, style: style)
         guard let width else { return text }
-        return text + self.caption(chartColumns: chartColumns).map { style.dim(TerminalText.cut($0, toColumns: width)) + "\n" }.joined()
+        return text
+            + self.caption(chartColumns: chartColumns).map { style.dim(TerminalText.cut($0, toColumns: width)) + "\n" }
+            .joined()
     }
 
     private var isOverTime: Bool { !self.answer.bucketStarts.isEmpty }
@@ -38,7 +40,9 @@ struct StatsTable {
     /// The groups, what is beyond them, and all together where that says more than a group does.
     private var rows: [Row] {
         var rows: [Row] = self.answer.groups.map { (Self.name($0.value), $0) }
-        if let other = self.answer.other { rows.append(("(\(grouped(Int(self.answer.otherGroupCount))) others)", other)) }
+        if let other = self.answer.other {
+            rows.append(("(\(grouped(Int(self.answer.otherGroupCount))) others)", other))
+        }
         guard rows.count > 1 else { return rows }
         let all = self.answer.bucketStarts.indices.map { index in
             rows.reduce(Int64(0)) { $0 + $1.group.bucketCounts[index] }
@@ -70,7 +74,9 @@ struct StatsTable {
             return sum + (column.offset == 0 ? min(widest, max(8, width / 3)) : widest) + 2
         }
         guard width - taken >= Self.minChartColumns else { return nil }
-        return min(width - taken, self.isOverTime ? max(self.answer.bucketStarts.count, Self.minChartColumns) : Self.maxBarColumns)
+        return min(
+            width - taken,
+            self.isOverTime ? max(self.answer.bucketStarts.count, Self.minChartColumns) : Self.maxBarColumns)
     }
 
     private func chart(_ rows: [Row], columns: Int, _ symbols: ChartSymbols) -> [String] {
