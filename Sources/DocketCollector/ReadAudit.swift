@@ -46,7 +46,7 @@ struct ReadAudit: Sendable {
             var writer = Self.attributes(
                 tenants.count == 1 ? filter : nil, eventCount: tenants.count == 1 ? statistics.count : nil)
             writer.key("group_by")
-            writer.string(grouping.name)
+            writer.string(grouping.rawValue)
             writer.key("tenants")
             writer.integer(tenants.count)
             writer.endObject()

@@ -85,7 +85,7 @@ package struct StatsRequestMessage: TenantNaming, Sendable, Equatable {
             unsafe request.pointee.filter = self.filter == EventFilter() ? nil : self.filter.message(in: arena)
             unsafe request.pointee.has_group_by = 1
             unsafe request.pointee.group_by = Docket__V1__GroupBy(
-                rawValue: UInt32(bitPattern: self.grouping.rawValue))
+                rawValue: UInt32(bitPattern: self.grouping.number))
             unsafe request.pointee.has_max_groups = 1
             unsafe request.pointee.max_groups = UInt32(clamping: self.groupLimit)
             switch self.buckets {
@@ -103,7 +103,7 @@ package struct StatsRequestMessage: TenantNaming, Sendable, Equatable {
 
     private static func grouping(_ number: Int32) throws(MessageError) -> EventGrouping {
         if number == 0 { return .type }
-        guard let grouping = EventGrouping(rawValue: number) else {
+        guard let grouping = EventGrouping(number: number) else {
             let last = EventGrouping.allCases.count
             throw MessageError(
                 code: .outOfRange, field: "group_by",

@@ -1,6 +1,6 @@
-/// By what events are counted. The raw value is that of `docket.v1.GroupBy`.
-package enum EventGrouping: Int32, Sendable, CaseIterable {
-    case type = 1
+/// By what events are counted, in the order of `docket.v1.GroupBy`. The raw value is the name on the command line and in output.
+package enum EventGrouping: String, Sendable, CaseIterable {
+    case type
     case decision
     case outcome
     /// The actor's id.
@@ -10,27 +10,27 @@ package enum EventGrouping: Int32, Sendable, CaseIterable {
     case scope
     case source
     case policy
-    case resourceType
+    case resourceType = "resource-type"
 
-    /// What it is called on the command line and in output.
-    package var name: String {
+    /// Its number in `docket.v1.GroupBy`, from 1 on.
+    package var number: Int32 {
         switch self {
-        case .type: "type"
-        case .decision: "decision"
-        case .outcome: "outcome"
-        case .actor: "actor"
-        case .tenant: "tenant"
-        case .action: "action"
-        case .scope: "scope"
-        case .source: "source"
-        case .policy: "policy"
-        case .resourceType: "resource-type"
+        case .type: 1
+        case .decision: 2
+        case .outcome: 3
+        case .actor: 4
+        case .tenant: 5
+        case .action: 6
+        case .scope: 7
+        case .source: 8
+        case .policy: 9
+        case .resourceType: 10
         }
     }
 
-    /// The grouping of a name.
-    package init?(name: String) {
-        guard let found = Self.allCases.first(where: { $0.name == name }) else { return nil }
+    /// The grouping of a number; `nil` when it has none.
+    package init?(number: Int32) {
+        guard let found = Self.allCases.first(where: { $0.number == number }) else { return nil }
         self = found
     }
 }

@@ -79,15 +79,17 @@ struct StatisticsSelect {
             """
     }
 
-    /// How many events each of the largest groups has in each bucket, and all others together.
+    /// How many events each of the largest groups has in each bucket, and all others together. As an array, their keys can be
+    /// handed to parallel workers, which `top` can't (PostgreSQL, "Parallel Safety").
     private var counts: String {
         self.naming == nil
             ? """
 
             UNION ALL
-            SELECT coalesce(t.rank, 0), \(self.bucket), count(*), NULL
+            SELECT coalesce(t.rank, 0)::int4, \(self.bucket), count(*), NULL
             FROM docket.events AS e
-            LEFT JOIN top AS t ON t.key = coalesce('=' || e.\(self.column.sqlName), '') COLLATE "C"
+            LEFT JOIN unnest((SELECT array_agg(key ORDER BY rank) FROM top)) WITH ORDINALITY AS t(key, rank)
+                ON t.key = coalesce('=' || e.\(self.column.sqlName), '') COLLATE "C"
             WHERE \(self.conditions.sql)
             GROUP BY 1, 2
             """

@@ -187,7 +187,9 @@ struct StatsArgumentsTests {
 
     @Test("name what events are counted by", arguments: EventGrouping.allCases)
     func grouping(_ grouping: EventGrouping) throws {
-        #expect(try StatsCommand.parse(["--by", grouping.name]).by == grouping)
+        #expect(try StatsCommand.parse(["--by", grouping.rawValue]).by == grouping)
+        #expect(EventGrouping(number: grouping.number) == grouping)
+        #expect(StatsCommand.helpMessage().contains("default: type)"))
     }
 }
 

@@ -12,7 +12,7 @@ struct StatsRecords {
         var writer = JSONWriter()
         writer.beginObject()
         for (name, text) in [
-            ("group_by", self.grouping.name), ("from", self.range.from.rfc3339), ("to", self.range.to.rfc3339),
+            ("group_by", self.grouping.rawValue), ("from", self.range.from.rfc3339), ("to", self.range.to.rfc3339),
         ] {
             writer.key(name)
             writer.string(text)
@@ -62,7 +62,7 @@ struct StatsRecords {
     /// `kind` is `value`, `none` for events without one, and `other` for all further groups together; the latter two have no
     /// value.
     func csv(formulaSafe: Bool) -> [UInt8] {
-        var bytes = Array("kind,\(self.grouping.name),from,events\r\n".utf8)
+        var bytes = Array("kind,\(self.grouping.rawValue),from,events\r\n".utf8)
         let starts = self.answer.bucketStarts
         let groups = self.answer.groups.map { ($0.value == nil ? "none" : "value", $0) }
         for (kind, group) in groups + [self.answer.other].compactMap({ $0.map { ("other", $0) } }) {

@@ -17,7 +17,7 @@ struct StatsTable {
     /// - Parameter width: how many columns the terminal has; `nil` when it is none, and gets no chart.
     func rendered(width: Int?, style: TerminalStyle, symbols: ChartSymbols) -> String {
         let rows = self.rows
-        let title = self.grouping.name.uppercased()
+        let title = self.grouping.rawValue.uppercased()
         let chartColumns = width.flatMap { self.chartColumns(rows, title, width: $0) }
         let chart = chartColumns.map { self.chart(rows, columns: $0, symbols) }
         var columns: [TextTable.Column] = [.text(title), .number("EVENTS"), .number("SHARE")]

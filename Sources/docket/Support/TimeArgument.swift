@@ -117,9 +117,4 @@ extension EventCount: ExpressibleByArgument {
     public var defaultValueDescription: String { self == .exact ? "exact" : "estimated" }
 }
 
-extension EventGrouping: ExpressibleByArgument {
-    package init?(argument: String) { self.init(name: argument) }
-    package static var allValueStrings: [String] { Self.allCases.map(\.name) }
-    package static var allValueDescriptions: [String: String] { [:] }
-    package var defaultValueDescription: String { self.name }
-}
+extension EventGrouping: ExpressibleByArgument {}
