@@ -45,6 +45,7 @@ package struct CollectorServer: Service {
         let access = ReadAccess(registry: registry, authenticator: pipeline.authenticator)
         let audit = ReadAudit(mode: readAudit, ownEvents: ownEvents)
         let queries = QueryService(access: access, reader: reader, audit: audit)
+        let statistics = StatsService(access: access, reader: reader, audit: audit)
         let exports = ExportService(
             access: access, reader: exporter, audit: audit, heldBytes: { pipeline.heldBytes })
         let tailing = TailService(
@@ -67,6 +68,11 @@ package struct CollectorServer: Service {
                 AuditLogMethods.service, "Query", admit: { call throws(GRPCStatus) in try access.admit(call) }
             ) { caller, message throws(GRPCStatus) in
                 try await queries.query(message, caller: caller)
+            }
+            methods.registerUnary(
+                AuditLogMethods.service, "Stats", admit: { call throws(GRPCStatus) in try access.admit(call) }
+            ) { caller, message throws(GRPCStatus) in
+                try await statistics.stats(message, caller: caller)
             }
             methods.registerServerStream(
                 AuditLogMethods.service, "Export", admit: { call throws(GRPCStatus) in try access.admit(call) }
@@ -109,4 +115,5 @@ package enum AuditLogMethods {
     package static let query = "/docket.v1.AuditLogService/Query"
     package static let export = "/docket.v1.AuditLogService/Export"
     package static let tail = "/docket.v1.AuditLogService/Tail"
+    package static let stats = "/docket.v1.AuditLogService/Stats"
 }

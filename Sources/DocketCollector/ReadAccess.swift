@@ -66,8 +66,8 @@ struct ReadingCaller: Sendable {
         return tenant
     }
 
-    /// The tenants whose logs a query is of, each once.
-    func tenants(of request: QueryRequestMessage) throws -> [RegistryContents.Tenant] {
+    /// The tenants whose logs a request is of, each once.
+    func tenants(of request: some TenantNaming) throws -> [RegistryContents.Tenant] {
         guard !request.isOfAllTenants else {
             let tenants = try self.snapshot.tenants(of: self.principal, scope: .query)
             guard !self.isProvisional else { throw PublishRefusal.notReadYet }

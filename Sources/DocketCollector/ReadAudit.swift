@@ -35,6 +35,25 @@ struct ReadAudit: Sendable {
         }
     }
 
+    /// What was counted.
+    func counted(
+        _ statistics: EventStatistics, by grouping: EventGrouping, filter: EventFilter,
+        of tenants: [RegistryContents.Tenant], by reader: ReadingCaller
+    ) async throws(StoreError) {
+        guard self.mode == .all else { return }
+        for tenant in tenants {
+            // As of a query: neither what is looked for in one log nor how much the others hold is for another's readers.
+            var writer = Self.attributes(
+                tenants.count == 1 ? filter : nil, eventCount: tenants.count == 1 ? statistics.count : nil)
+            writer.key("group_by")
+            writer.string(grouping.rawValue)
+            writer.key("tenants")
+            writer.integer(tenants.count)
+            writer.endObject()
+            try await self.write(EventTypeName.logQueried, "stats", writer.text, tenant, reader)
+        }
+    }
+
     /// What an export has sent, whole or not.
     func exported(
         _ progress: ReadProgress, outcome: Outcome, filter: EventFilter, of tenant: RegistryContents.Tenant,

@@ -104,6 +104,14 @@ final class MessageArena {
         return unsafe array
     }
 
+    /// A C array of numbers.
+    func numbers(_ numbers: [Int64]) -> UnsafeMutablePointer<Int64> {
+        let block = unsafe self.block(numbers.count * MemoryLayout<Int64>.stride)
+        let array = unsafe block.bindMemory(to: Int64.self, capacity: numbers.count)
+        for (index, number) in numbers.enumerated() { unsafe (array + index).initialize(to: number) }
+        return unsafe array
+    }
+
     /// A C array of pointers.
     func pointers<Message>(
         _ messages: [UnsafeMutablePointer<Message>]

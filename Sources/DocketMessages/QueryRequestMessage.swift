@@ -3,7 +3,7 @@ import CProtobufC
 package import DocketModel
 
 /// A `docket.v1.QueryRequest`: which events a reader wants.
-package struct QueryRequestMessage: Sendable, Equatable {
+package struct QueryRequestMessage: TenantNaming, Sendable, Equatable {
     /// The tenant whose log is read; empty when the credential covers exactly one.
     package var tenant: String
     /// All conditions that must hold.
@@ -14,7 +14,7 @@ package struct QueryRequestMessage: Sendable, Equatable {
     package var pageSize: Int
     /// `next_page_token` of the page before; empty for the first page.
     package var pageToken: [UInt8]
-    /// Further tenants whose logs are read together with that of ``tenant``; at most ``maxTenants``.
+    /// Further tenants whose logs are read together with that of ``tenant``; at most ``TenantNames/maxCount``.
     package var moreTenants: [String]
     /// Whether all tenants are meant that the credential covers; none is named then.
     package var isOfAllTenants: Bool
@@ -23,8 +23,6 @@ package struct QueryRequestMessage: Sendable, Equatable {
     /// Which fields of the events are wanted.
     package var fields: EventFields
 
-    /// The most tenants that one request names.
-    package static let maxTenants = 1_000
     /// The most paths that ``fields`` are named by.
     package static let maxPaths = 100
     /// The most events that one page holds.
@@ -62,24 +60,19 @@ package struct QueryRequestMessage: Sendable, Equatable {
                     code: .outOfRange, field: "page_size",
                     message: "\(pageSize) exceeds \(Self.maxPageSize); ask for smaller pages")
             }
-            let tenant = try unsafe request.pointee.tenant.text("tenant")
-            let moreTenants = try unsafe Self.moreTenants(request.pointee)
-            let isOfAllTenants = unsafe request.pointee.all_tenants != 0
-            guard !isOfAllTenants || (tenant.isEmpty && moreTenants.isEmpty) else {
-                throw MessageError(
-                    code: .outOfRange, field: "all_tenants",
-                    message: "all tenants are asked for, and some by name; leave 'tenant' and 'more_tenants' out")
-            }
+            let tenants = try unsafe TenantNames(
+                request.pointee.tenant, more: request.pointee.more_tenants, count: request.pointee.n_more_tenants,
+                areAll: request.pointee.all_tenants != 0)
             return unsafe QueryRequestMessage(
-                tenant: tenant,
+                tenant: tenants.tenant,
                 filter: try request.pointee.filter.map { (filter) throws(MessageError) in
                     try unsafe EventFilter(filter.pointee)
                 }
                     ?? EventFilter(),
                 order: try Self.order(Int32(bitPattern: request.pointee.order.rawValue)),
                 pageSize: pageSize == 0 ? Self.defaultPageSize : pageSize,
-                pageToken: request.pointee.page_token.array, moreTenants: moreTenants,
-                isOfAllTenants: isOfAllTenants,
+                pageToken: request.pointee.page_token.array, moreTenants: tenants.moreTenants,
+                isOfAllTenants: tenants.isOfAllTenants,
                 count: try Self.count(Int32(bitPattern: request.pointee.count.rawValue)),
                 fields: try request.pointee.read_mask.map { (mask) throws(MessageError) in
                     try unsafe Self.fields(mask.pointee)
@@ -140,18 +133,6 @@ package struct QueryRequestMessage: Sendable, Equatable {
             fields.formUnion(named)
         }
         return fields.isEmpty ? .all : fields
-    }
-
-    private static func moreTenants(_ request: Docket__V1__QueryRequest) throws(MessageError) -> [String] {
-        let count = unsafe request.n_more_tenants
-        guard count <= Self.maxTenants else {
-            throw MessageError(
-                code: .outOfRange, field: "more_tenants",
-                message: "\(count) tenants exceed \(Self.maxTenants); name fewer, or set 'all_tenants'")
-        }
-        return try (0..<count).map { (index) throws(MessageError) in
-            try unsafe request.more_tenants[index].text("more_tenants")
-        }
     }
 
     private static func count(_ number: Int32) throws(MessageError) -> EventCount? {

@@ -24,6 +24,14 @@ package struct WireWriter {
         self.append(varint: value)
     }
 
+    /// Numbers of one `repeated` field, packed; none are left out.
+    package mutating func append(field: UInt32, packed values: [Int64]) {
+        guard !values.isEmpty else { return }
+        var packed = WireWriter()
+        for value in values { packed.append(varint: UInt64(bitPattern: value)) }
+        self.append(field: field, packed.bytes)
+    }
+
     private mutating func append(varint value: UInt64) {
         var rest = value
         while rest >= 0x80 {
@@ -73,6 +81,22 @@ package struct WireReader {
         case 5: return try self.skip(4)
         default: throw self.malformed
         }
+    }
+
+    /// The numbers of a packed field.
+    ///
+    /// - Parameter maxCount: of more, the field is refused, so that it can't fill the memory.
+    static func packed(_ bytes: ArraySlice<UInt8>, of name: String, maxCount: Int) throws(MessageError) -> [Int64] {
+        var reader = WireReader(bytes, of: name)
+        var values: [Int64] = []
+        while !reader.rest.isEmpty {
+            guard values.count < maxCount else {
+                throw MessageError(
+                    code: .outOfRange, message: "a field of \(name) holds more than \(maxCount) numbers; ask for less")
+            }
+            values.append(Int64(bitPattern: try reader.varint()))
+        }
+        return values
     }
 
     private mutating func varint() throws(MessageError) -> UInt64 {

@@ -10,7 +10,8 @@ struct EventSelect {
     private let query: EventQuery
     private let isHeap: Bool
 
-    private var conditions: String {
+    /// What stands behind WHERE, of `docket.events AS e`.
+    var conditions: String {
         self.others.isEmpty ? self.first.sql : "\(self.first.sql) AND \(self.others.sql)"
     }
 

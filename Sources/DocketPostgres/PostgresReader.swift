@@ -94,6 +94,27 @@ package final class PostgresReader: EventReader {
         }
     }
 
+    package func statistics(_ query: StatisticsQuery) async throws(StoreError) -> EventStatistics {
+        let (groups, buckets) = (query.maxGroups, query.bucketStarts.count)
+        guard (1...StatisticsQuery.maxGroups).contains(groups), buckets <= TimeBuckets.maxCount,
+            groups * buckets <= StatisticsQuery.maxCells
+        else {
+            throw StoreError(
+                code: .refused,
+                message:
+                    "events are counted in 1 to \(StatisticsQuery.maxGroups) groups, at most \(TimeBuckets.maxCount) "
+                    + "buckets, and \(StatisticsQuery.maxCells) counts; \(groups) groups of \(buckets) were asked for")
+        }
+        guard !query.tenantIDs.isEmpty, Self.canMatch(query.filter) else {
+            return EventStatistics(groups: [], count: 0)
+        }
+        return try await self.run { connection, budget throws(PostgresError) in
+            try Self.transaction(of: query.tenantIDs, connection, budget) { () throws(PostgresError) in
+                try StatisticsReading(query: query, connection: connection, budget: budget).statistics()
+            }
+        }
+    }
+
     private func run<Success: Sendable>(
         _ body: @escaping @Sendable (PostgresConnection, QueryBudget) throws(PostgresError) -> Success
     ) async throws(StoreError) -> Success {
@@ -266,21 +287,5 @@ package final class PostgresReader: EventReader {
 
     static func unreadable(_ error: CodecError) -> PostgresError {
         PostgresError(code: .unexpectedAnswer, message: "a stored event can't be read: \(error)", cause: error)
-    }
-
-    private static func storeError(_ error: PostgresError, timeoutMilliseconds: Int) -> StoreError {
-        switch error.code {
-        case .overloaded:
-            StoreError(code: .overloaded, message: "\(error)", retryAfterMilliseconds: 1000, cause: error)
-        case .closed: StoreError(code: .shuttingDown, message: "\(error)", cause: error)
-        case .unexpectedAnswer: StoreError(code: .internal, message: "\(error)", cause: error)
-        case .statementFailed where error.sqlstate == .queryCanceled:
-            StoreError(
-                code: .unavailable,
-                message:
-                    "reading took longer than \(timeoutMilliseconds) ms; ask for a shorter time range, or try again",
-                cause: error)
-        default: StoreError(code: .unavailable, message: "PostgreSQL can't be read from: \(error)", cause: error)
-        }
     }
 }

@@ -16,6 +16,7 @@ package enum PostgresValue: Sendable, Equatable {
     case int4Array([Int32])
     case int8Array([Int64])
     case textArray([String])
+    case timestampArray([Timestamp])
 
     /// An int8; NULL for `nil`.
     static func optional(_ value: Int64?) -> PostgresValue { value.map { .int8($0) } ?? .null }
@@ -36,6 +37,7 @@ package enum PostgresValue: Sendable, Equatable {
         case .int4Array: 1007
         case .int8Array: 1016
         case .textArray: 1009
+        case .timestampArray: 1185
         }
     }
 
@@ -54,6 +56,8 @@ package enum PostgresValue: Sendable, Equatable {
         case .int4Array(let values): Self.array(values.map(Self.bigEndian), elementType: 23)
         case .int8Array(let values): Self.array(values.map(Self.bigEndian), elementType: 20)
         case .textArray(let values): Self.array(values.map { Array($0.utf8) }, elementType: 25)
+        case .timestampArray(let values):
+            Self.array(values.map { Self.bigEndian(Self.sincePostgresEpoch($0)) }, elementType: 1184)
         }
     }
 

@@ -12,15 +12,18 @@ package struct CollectorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Where /metrics, /readyz and /livez are served.", valueName: "host:port"))
     var httpListen: String?
 
-    @Option(help: ArgumentHelp("PEM file of the certificate chain: serve TLS only.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("PEM file of the certificate chain: serve TLS only.", valueName: "file"), completion: .file()
+    )
     var tlsCertificate: String?
 
-    @Option(help: ArgumentHelp("PEM file of the certificate's key.", valueName: "file"))
+    @Option(help: ArgumentHelp("PEM file of the certificate's key.", valueName: "file"), completion: .file())
     var tlsKey: String?
 
     @Option(
         help: ArgumentHelp(
-            "PEM file of the authorities that sign client certificates: ask for them.", valueName: "file"))
+            "PEM file of the authorities that sign client certificates: ask for them.", valueName: "file"),
+        completion: .file())
     var tlsClientCa: String?
 
     @Option(help: ArgumentHelp("none, optional or required.", valueName: "demand"))
@@ -31,7 +34,8 @@ package struct CollectorOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Keep the registry in this file, to start with while PostgreSQL is away.", valueName: "file"))
+            "Keep the registry in this file, to start with while PostgreSQL is away.", valueName: "file"),
+        completion: .file())
     var registrySnapshot: String?
 
     @Option(help: ArgumentHelp("The largest publish request after decompression.", valueName: "bytes"))
@@ -49,7 +53,8 @@ package struct CollectorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("json or text.", valueName: "format"))
     var logFormat: String?
 
-    @Option(help: ArgumentHelp("A YAML file of settings (docs/configuration.md).", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A YAML file of settings (docs/configuration.md).", valueName: "file"), completion: .file())
     package var config: String?
 
     package init() {}

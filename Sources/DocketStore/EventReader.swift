@@ -16,6 +16,9 @@ package protocol EventReader: Sendable {
     ///
     /// - Parameter ends: The log index from which on batches are new, by the tenant's key.
     func newBatches(_ ends: [Int32: Int64]) async throws(StoreError) -> [LogBatch]
+
+    /// How many events there are, by a field of theirs. Exact.
+    func statistics(_ query: StatisticsQuery) async throws(StoreError) -> EventStatistics
 }
 
 /// Which page of which log is wanted.

@@ -10,10 +10,13 @@ package struct Terminal: Sendable, Equatable {
     package let isTerminal: Bool
     /// How many columns it has; `nil` when it is no terminal or doesn't say.
     package let width: Int?
+    /// How many rows it has; `nil` when it is no terminal or doesn't say.
+    package let height: Int?
 
-    package init(isTerminal: Bool, width: Int?) {
+    package init(isTerminal: Bool, width: Int?, height: Int? = nil) {
         self.isTerminal = isTerminal
         self.width = width
+        self.height = height
     }
 
     /// Asks the system about an open file descriptor. A terminal that doesn't know its size is taken for 80 columns
@@ -25,7 +28,9 @@ package struct Terminal: Sendable, Equatable {
         }
         var size = winsize()
         let isKnown = ioctl(fileDescriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
-        self.init(isTerminal: true, width: isKnown ? Int(size.ws_col) : 80)
+        self.init(
+            isTerminal: true, width: isKnown ? Int(size.ws_col) : 80,
+            height: isKnown && size.ws_row > 0 ? Int(size.ws_row) : nil)
     }
 
     package static var standardOutput: Terminal { Terminal(fileDescriptor: STDOUT_FILENO) }

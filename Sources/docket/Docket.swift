@@ -17,10 +17,9 @@ struct Docket: AsyncParsableCommand {
         version: DocketVersion.text,
         subcommands: [
             DevCommand.self, ServeCommand.self, MigrateCommand.self, EmitCommand.self, ImportCommand.self,
-            QueryCommand.self, ShowCommand.self, ExportCommand.self, TailCommand.self, TenantCommand.self,
-            TokenCommand.self,
-            CredentialCommand.self,
-            EventTypeCommand.self, PolicyCommand.self, SegmentsCommand.self,
+            QueryCommand.self, ShowCommand.self, StatsCommand.self, ExportCommand.self, TailCommand.self,
+            TenantCommand.self, TokenCommand.self, CredentialCommand.self, EventTypeCommand.self, PolicyCommand.self,
+            SegmentsCommand.self,
             QuarantineCommand.self, JournalCommand.self, DoctorCommand.self, BenchCommand.self, VersionCommand.self,
         ])
 

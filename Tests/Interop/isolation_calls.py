@@ -18,6 +18,8 @@ from isolation_matrix import (
     publishing,
     query_probe,
     query_serves,
+    stats_probe,
+    stats_serves,
     streamed,
     tail_probe,
     tail_serves,
@@ -76,6 +78,7 @@ CALLS: dict[str, Call] = {
     "docket.v1.AuditLogService/Export": Call(export_probe, scope="export", serves=export_serves),
     "docket.v1.AuditLogService/Tail": Call(tail_probe, scope="export", serves=tail_serves),
     "docket.v1.AuditLogService/Query": Call(query_probe, scope="query", serves=query_serves),
+    "docket.v1.AuditLogService/Stats": Call(stats_probe, scope="query", serves=stats_serves),
     "grpc.health.v1.Health/Check": Call(health_probe("Check")),
     "grpc.health.v1.Health/Watch": Call(health_probe("Watch")),
     **{

@@ -46,6 +46,8 @@ ONE_BATCH = ["--events", "1", "--batch", "1", "--connections", "1", "--in-flight
 CLIENT_COMMANDS = {
     "query": Command("query", lambda t, _: ["--json", "--limit", "0", "--scope", t.event.scope], lambda t: t.mark),
     "show": Command("query", lambda t, _: [str(uuid.UUID(bytes=t.event.event_id))], lambda t: t.mark),
+    "stats": Command("query", lambda t, _: ["--by", "scope", "--scope", t.event.scope, "--from", "2000-01-01", "--json"],
+                     lambda t: t.event.scope),
     "export": Command("export", lambda t, _: ["--scope", t.event.scope], lambda t: t.mark),
     "tail": Command(
         "export", lambda t, _: ["--from-log-index", "0", "--scope", t.event.scope, "--limit", "1", "--json"], lambda t: t.mark

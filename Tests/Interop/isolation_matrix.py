@@ -12,6 +12,8 @@ from docket.v1.audit_log_pb2 import (
     LogPosition,
     QueryRequest,
     QueryResponse,
+    StatsRequest,
+    StatsResponse,
     TailRequest,
     TailResponse,
 )
@@ -176,6 +178,9 @@ REQUEST_FIELDS = {
     },
     ExportRequest: {"tenant", "filter", "from", "end_log_index"},
     TailRequest: {"tenant", "filter", "from"},
+    StatsRequest: {
+        "tenant", "more_tenants", "all_tenants", "filter", "group_by", "max_groups", "bucket_us", "bucket_starts_us",
+    },
 }
 
 
@@ -320,3 +325,53 @@ def tail_serves(caller: Caller, target: Target) -> bool:
         tenant=target.slug, filter=EventFilter(event_id=target.event.event_id), **{"from": LogPosition(log_index=0)}
     )
     return [one.event for one in followed(caller, asked).events] == [target.event]
+
+
+# What events are counted by, with what the target's events have there.
+GROUPINGS: dict[int, Callable[[Target], str]] = {
+    1: lambda t: t.type_name, 2: lambda t: "", 3: lambda t: "", 4: lambda t: t.event.actor.id, 5: lambda t: t.slug,
+    6: lambda t: t.event.action, 7: lambda t: t.event.scope, 8: lambda t: t.event.source, 9: lambda t: t.event.policy,
+    10: lambda t: t.event.resource.type,
+}  # fmt: skip
+
+
+def counted(caller: Caller, **fields: object) -> StatsResponse:
+    return caller.client.audit_log.Stats(StatsRequest(**fields), metadata=caller.client.metadata, timeout=TIMEOUT_SECONDS)
+
+
+def stats_probe(caller: Caller, target: Target) -> Iterator[Answer]:
+    def total(found: StatsResponse) -> bytes:
+        return f"{found.count} events in {len(found.groups)} groups and {found.other_group_count} others".encode()
+
+    def names(value: str) -> Callable[[StatsResponse], bytes]:
+        """What doesn't depend on how many own events there are: none has what the target's have."""
+        return lambda found: f"its value is there: {bool(value) and value in [one.value for one in found.groups]}".encode()
+
+    for group_by, value in GROUPINGS.items():
+        tell = names(value(target))
+        asked = {"group_by": group_by, "max_groups": 1000}
+        yield ask(f"all by {group_by}", lambda: counted(caller, tenant=target.slug, **asked), total, is_direct=True)
+        yield ask(f"the own log by {group_by}", lambda: counted(caller, tenant=caller.own, **asked), tell)
+        yield ask(f"all logs by {group_by}", lambda: counted(caller, all_tenants=True, **asked), tell)
+    for name, chosen in filters_for(target).items():
+        yield ask(name, lambda: counted(caller, tenant=target.slug, filter=chosen), total, is_direct=True)
+        tell = total if name in FILTERS else names(target.type_name)
+        yield ask(f"{name} in the own log", lambda: counted(caller, tenant=caller.own, filter=chosen), tell)
+        yield ask(f"{name} in all logs", lambda: counted(caller, all_tenants=True, filter=chosen), tell)
+    begin, end = target.event.occurred_at_us - 1, target.event.occurred_at_us + 1
+    chosen = EventFilter(scope=target.event.scope, occurred_from_us=begin, occurred_to_us=end)
+    for what, buckets in {"by a width": {"bucket_us": 1}, "by its ends": {"bucket_starts_us": [begin, end]}}.items():
+        timed = {"filter": chosen, **buckets}
+        yield ask(f"its time {what}", lambda: counted(caller, tenant=target.slug, **timed), total, is_direct=True)
+        yield ask(f"its time {what} in the own log", lambda: counted(caller, tenant=caller.own, **timed), total)
+    for what, name in variants(target.slug).items():
+        yield ask(f"its name {what}", lambda: counted(caller, tenant=name), total)
+    for what, slugs in {"its log beside the own": [target.slug, caller.own], "its log among others": ["", target.slug]}.items():
+        yield ask(what, lambda: counted(caller, tenant=slugs[0], more_tenants=slugs[1:]), total, is_direct=True)
+
+
+def stats_serves(caller: Caller, target: Target) -> bool:
+    chosen = EventFilter(event_id=target.event.event_id)
+    own = counted(caller, tenant=target.slug, filter=chosen, group_by=5)
+    beside = counted(caller, tenant=caller.own, more_tenants=[target.slug], filter=chosen, group_by=5)
+    return all([(one.value, one.count) for one in found.groups] == [(target.slug, 1)] for found in (own, beside))

@@ -502,6 +502,141 @@ void   docket__v1__tail_response__free_unpacked
   assert(message->base.descriptor == &docket__v1__tail_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   docket__v1__stats_request__init
+                     (Docket__V1__StatsRequest         *message)
+{
+  static const Docket__V1__StatsRequest init_value = DOCKET__V1__STATS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t docket__v1__stats_request__get_packed_size
+                     (const Docket__V1__StatsRequest *message)
+{
+  assert(message->base.descriptor == &docket__v1__stats_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t docket__v1__stats_request__pack
+                     (const Docket__V1__StatsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &docket__v1__stats_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t docket__v1__stats_request__pack_to_buffer
+                     (const Docket__V1__StatsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &docket__v1__stats_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Docket__V1__StatsRequest *
+       docket__v1__stats_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Docket__V1__StatsRequest *)
+     protobuf_c_message_unpack (&docket__v1__stats_request__descriptor,
+                                allocator, len, data);
+}
+void   docket__v1__stats_request__free_unpacked
+                     (Docket__V1__StatsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &docket__v1__stats_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   docket__v1__stats_group__init
+                     (Docket__V1__StatsGroup         *message)
+{
+  static const Docket__V1__StatsGroup init_value = DOCKET__V1__STATS_GROUP__INIT;
+  *message = init_value;
+}
+size_t docket__v1__stats_group__get_packed_size
+                     (const Docket__V1__StatsGroup *message)
+{
+  assert(message->base.descriptor == &docket__v1__stats_group__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t docket__v1__stats_group__pack
+                     (const Docket__V1__StatsGroup *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &docket__v1__stats_group__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t docket__v1__stats_group__pack_to_buffer
+                     (const Docket__V1__StatsGroup *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &docket__v1__stats_group__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Docket__V1__StatsGroup *
+       docket__v1__stats_group__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Docket__V1__StatsGroup *)
+     protobuf_c_message_unpack (&docket__v1__stats_group__descriptor,
+                                allocator, len, data);
+}
+void   docket__v1__stats_group__free_unpacked
+                     (Docket__V1__StatsGroup *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &docket__v1__stats_group__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   docket__v1__stats_response__init
+                     (Docket__V1__StatsResponse         *message)
+{
+  static const Docket__V1__StatsResponse init_value = DOCKET__V1__STATS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t docket__v1__stats_response__get_packed_size
+                     (const Docket__V1__StatsResponse *message)
+{
+  assert(message->base.descriptor == &docket__v1__stats_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t docket__v1__stats_response__pack
+                     (const Docket__V1__StatsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &docket__v1__stats_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t docket__v1__stats_response__pack_to_buffer
+                     (const Docket__V1__StatsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &docket__v1__stats_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Docket__V1__StatsResponse *
+       docket__v1__stats_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Docket__V1__StatsResponse *)
+     protobuf_c_message_unpack (&docket__v1__stats_response__descriptor,
+                                allocator, len, data);
+}
+void   docket__v1__stats_response__free_unpacked
+                     (Docket__V1__StatsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &docket__v1__stats_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor docket__v1__event_filter__field_descriptors[21] =
 {
   {
@@ -1544,6 +1679,289 @@ const ProtobufCMessageDescriptor docket__v1__tail_response__descriptor =
   (ProtobufCMessageInit) docket__v1__tail_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor docket__v1__stats_request__field_descriptors[8] =
+{
+  {
+    "tenant",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__StatsRequest, has_tenant),
+    offsetof(Docket__V1__StatsRequest, tenant),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "more_tenants",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__StatsRequest, n_more_tenants),
+    offsetof(Docket__V1__StatsRequest, more_tenants),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "all_tenants",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Docket__V1__StatsRequest, has_all_tenants),
+    offsetof(Docket__V1__StatsRequest, all_tenants),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "filter",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Docket__V1__StatsRequest, filter),
+    &docket__v1__event_filter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "group_by",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Docket__V1__StatsRequest, has_group_by),
+    offsetof(Docket__V1__StatsRequest, group_by),
+    &docket__v1__group_by__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_groups",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Docket__V1__StatsRequest, has_max_groups),
+    offsetof(Docket__V1__StatsRequest, max_groups),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bucket_us",
+    7,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__StatsRequest, has_bucket_us),
+    offsetof(Docket__V1__StatsRequest, bucket_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bucket_starts_us",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__StatsRequest, n_bucket_starts_us),
+    offsetof(Docket__V1__StatsRequest, bucket_starts_us),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned docket__v1__stats_request__field_indices_by_name[] = {
+  2,   /* field[2] = all_tenants */
+  7,   /* field[7] = bucket_starts_us */
+  6,   /* field[6] = bucket_us */
+  3,   /* field[3] = filter */
+  4,   /* field[4] = group_by */
+  5,   /* field[5] = max_groups */
+  1,   /* field[1] = more_tenants */
+  0,   /* field[0] = tenant */
+};
+static const ProtobufCIntRange docket__v1__stats_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor docket__v1__stats_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "docket.v1.StatsRequest",
+  "StatsRequest",
+  "Docket__V1__StatsRequest",
+  "docket.v1",
+  sizeof(Docket__V1__StatsRequest),
+  8,
+  docket__v1__stats_request__field_descriptors,
+  docket__v1__stats_request__field_indices_by_name,
+  1,  docket__v1__stats_request__number_ranges,
+  (ProtobufCMessageInit) docket__v1__stats_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor docket__v1__stats_group__field_descriptors[3] =
+{
+  {
+    "value",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Docket__V1__StatsGroup, has_value),
+    offsetof(Docket__V1__StatsGroup, value),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "count",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__StatsGroup, has_count),
+    offsetof(Docket__V1__StatsGroup, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bucket_counts",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__StatsGroup, n_bucket_counts),
+    offsetof(Docket__V1__StatsGroup, bucket_counts),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned docket__v1__stats_group__field_indices_by_name[] = {
+  2,   /* field[2] = bucket_counts */
+  1,   /* field[1] = count */
+  0,   /* field[0] = value */
+};
+static const ProtobufCIntRange docket__v1__stats_group__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor docket__v1__stats_group__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "docket.v1.StatsGroup",
+  "StatsGroup",
+  "Docket__V1__StatsGroup",
+  "docket.v1",
+  sizeof(Docket__V1__StatsGroup),
+  3,
+  docket__v1__stats_group__field_descriptors,
+  docket__v1__stats_group__field_indices_by_name,
+  1,  docket__v1__stats_group__number_ranges,
+  (ProtobufCMessageInit) docket__v1__stats_group__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor docket__v1__stats_response__field_descriptors[5] =
+{
+  {
+    "groups",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Docket__V1__StatsResponse, n_groups),
+    offsetof(Docket__V1__StatsResponse, groups),
+    &docket__v1__stats_group__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "other",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Docket__V1__StatsResponse, other),
+    &docket__v1__stats_group__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "other_group_count",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__StatsResponse, has_other_group_count),
+    offsetof(Docket__V1__StatsResponse, other_group_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "count",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__StatsResponse, has_count),
+    offsetof(Docket__V1__StatsResponse, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bucket_starts_us",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_INT64,
+    offsetof(Docket__V1__StatsResponse, n_bucket_starts_us),
+    offsetof(Docket__V1__StatsResponse, bucket_starts_us),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned docket__v1__stats_response__field_indices_by_name[] = {
+  4,   /* field[4] = bucket_starts_us */
+  3,   /* field[3] = count */
+  0,   /* field[0] = groups */
+  1,   /* field[1] = other */
+  2,   /* field[2] = other_group_count */
+};
+static const ProtobufCIntRange docket__v1__stats_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor docket__v1__stats_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "docket.v1.StatsResponse",
+  "StatsResponse",
+  "Docket__V1__StatsResponse",
+  "docket.v1",
+  sizeof(Docket__V1__StatsResponse),
+  5,
+  docket__v1__stats_response__field_descriptors,
+  docket__v1__stats_response__field_indices_by_name,
+  1,  docket__v1__stats_response__number_ranges,
+  (ProtobufCMessageInit) docket__v1__stats_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue docket__v1__order__enum_values_by_number[3] =
 {
   { "ORDER_UNSPECIFIED", "DOCKET__V1__ORDER__ORDER_UNSPECIFIED", 0 },
@@ -1604,15 +2022,63 @@ const ProtobufCEnumDescriptor docket__v1__count_mode__descriptor =
   docket__v1__count_mode__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor docket__v1__audit_log_service__method_descriptors[3] =
+static const ProtobufCEnumValue docket__v1__group_by__enum_values_by_number[11] =
+{
+  { "GROUP_BY_UNSPECIFIED", "DOCKET__V1__GROUP_BY__GROUP_BY_UNSPECIFIED", 0 },
+  { "GROUP_BY_TYPE", "DOCKET__V1__GROUP_BY__GROUP_BY_TYPE", 1 },
+  { "GROUP_BY_DECISION", "DOCKET__V1__GROUP_BY__GROUP_BY_DECISION", 2 },
+  { "GROUP_BY_OUTCOME", "DOCKET__V1__GROUP_BY__GROUP_BY_OUTCOME", 3 },
+  { "GROUP_BY_ACTOR", "DOCKET__V1__GROUP_BY__GROUP_BY_ACTOR", 4 },
+  { "GROUP_BY_TENANT", "DOCKET__V1__GROUP_BY__GROUP_BY_TENANT", 5 },
+  { "GROUP_BY_ACTION", "DOCKET__V1__GROUP_BY__GROUP_BY_ACTION", 6 },
+  { "GROUP_BY_SCOPE", "DOCKET__V1__GROUP_BY__GROUP_BY_SCOPE", 7 },
+  { "GROUP_BY_SOURCE", "DOCKET__V1__GROUP_BY__GROUP_BY_SOURCE", 8 },
+  { "GROUP_BY_POLICY", "DOCKET__V1__GROUP_BY__GROUP_BY_POLICY", 9 },
+  { "GROUP_BY_RESOURCE_TYPE", "DOCKET__V1__GROUP_BY__GROUP_BY_RESOURCE_TYPE", 10 },
+};
+static const ProtobufCIntRange docket__v1__group_by__value_ranges[] = {
+{0, 0},{0, 11}
+};
+static const ProtobufCEnumValueIndex docket__v1__group_by__enum_values_by_name[11] =
+{
+  { "GROUP_BY_ACTION", 6 },
+  { "GROUP_BY_ACTOR", 4 },
+  { "GROUP_BY_DECISION", 2 },
+  { "GROUP_BY_OUTCOME", 3 },
+  { "GROUP_BY_POLICY", 9 },
+  { "GROUP_BY_RESOURCE_TYPE", 10 },
+  { "GROUP_BY_SCOPE", 7 },
+  { "GROUP_BY_SOURCE", 8 },
+  { "GROUP_BY_TENANT", 5 },
+  { "GROUP_BY_TYPE", 1 },
+  { "GROUP_BY_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor docket__v1__group_by__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "docket.v1.GroupBy",
+  "GroupBy",
+  "Docket__V1__GroupBy",
+  "docket.v1",
+  11,
+  docket__v1__group_by__enum_values_by_number,
+  11,
+  docket__v1__group_by__enum_values_by_name,
+  1,
+  docket__v1__group_by__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCMethodDescriptor docket__v1__audit_log_service__method_descriptors[4] =
 {
   { "Query", &docket__v1__query_request__descriptor, &docket__v1__query_response__descriptor },
   { "Export", &docket__v1__export_request__descriptor, &docket__v1__export_response__descriptor },
   { "Tail", &docket__v1__tail_request__descriptor, &docket__v1__tail_response__descriptor },
+  { "Stats", &docket__v1__stats_request__descriptor, &docket__v1__stats_response__descriptor },
 };
 const unsigned docket__v1__audit_log_service__method_indices_by_name[] = {
   1,        /* Export */
   0,        /* Query */
+  3,        /* Stats */
   2         /* Tail */
 };
 const ProtobufCServiceDescriptor docket__v1__audit_log_service__descriptor =
@@ -1622,7 +2088,7 @@ const ProtobufCServiceDescriptor docket__v1__audit_log_service__descriptor =
   "AuditLogService",
   "Docket__V1__AuditLogService",
   "docket.v1",
-  3,
+  4,
   docket__v1__audit_log_service__method_descriptors,
   docket__v1__audit_log_service__method_indices_by_name
 };
@@ -1649,6 +2115,14 @@ void docket__v1__audit_log_service__tail(ProtobufCService *service,
 {
   assert(service->descriptor == &docket__v1__audit_log_service__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void docket__v1__audit_log_service__stats(ProtobufCService *service,
+                                          const Docket__V1__StatsRequest *input,
+                                          Docket__V1__StatsResponse_Closure closure,
+                                          void *closure_data)
+{
+  assert(service->descriptor == &docket__v1__audit_log_service__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void docket__v1__audit_log_service__init (Docket__V1__AuditLogService_Service *service,
                                           Docket__V1__AuditLogService_ServiceDestroy destroy)

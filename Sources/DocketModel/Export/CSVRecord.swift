@@ -62,19 +62,7 @@ struct CSVRecord {
     /// A column that others have a say in.
     private func text(_ text: String?, to line: inout [UInt8]) {
         line.append(UInt8(ascii: ","))
-        guard let text else { return }
-        let isFormula = self.formulaSafe && Self.beginsFormula(text)
-        guard isFormula || text.isEmpty || text.utf8.contains(where: Self.needsQuotes) else {
-            line.append(contentsOf: text.utf8)
-            return
-        }
-        line.append(Self.quote)
-        if isFormula { line.append(UInt8(ascii: "'")) }
-        for byte in text.utf8 {
-            if byte == Self.quote { line.append(Self.quote) }
-            line.append(byte)
-        }
-        line.append(Self.quote)
+        if let text { CSVText.append(text, formulaSafe: self.formulaSafe, to: &line) }
     }
 
     /// A column of digits or of names that Docket chose: nothing in it ever needs quotes.
@@ -85,22 +73,6 @@ struct CSVRecord {
 
     private func number(_ number: Int64?, to line: inout [UInt8]) {
         self.plain(number.map { String($0) }, to: &line)
-    }
-
-    private static let quote = UInt8(ascii: "\"")
-
-    private static func needsQuotes(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: ",") || byte == Self.quote || byte == UInt8(ascii: "\r") || byte == UInt8(ascii: "\n")
-    }
-
-    /// Whether spreadsheets may take the text for a formula (OWASP, "CSV Injection"). Programs that set East Asian text
-    /// take the full-width signs for the others.
-    private static func beginsFormula(_ text: String) -> Bool {
-        guard let first = text.unicodeScalars.first else { return false }
-        return switch first {
-        case "=", "+", "-", "@", "\t", "\r", "\n", "\u{FF1D}", "\u{FF0B}", "\u{FF0D}", "\u{FF20}": true
-        default: false
-        }
     }
 
     /// A delegation chain as the JSON projection has it; `nil` when there is none.

@@ -62,7 +62,7 @@ struct BenchRowsCommand: ParsableCommand {
     @OptionGroup var load: LoadOptions
     @OptionGroup var verbose: VerboseOption
 
-    @Option(help: ArgumentHelp("Where to write.", valueName: "file"))
+    @Option(help: ArgumentHelp("Where to write.", valueName: "file"), completion: .file())
     var output: String
 
     func run() throws {

@@ -36,7 +36,8 @@ struct CollectorBenchCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Write the synthetic events to a file for 'docket import', and do nothing else.", valueName: "file"))
+            "Write the synthetic events to a file for 'docket import', and do nothing else.", valueName: "file"),
+        completion: .file())
     var writeJsonl: String?
 
     func validate() throws {

@@ -32,21 +32,25 @@ struct DevCommand: AsyncParsableCommand {
     @OptionGroup var options: CollectorOptions
     @OptionGroup var verbose: VerboseOption
 
-    @Option(help: ArgumentHelp("Where everything of the environment lives.", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp("Where everything of the environment lives.", valueName: "folder"), completion: .directory)
     var dataDirectory = Self.defaultDataDirectory
 
     @Flag(help: "Remove the environment's data first.")
     var reset = false
 
     @Option(
-        name: .customLong("import"), help: ArgumentHelp("Import this file once the collector is up.", valueName: "file")
+        name: .customLong("import"),
+        help: ArgumentHelp("Import this file once the collector is up.", valueName: "file"), completion: .file()
     )
     var importFile: String?
 
     @Option(help: ArgumentHelp("The format of the file.", valueName: "format"))
     var importFormat = ImportFormat.kubernetesAuditCSV
 
-    @Option(help: ArgumentHelp("Write addresses and token to this file as JSON once all is up.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Write addresses and token to this file as JSON once all is up.", valueName: "file"),
+        completion: .file())
     var readyFile: String?
 
     func run() async throws {

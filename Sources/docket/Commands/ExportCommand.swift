@@ -26,10 +26,12 @@ struct ExportCommand: AsyncParsableCommand {
     @Option(help: "The form: JSON lines (docs/json.md), CSV, CloudEvents 1.0, or OCSF (docs/export-formats.md).")
     var format: ExportFormat = .jsonl
 
-    @Option(help: ArgumentHelp("Where to write to. Default: standard output.", valueName: "file"))
+    @Option(help: ArgumentHelp("Where to write to. Default: standard output.", valueName: "file"), completion: .file())
     var output: String?
 
-    @Option(help: ArgumentHelp("Where to write the manifest to. Default: beside --output.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Where to write the manifest to. Default: beside --output.", valueName: "file"),
+        completion: .file())
     var manifest: String?
 
     @Flag(help: "Replace a file that is there already.")
@@ -44,10 +46,14 @@ struct ExportCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("End before this log index. Default: all that is committed now.", valueName: "index"))
     var endLogIndex: Int64?
 
-    @Option(help: ArgumentHelp("Begin where the export of this manifest ended.", valueName: "manifest"))
+    @Option(
+        help: ArgumentHelp("Begin where the export of this manifest ended.", valueName: "manifest"), completion: .file()
+    )
     var after: String?
 
-    @Option(help: ArgumentHelp("Export nothing; hold this export against its manifest.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Export nothing; hold this export against its manifest.", valueName: "file"),
+        completion: .file())
     var verify: String?
 
     func validate() throws {

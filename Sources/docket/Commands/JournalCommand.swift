@@ -22,7 +22,7 @@ struct JournalCommand: ParsableCommand {
 
         @OptionGroup var verbose: VerboseOption
 
-        @Argument(help: ArgumentHelp("The journal's directory.", valueName: "dir"))
+        @Argument(help: ArgumentHelp("The journal's directory.", valueName: "dir"), completion: .directory)
         var directory: String
 
         @Flag(help: "One JSON object on one line instead of tables.")
@@ -53,7 +53,7 @@ struct JournalCommand: ParsableCommand {
 
         @OptionGroup var verbose: VerboseOption
 
-        @Argument(help: ArgumentHelp("The journal's directory.", valueName: "dir"))
+        @Argument(help: ArgumentHelp("The journal's directory.", valueName: "dir"), completion: .directory)
         var directory: String
 
         @Flag(help: "Cut what a crash has torn off the end.")

@@ -46,7 +46,7 @@ struct QuarantineCommand: AsyncParsableCommand {
 
         var selection: QuarantineSelection {
             QuarantineSelection(
-                ids: self.all ? nil : self.ids, tenant: self.tenant, code: self.code, before: self.before?.timestamp)
+                ids: self.all ? nil : self.ids, tenant: self.tenant, code: self.code, before: self.before?.timestamp())
         }
     }
 
@@ -88,7 +88,7 @@ struct QuarantineCommand: AsyncParsableCommand {
 
         func run() async throws {
             let selection = QuarantineSelection(
-                tenant: self.tenant, field: self.field, code: self.code, before: self.before?.timestamp)
+                tenant: self.tenant, field: self.field, code: self.code, before: self.before?.timestamp())
             let list = try await self.maintainer.administer { administration throws(PostgresError) in
                 try await administration.listQuarantine(selection, limit: self.limit)
             }
@@ -154,7 +154,9 @@ struct QuarantineCommand: AsyncParsableCommand {
         @OptionGroup var verbose: VerboseOption
         @OptionGroup var selection: Selection
 
-        @Option(help: ArgumentHelp("The collector's configuration file, for its limits.", valueName: "file"))
+        @Option(
+            help: ArgumentHelp("The collector's configuration file, for its limits.", valueName: "file"),
+            completion: .file())
         var config: String?
 
         @Flag(help: "One JSON object instead of text.")

@@ -15,6 +15,8 @@ struct QueryCommand: AsyncParsableCommand {
               docket query --session 4f2a --json | jq .attributes
               docket query --since 1d --json --fields occurred_at,actor.id,action
               docket query --type 'authz.*' --min-risk 0.8 --attribute /request/verb=delete
+              docket query --on 2026-11-20 --local
+              docket query --since 7d --limit 0 --csv --formula-safe > week.csv
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -46,11 +48,23 @@ struct QueryCommand: AsyncParsableCommand {
             valueName: "member,…"))
     var fields: String?
 
+    @Flag(help: "CSV with a header (docs/export-formats.md) instead of a table.")
+    var csv = false
+
+    @Flag(help: "CSV: disarm text that a spreadsheet would take for a formula, which changes it.")
+    var formulaSafe = false
+
+    @OptionGroup var pager: PagerOptions
+
     func validate() throws {
         guard self.fields == nil || self.json else {
             throw ValidationError("--fields chooses members of JSON objects; add --json")
         }
         _ = try self.chosenFields()
+        guard !self.json || !self.csv else { throw ValidationError("--json and --csv are two forms; leave one out") }
+        guard !self.formulaSafe || self.csv else {
+            throw ValidationError("--formula-safe is for --csv; nothing else has formulas")
+        }
         guard !self.allTenants || (self.alsoTenant.isEmpty && self.connection.tenant == nil) else {
             throw ValidationError("--all-tenants is all of them; leave --tenant and --also-tenant out")
         }
@@ -59,19 +73,34 @@ struct QueryCommand: AsyncParsableCommand {
 
     func run() async throws {
         let reader = try await AuditLogReader(try self.connection.resolve())
+        try await Console.paged(self.pager) { try await self.show(reader) }
+        await reader.close()
+    }
+
+    private func show(_ reader: AuditLogReader) async throws {
         let fields = try self.chosenFields()
+        var csv = ExportWriter(.csv, formulaSafe: self.formulaSafe)
         var rows: [StoredEvent] = []
+        var isEmpty = true
+        if self.csv { try Console.write(csv.header) }
         let count = try await reader.forEach(self.request(fields), limit: self.limit == 0 ? nil : self.limit) { event in
-            if self.json { try Console.line(event.json(fields)) } else { rows.append(event) }
+            isEmpty = false
+            if self.json {
+                try Console.line(event.json(fields))
+            } else if self.csv {
+                var bytes: [UInt8] = []
+                csv.append(event, to: &bytes)
+                try Console.write(bytes)
+            } else {
+                rows.append(event)
+            }
             // A table needs all its rows to know its widths; a long one is printed in parts.
             if rows.count >= 1000 { try self.flush(&rows) }
         }
-        if !self.json {
-            if rows.isEmpty { Console.error("no event matches") }
-            try self.flush(&rows)
-        }
+        try self.flush(&rows)
+        try Console.endPaging()
+        if isEmpty, !self.json, !self.csv { Console.error("no event matches") }
         if let count { Console.error("\(self.count == .estimated ? "about " : "")\(count) events match") }
-        await reader.close()
     }
 
     /// What the flags ask for. An event without its id, type or time could not be read back.
@@ -86,7 +115,7 @@ struct QueryCommand: AsyncParsableCommand {
 
     /// The fields that are shown.
     private func chosenFields() throws -> EventFields {
-        guard self.json else { return EventTable.fields }
+        guard self.json || self.csv else { return EventTable.fields }
         guard let text = self.fields else { return .all }
         var fields = EventFields([])
         for path in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -102,7 +131,9 @@ struct QueryCommand: AsyncParsableCommand {
 
     private func flush(_ rows: inout [StoredEvent]) throws {
         guard !rows.isEmpty else { return }
-        try Console.write(EventTable.render(rows, width: Terminal.standardOutput.width, style: Console.style))
+        try Console.write(
+            EventTable.render(
+                rows, width: Terminal.standardOutput.width, style: Console.style, zone: self.selection.zones.zone))
         rows.removeAll(keepingCapacity: true)
     }
 }

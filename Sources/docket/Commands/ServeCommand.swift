@@ -18,7 +18,8 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var verbose: VerboseOption
 
     @Option(
-        help: ArgumentHelp("Write the addresses to this file as JSON once the collector is ready.", valueName: "file"))
+        help: ArgumentHelp("Write the addresses to this file as JSON once the collector is ready.", valueName: "file"),
+        completion: .file())
     var readyFile: String?
 
     func run() async throws {

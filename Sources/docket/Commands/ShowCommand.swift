@@ -24,6 +24,9 @@ struct ShowCommand: AsyncParsableCommand {
     @Flag(help: "One JSON object (docs/json.md) instead of lines for people.")
     var json = false
 
+    @OptionGroup var zones: ZoneOptions
+    @OptionGroup var pager: PagerOptions
+
     func validate() throws {
         guard EventID(self.eventID) != nil else {
             throw ValidationError("'\(self.eventID)' is no event id; it must be a UUID")
@@ -47,12 +50,16 @@ struct ShowCommand: AsyncParsableCommand {
             throw CommandError(
                 .noInput, "no event has the id \(self.eventID), or the credential doesn't cover its tenant")
         }
+        try await Console.paged(self.pager) { try self.show(found) }
+    }
+
+    private func show(_ found: [StoredEvent]) throws {
         for (index, event) in found.enumerated() {
             if self.json {
                 try Console.line(event.json)
             } else {
                 if index > 0 { try Console.line() }
-                try Console.write(try EventText.render(event, style: Console.style))
+                try Console.write(try EventText.render(event, style: Console.style, zone: self.zones.zone))
             }
         }
     }

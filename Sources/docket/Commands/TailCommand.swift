@@ -39,7 +39,8 @@ struct TailCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let line = EventLine(width: Terminal.standardOutput.width, style: Console.style)
+        let line = EventLine(
+            width: Terminal.standardOutput.width, style: Console.style, zone: self.selection.zones.zone)
         var request = TailRequestMessage(
             filter: self.selection.filter, from: self.fromLogIndex.map { LogPosition(logIndex: $0, position: 0) })
         var left = self.limit ?? .max

@@ -40,12 +40,27 @@ struct AuditLogReader {
     private func page(
         _ request: QueryRequestMessage
     ) async throws -> (events: [StoredEvent], next: [UInt8], count: Int64?) {
-        do {
-            let reply = try await self.connection.unary(
-                AuditLogMethods.query, request.serialized(),
-                options: ClientCallOptions(metadata: self.metadata, timeout: .seconds(60)))
+        try await self.unary(AuditLogMethods.query, request.serialized()) { reply in
             let page = try QueryResponseMessage(serialized: reply)
             return (try page.events.map(Self.storedEvent), page.nextPageToken, page.count)
+        }
+    }
+
+    /// How many events there are. Where the request names no tenant, the profile's is meant.
+    func stats(_ request: StatsRequestMessage) async throws -> StatsResponseMessage {
+        var request = request
+        if !request.isOfAllTenants { request.tenant = self.profile.tenant ?? "" }
+        return try await self.unary(AuditLogMethods.stats, request.serialized()) { reply in
+            try StatsResponseMessage(serialized: reply)
+        }
+    }
+
+    private func unary<Answer>(
+        _ method: String, _ message: [UInt8], _ read: ([UInt8]) throws -> Answer
+    ) async throws -> Answer {
+        do {
+            let options = ClientCallOptions(metadata: self.metadata, timeout: .seconds(60))
+            return try read(try await self.connection.unary(method, message, options: options))
         } catch let status as GRPCStatus {
             throw CommandError(ClientError(status: status))
         } catch {

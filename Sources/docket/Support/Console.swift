@@ -43,12 +43,43 @@ enum Console {
     ///
     /// - Throws: ``OutputClosed`` when nobody reads any more, ``CommandError`` when the output can't be written.
     static func line(_ line: String = "") throws {
-        try self.write(line + "\n", to: STDOUT_FILENO)
+        try self.write(line + "\n")
     }
 
     /// Writes text to standard output as it is. Throws as ``line(_:)`` does.
-    static func write(_ text: String) throws {
-        try self.write(text, to: STDOUT_FILENO)
+    static func write(_ text: String) throws { try self.write(Array(text.utf8)) }
+
+    /// The same of bytes.
+    static func write(_ bytes: [UInt8]) throws {
+        if let pager = self.pager.withLock({ $0 }) { return try pager.write(bytes) }
+        try self.write(bytes, to: STDOUT_FILENO)
+    }
+
+    private static let pager = Mutex<Pager?>(nil)
+
+    /// Runs `body`, whose standard output goes through a pager where it is longer than the terminal's screen. Returns when the
+    /// pager has been quit.
+    static func paged(_ options: PagerOptions, _ body: () async throws -> Void) async throws {
+        let command = options.noPager ? nil : Pager.command(environment: ProcessInfo.processInfo.environment)
+        let pager = command.flatMap { Pager(command: $0, terminal: .standardOutput) }
+        self.pager.withLock { $0 = pager }
+        do {
+            try await body()
+        } catch {
+            // The error is told behind what there is of the output.
+            try? self.endPaging()
+            throw error
+        }
+        try self.endPaging()
+    }
+
+    /// Ends what ``paged(_:_:)`` has begun, before its body does: what comes next stays on the screen.
+    static func endPaging() throws {
+        let pager = self.pager.withLock { pager in
+            defer { pager = nil }
+            return pager
+        }
+        try pager?.finish()
     }
 
     /// Writes all of a text to a descriptor, however often the system takes but a part of it.

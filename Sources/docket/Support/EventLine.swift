@@ -16,18 +16,20 @@ struct EventLine {
     private let style: TerminalStyle
     private let isCut: Bool
 
-    /// - Parameter width: How many columns the terminal has; `nil` when it is none, where nothing is cut.
-    init(width: Int?, style: TerminalStyle) {
+    /// - Parameters:
+    ///   - width: How many columns the terminal has; `nil` when it is none, where nothing is cut.
+    ///   - zone: What the times are told in.
+    init(width: Int?, style: TerminalStyle, zone: DisplayZone) {
         self.style = style
         self.isCut = width != nil
-        let time = Timestamp.earliest.rfc3339.utf8.count
+        let time = zone.text(Timestamp(microsecondsSinceEpoch: 123_456)).utf8.count
         let fixed = time + 8 + Self.gap.count * 5
         let room = max(40, (width ?? 120) - fixed)
         func column(_ title: String, _ share: Int, _ cell: @escaping (Event) -> String) -> Column {
             Column(title: title, share: share, width: room * share / 100, cell: cell)
         }
         self.columns = [
-            Column(title: "TIME (UTC)", share: nil, width: time, cell: { $0.occurredAt.rfc3339 }),
+            Column(title: zone.title(of: [Timestamp.now]), share: nil, width: time, cell: { zone.text($0.occurredAt) }),
             Column(title: "DECISION", share: nil, width: 8, cell: { $0.decision?.name ?? "" }),
             column("TYPE", 25) { $0.type },
             column("ACTOR", 25) { EventTable.actor($0.actor) },

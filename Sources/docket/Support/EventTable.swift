@@ -14,7 +14,6 @@ enum EventTable {
     }
 
     private static let columns = [
-        Column(title: "TIME (UTC)", minWidth: nil, rank: 9, cell: { $0.occurredAt.rfc3339 }),
         Column(title: "TYPE", minWidth: 10, rank: 3, cell: { $0.type }),
         Column(title: "ACTOR", minWidth: 14, rank: 6, cell: { Self.actor($0.actor) }),
         Column(title: "ACTION", minWidth: 8, rank: 8, cell: { $0.action ?? "" }),
@@ -32,11 +31,16 @@ enum EventTable {
 
     /// The table.
     ///
-    /// - Parameter width: how many columns the terminal has; `nil` when it is none. Where they are too few even for cut
-    ///   texts, whole columns are left out, those without content first: a wrapped table can't be read. `--json` shows
-    ///   all.
-    static func render(_ events: [StoredEvent], width: Int?, style: TerminalStyle) -> String {
-        var columns = Self.columns
+    /// - Parameters:
+    ///   - width: how many columns the terminal has; `nil` when it is none. Where they are too few even for cut texts, whole
+    ///     columns are left out, those without content first: a wrapped table can't be read. `--json` shows all.
+    ///   - zone: what the times are told in.
+    static func render(
+        _ events: [StoredEvent], width: Int?, style: TerminalStyle, zone: DisplayZone = .utc
+    ) -> String {
+        let title = zone.title(of: events.lazy.map(\.event.occurredAt))
+        let time = Column(title: title, minWidth: nil, rank: 9, cell: { zone.text($0.occurredAt) })
+        var columns = [time] + Self.columns
         var cells = events.map { stored in columns.map { $0.cell(stored.event) } }
         while let width, columns.count > 2, Self.leastWidth(columns, cells) > width {
             let left = columns.indices.min { first, second in

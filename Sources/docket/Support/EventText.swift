@@ -3,9 +3,12 @@ import DocketTerminal
 
 /// One event for people: every member of its JSON projection on a line of its own, the attributes' as well.
 enum EventText {
-    static func render(_ event: StoredEvent, style: TerminalStyle) throws -> String {
+    /// - Parameter zone: What the event's times are told in; those in its attributes stay as they were sent.
+    static func render(_ event: StoredEvent, style: TerminalStyle, zone: DisplayZone = .utc) throws -> String {
         var lines: [(name: String, value: String)] = []
         try self.append(JSONValue(parsing: Array(event.json.utf8)), named: "", to: &lines)
+        let times = ["occurred_at": event.event.occurredAt, "received_at": event.receivedAt]
+        lines = lines.map { line in (line.name, times[line.name].map { zone.text($0) } ?? line.value) }
         let width = lines.reduce(0) { max($0, $1.name.displayWidth) }
         return lines.reduce(into: "") { text, line in
             let name = TerminalText.padded(line.name, toColumns: width, alignment: .left)

@@ -72,8 +72,10 @@ struct FilterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only events up to this time.", valueName: "time"))
     var to: TimeArgument?
 
-    @Option(help: ArgumentHelp("Only events of this day, in UTC.", valueName: "yyyy-mm-dd"))
+    @Option(help: ArgumentHelp("Only events of this day.", valueName: "yyyy-mm-dd"))
     var on: DayArgument?
+
+    @OptionGroup var zones: ZoneOptions
 
     func validate() throws {
         guard self.on == nil || (self.from == nil && self.since == nil && self.to == nil) else {
@@ -123,8 +125,9 @@ struct FilterOptions: ParsableArguments {
         filter.text = self.text
         filter.attributes = self.attribute
         filter.eventID = self.eventID.flatMap { EventID($0) }
-        filter.occurredFrom = (self.from ?? self.since)?.timestamp ?? self.on?.first
-        filter.occurredTo = self.to?.timestamp ?? self.on?.last
+        let zone = self.zones.zone
+        filter.occurredFrom = (self.from ?? self.since)?.timestamp(in: zone) ?? self.on?.first(in: zone)
+        filter.occurredTo = self.to?.timestamp(in: zone) ?? self.on?.last(in: zone)
         return filter
     }
 }

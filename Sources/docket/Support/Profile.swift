@@ -87,28 +87,34 @@ struct ConnectionOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The collector's gRPC address. Default: the profile's.", valueName: "host:port"))
     var address: String?
 
-    @Option(help: ArgumentHelp("A file that holds the token; DOCKET_TOKEN holds it otherwise.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A file that holds the token; DOCKET_TOKEN holds it otherwise.", valueName: "file"),
+        completion: .file())
     var tokenFile: String?
 
     @Option(help: "The tenant, when the credential covers several.")
     var tenant: String?
 
-    @Option(help: ArgumentHelp("Connect with TLS and trust the certificates of this PEM file.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Connect with TLS and trust the certificates of this PEM file.", valueName: "file"),
+        completion: .file())
     var caFile: String?
 
     @Flag(help: "Connect with TLS and trust the system's certificates.")
     var tls = false
 
-    @Option(help: ArgumentHelp("PEM file of the certificate to show instead of a token, with TLS.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("PEM file of the certificate to show instead of a token, with TLS.", valueName: "file"),
+        completion: .file())
     var tlsClientCertificate: String?
 
-    @Option(help: ArgumentHelp("PEM file of that certificate's key.", valueName: "file"))
+    @Option(help: ArgumentHelp("PEM file of that certificate's key.", valueName: "file"), completion: .file())
     var tlsClientKey: String?
 
     @Option(
         help: ArgumentHelp(
             "A profile file. Default: DOCKET_PROFILE, .docket/profile.json, then the user's configuration folder.",
-            valueName: "file"))
+            valueName: "file"), completion: .file())
     var profile: String?
 
     func validate() throws {

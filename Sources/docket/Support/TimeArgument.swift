@@ -3,7 +3,12 @@ public import DocketModel
 
 /// A point in time on the command line: RFC 3339, a date, or a span before now such as `90s`, `15m`, `2h`, `7d`.
 struct TimeArgument: ExpressibleByArgument {
-    let timestamp: Timestamp
+    private enum Form {
+        case moment(Timestamp)
+        case day(CivilDay)
+    }
+
+    private let form: Form
 
     init?(argument: String) {
         self.init(argument: argument, now: .now)
@@ -11,13 +16,21 @@ struct TimeArgument: ExpressibleByArgument {
 
     init?(argument: String, now: Timestamp) {
         if let exact = Timestamp(rfc3339: argument) {
-            self.timestamp = exact
-        } else if let day = Timestamp(rfc3339: argument + "T00:00:00Z") {
-            self.timestamp = day
+            self.form = .moment(exact)
+        } else if let day = CivilDay(argument) {
+            self.form = .day(day)
         } else if let span = Self.spanMicroseconds(argument) {
-            self.timestamp = Timestamp(microsecondsSinceEpoch: now.microsecondsSinceEpoch - span)
+            self.form = .moment(Timestamp(microsecondsSinceEpoch: now.microsecondsSinceEpoch - span))
         } else {
             return nil
+        }
+    }
+
+    /// The moment; that of a date is its beginning in the zone.
+    func timestamp(in zone: DisplayZone = .utc) -> Timestamp {
+        switch self.form {
+        case .moment(let time): time
+        case .day(let day): zone.start(of: day)
         }
     }
 
@@ -31,18 +44,22 @@ struct TimeArgument: ExpressibleByArgument {
     }
 }
 
-/// A day in UTC on the command line, such as `2026-11-20`.
+/// A day on the command line, such as `2026-11-20`.
 struct DayArgument: ExpressibleByArgument {
-    /// Its first microsecond.
-    let first: Timestamp
+    private let day: CivilDay
 
     init?(argument: String) {
-        guard let first = Timestamp(rfc3339: argument + "T00:00:00Z") else { return nil }
-        self.first = first
+        guard let day = CivilDay(argument) else { return nil }
+        self.day = day
     }
 
-    /// Its last microsecond.
-    var last: Timestamp { Timestamp(microsecondsSinceEpoch: self.first.microsecondsSinceEpoch + 86_400_000_000 - 1) }
+    /// Its first microsecond in a zone.
+    func first(in zone: DisplayZone = .utc) -> Timestamp { zone.start(of: self.day) }
+
+    /// Its last microsecond there: it may have 23 or 25 hours.
+    func last(in zone: DisplayZone = .utc) -> Timestamp {
+        Timestamp(microsecondsSinceEpoch: zone.start(of: self.day.next).microsecondsSinceEpoch - 1)
+    }
 }
 
 /// A span of time on the command line, such as `90s`, `15m`, `24h`, `7d`, `2w`.
@@ -62,9 +79,12 @@ struct SpanArgument: ExpressibleByArgument {
         Timestamp(microsecondsSinceEpoch: Timestamp.now.microsecondsSinceEpoch + self.microseconds)
     }
 
-    var defaultValueDescription: String {
+    var defaultValueDescription: String { Self.text(microseconds: self.microseconds) }
+
+    /// A span as it is written: `90s`, `1h`, `7d`.
+    static func text(microseconds: Int64) -> String {
         let units: [(Int64, String)] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")]
-        let seconds = self.microseconds / 1_000_000
+        let seconds = microseconds / 1_000_000
         let unit = units.first { seconds % $0.0 == 0 && seconds > 0 } ?? (1, "s")
         return "\(seconds / unit.0)\(unit.1)"
     }
@@ -93,5 +113,8 @@ extension EventCount: ExpressibleByArgument {
         }
     }
     public static var allValueStrings: [String] { ["estimated", "exact"] }
+    public static var defaultCompletionKind: CompletionKind { .list(self.allValueStrings) }
     public var defaultValueDescription: String { self == .exact ? "exact" : "estimated" }
 }
+
+extension EventGrouping: ExpressibleByArgument {}

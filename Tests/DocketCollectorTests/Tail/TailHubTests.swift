@@ -115,6 +115,10 @@ private final class Logs: EventReader, LogWatch {
 
     func query(_ query: EventQuery) async throws(StoreError) -> EventPage { EventPage(events: [], next: nil) }
 
+    func statistics(_ query: StatisticsQuery) async throws(StoreError) -> EventStatistics {
+        EventStatistics(groups: [], count: 0)
+    }
+
     func growth() async throws(StoreError) {
         for await _ in self.growthSignals { return }
     }

@@ -13,8 +13,14 @@ enum MessagesTarget {
             try self.roundTrip(bytes, { (bytes) throws(MessageError) in try QueryRequestMessage(serialized: bytes) }) {
                 $0.serialized()
             }
+            try self.roundTrip(bytes, { (bytes) throws(MessageError) in try StatsRequestMessage(serialized: bytes) }) {
+                $0.serialized()
+            }
         case 1:
             try self.roundTrip(bytes, { (bytes) throws(MessageError) in try QueryResponseMessage(serialized: bytes) }) {
+                $0.serialized()
+            }
+            try self.roundTrip(bytes, { (bytes) throws(MessageError) in try StatsResponseMessage(serialized: bytes) }) {
                 $0.serialized()
             }
         case 2:

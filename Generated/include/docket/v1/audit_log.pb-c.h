@@ -28,6 +28,9 @@ typedef struct Docket__V1__ExportResponse Docket__V1__ExportResponse;
 typedef struct Docket__V1__ExportSummary Docket__V1__ExportSummary;
 typedef struct Docket__V1__TailRequest Docket__V1__TailRequest;
 typedef struct Docket__V1__TailResponse Docket__V1__TailResponse;
+typedef struct Docket__V1__StatsRequest Docket__V1__StatsRequest;
+typedef struct Docket__V1__StatsGroup Docket__V1__StatsGroup;
+typedef struct Docket__V1__StatsResponse Docket__V1__StatsResponse;
 
 
 /* --- enums --- */
@@ -62,6 +65,29 @@ typedef enum _Docket__V1__CountMode {
   DOCKET__V1__COUNT_MODE__COUNT_MODE_EXACT = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(DOCKET__V1__COUNT_MODE)
 } Docket__V1__CountMode;
+/*
+ * What events are counted by.
+ */
+typedef enum _Docket__V1__GroupBy {
+  /*
+   * By type.
+   */
+  DOCKET__V1__GROUP_BY__GROUP_BY_UNSPECIFIED = 0,
+  DOCKET__V1__GROUP_BY__GROUP_BY_TYPE = 1,
+  DOCKET__V1__GROUP_BY__GROUP_BY_DECISION = 2,
+  DOCKET__V1__GROUP_BY__GROUP_BY_OUTCOME = 3,
+  /*
+   * By the actor's id.
+   */
+  DOCKET__V1__GROUP_BY__GROUP_BY_ACTOR = 4,
+  DOCKET__V1__GROUP_BY__GROUP_BY_TENANT = 5,
+  DOCKET__V1__GROUP_BY__GROUP_BY_ACTION = 6,
+  DOCKET__V1__GROUP_BY__GROUP_BY_SCOPE = 7,
+  DOCKET__V1__GROUP_BY__GROUP_BY_SOURCE = 8,
+  DOCKET__V1__GROUP_BY__GROUP_BY_POLICY = 9,
+  DOCKET__V1__GROUP_BY__GROUP_BY_RESOURCE_TYPE = 10
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(DOCKET__V1__GROUP_BY)
+} Docket__V1__GroupBy;
 
 /* --- messages --- */
 
@@ -425,6 +451,109 @@ struct  Docket__V1__TailResponse
     , 0,NULL, NULL, 0, 0 }
 
 
+struct  Docket__V1__StatsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The tenant whose log is read. May be left out when the credential covers exactly one.
+   */
+  protobuf_c_boolean has_tenant;
+  ProtobufCBinaryData tenant;
+  /*
+   * Further tenants whose logs are counted together with that of `tenant`, at most 1,000. The credential must cover each.
+   */
+  size_t n_more_tenants;
+  ProtobufCBinaryData *more_tenants;
+  /*
+   * All tenants that the credential covers and whose logs can be read now; `tenant` and `more_tenants` are left out then.
+   */
+  protobuf_c_boolean has_all_tenants;
+  protobuf_c_boolean all_tenants;
+  Docket__V1__EventFilter *filter;
+  protobuf_c_boolean has_group_by;
+  Docket__V1__GroupBy group_by;
+  /*
+   * How many groups are told apart, those with the most events, from 1 to 1,000; 0 means 20. All others are counted together.
+   */
+  protobuf_c_boolean has_max_groups;
+  uint32_t max_groups;
+  /*
+   * The width of the buckets that each group is counted in over time, in microseconds; absent: none. The filter has both its
+   * times then. Buckets begin at multiples of the width since 1970-01-01T00:00:00Z; of the first and the last only what lies
+   * between the filter's times is counted. At most 1,000 buckets, and 100,000 buckets times groups.
+   */
+  protobuf_c_boolean has_bucket_us;
+  int64_t bucket_us;
+  /*
+   * Where each bucket begins, for buckets that aren't of one width, such as the days of a time zone: rising microseconds since
+   * 1970-01-01T00:00:00Z. The last has no end but the filter's. The filter has `occurred_from_us` then, not before the first;
+   * `bucket_us` is left out.
+   */
+  size_t n_bucket_starts_us;
+  int64_t *bucket_starts_us;
+};
+#define DOCKET__V1__STATS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&docket__v1__stats_request__descriptor) \
+    , 0, {0,NULL}, 0,NULL, 0, 0, NULL, 0, DOCKET__V1__GROUP_BY__GROUP_BY_UNSPECIFIED, 0, 0, 0, 0, 0,NULL }
+
+
+/*
+ * How many events have one value.
+ */
+struct  Docket__V1__StatsGroup
+{
+  ProtobufCMessage base;
+  /*
+   * Absent for events without one. Decisions and outcomes are named as in the JSON of an event.
+   */
+  protobuf_c_boolean has_value;
+  ProtobufCBinaryData value;
+  protobuf_c_boolean has_count;
+  int64_t count;
+  /*
+   * One for each bucket, in the order of `bucket_starts_us`; none where no buckets were asked for.
+   */
+  size_t n_bucket_counts;
+  int64_t *bucket_counts;
+};
+#define DOCKET__V1__STATS_GROUP__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&docket__v1__stats_group__descriptor) \
+    , 0, {0,NULL}, 0, 0, 0,NULL }
+
+
+struct  Docket__V1__StatsResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Those with the most events first.
+   */
+  size_t n_groups;
+  Docket__V1__StatsGroup **groups;
+  /*
+   * All further groups together; absent when there are none. It has no value.
+   */
+  Docket__V1__StatsGroup *other;
+  /*
+   * How many groups `other` is made of.
+   */
+  protobuf_c_boolean has_other_group_count;
+  int64_t other_group_count;
+  /*
+   * How many events match in all.
+   */
+  protobuf_c_boolean has_count;
+  int64_t count;
+  /*
+   * Where each bucket begins, microseconds since 1970-01-01T00:00:00Z.
+   */
+  size_t n_bucket_starts_us;
+  int64_t *bucket_starts_us;
+};
+#define DOCKET__V1__STATS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&docket__v1__stats_response__descriptor) \
+    , 0,NULL, NULL, 0, 0, 0, 0, 0,NULL }
+
+
 /* Docket__V1__EventFilter methods */
 void   docket__v1__event_filter__init
                      (Docket__V1__EventFilter         *message);
@@ -634,6 +763,63 @@ Docket__V1__TailResponse *
 void   docket__v1__tail_response__free_unpacked
                      (Docket__V1__TailResponse *message,
                       ProtobufCAllocator *allocator);
+/* Docket__V1__StatsRequest methods */
+void   docket__v1__stats_request__init
+                     (Docket__V1__StatsRequest         *message);
+size_t docket__v1__stats_request__get_packed_size
+                     (const Docket__V1__StatsRequest   *message);
+size_t docket__v1__stats_request__pack
+                     (const Docket__V1__StatsRequest   *message,
+                      uint8_t             *out);
+size_t docket__v1__stats_request__pack_to_buffer
+                     (const Docket__V1__StatsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Docket__V1__StatsRequest *
+       docket__v1__stats_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   docket__v1__stats_request__free_unpacked
+                     (Docket__V1__StatsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Docket__V1__StatsGroup methods */
+void   docket__v1__stats_group__init
+                     (Docket__V1__StatsGroup         *message);
+size_t docket__v1__stats_group__get_packed_size
+                     (const Docket__V1__StatsGroup   *message);
+size_t docket__v1__stats_group__pack
+                     (const Docket__V1__StatsGroup   *message,
+                      uint8_t             *out);
+size_t docket__v1__stats_group__pack_to_buffer
+                     (const Docket__V1__StatsGroup   *message,
+                      ProtobufCBuffer     *buffer);
+Docket__V1__StatsGroup *
+       docket__v1__stats_group__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   docket__v1__stats_group__free_unpacked
+                     (Docket__V1__StatsGroup *message,
+                      ProtobufCAllocator *allocator);
+/* Docket__V1__StatsResponse methods */
+void   docket__v1__stats_response__init
+                     (Docket__V1__StatsResponse         *message);
+size_t docket__v1__stats_response__get_packed_size
+                     (const Docket__V1__StatsResponse   *message);
+size_t docket__v1__stats_response__pack
+                     (const Docket__V1__StatsResponse   *message,
+                      uint8_t             *out);
+size_t docket__v1__stats_response__pack_to_buffer
+                     (const Docket__V1__StatsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Docket__V1__StatsResponse *
+       docket__v1__stats_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   docket__v1__stats_response__free_unpacked
+                     (Docket__V1__StatsResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Docket__V1__EventFilter_Closure)
@@ -669,6 +855,15 @@ typedef void (*Docket__V1__TailRequest_Closure)
 typedef void (*Docket__V1__TailResponse_Closure)
                  (const Docket__V1__TailResponse *message,
                   void *closure_data);
+typedef void (*Docket__V1__StatsRequest_Closure)
+                 (const Docket__V1__StatsRequest *message,
+                  void *closure_data);
+typedef void (*Docket__V1__StatsGroup_Closure)
+                 (const Docket__V1__StatsGroup *message,
+                  void *closure_data);
+typedef void (*Docket__V1__StatsResponse_Closure)
+                 (const Docket__V1__StatsResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -688,6 +883,10 @@ struct Docket__V1__AuditLogService_Service
                const Docket__V1__TailRequest *input,
                Docket__V1__TailResponse_Closure closure,
                void *closure_data);
+  void (*stats)(Docket__V1__AuditLogService_Service *service,
+                const Docket__V1__StatsRequest *input,
+                Docket__V1__StatsResponse_Closure closure,
+                void *closure_data);
 };
 typedef void (*Docket__V1__AuditLogService_ServiceDestroy)(Docket__V1__AuditLogService_Service *);
 void docket__v1__audit_log_service__init (Docket__V1__AuditLogService_Service *service,
@@ -698,7 +897,8 @@ void docket__v1__audit_log_service__init (Docket__V1__AuditLogService_Service *s
     { DOCKET__V1__AUDIT_LOG_SERVICE__BASE_INIT,\
       function_prefix__ ## query,\
       function_prefix__ ## export,\
-      function_prefix__ ## tail  }
+      function_prefix__ ## tail,\
+      function_prefix__ ## stats  }
 void docket__v1__audit_log_service__query(ProtobufCService *service,
                                           const Docket__V1__QueryRequest *input,
                                           Docket__V1__QueryResponse_Closure closure,
@@ -711,11 +911,16 @@ void docket__v1__audit_log_service__tail(ProtobufCService *service,
                                          const Docket__V1__TailRequest *input,
                                          Docket__V1__TailResponse_Closure closure,
                                          void *closure_data);
+void docket__v1__audit_log_service__stats(ProtobufCService *service,
+                                          const Docket__V1__StatsRequest *input,
+                                          Docket__V1__StatsResponse_Closure closure,
+                                          void *closure_data);
 
 /* --- descriptors --- */
 
 extern const ProtobufCEnumDescriptor    docket__v1__order__descriptor;
 extern const ProtobufCEnumDescriptor    docket__v1__count_mode__descriptor;
+extern const ProtobufCEnumDescriptor    docket__v1__group_by__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__event_filter__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__attribute_condition__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__query_request__descriptor;
@@ -727,6 +932,9 @@ extern const ProtobufCMessageDescriptor docket__v1__export_response__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__export_summary__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__tail_request__descriptor;
 extern const ProtobufCMessageDescriptor docket__v1__tail_response__descriptor;
+extern const ProtobufCMessageDescriptor docket__v1__stats_request__descriptor;
+extern const ProtobufCMessageDescriptor docket__v1__stats_group__descriptor;
+extern const ProtobufCMessageDescriptor docket__v1__stats_response__descriptor;
 extern const ProtobufCServiceDescriptor docket__v1__audit_log_service__descriptor;
 
 PROTOBUF_C__END_DECLS
