@@ -32,7 +32,7 @@ def latencies(latency: dict) -> str:
     least, most = min(one["hot_rows_from"] for one in rounds), max(one["hot_rows_to"] for one in rounds)
     rate = min(one["events_per_second"] for one in rounds)
     note = (
-        f"milliseconds at a stock grpcio client, one connection; {len(rounds)} rounds, hot segment of {least:,} to {most:,} rows, "
+        f"milliseconds at a stock grpcio client, one connection; rounds: {len(rounds)}, with a hot segment of {least:,} to {most:,} rows, "
         f"{rounds[0]['sealed']} to {rounds[-1]['sealed']} sealed ones, at least {rate:,} events/s came in"
     )
     return f"{aligned(rows, left=2)}\n{note}"
