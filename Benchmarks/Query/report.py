@@ -65,7 +65,9 @@ def paged(paging: list[dict]) -> str:
     }  # fmt: skip
     rows = [[*names.values(), "each once"]]
     for one in paging:
-        cells = [one[name] if name == "order" else f"{one[name]:,}" for name in names]
+        # What is missing can be told only of a log that was paged through to its end.
+        one = one if one["is_whole"] else one | {"missing": "–"}
+        cells = [one[name] if isinstance(one[name], str) else f"{one[name]:,}" for name in names]
         is_right = one["missing"] == 0 and one["twice"] == 0
         rows.append([*cells, ("yes" if is_right else "NO") if one["is_whole"] else "broken off"])
     return aligned(rows, left=1)
