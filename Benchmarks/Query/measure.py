@@ -22,7 +22,7 @@ stubs.generate()
 import latency  # noqa: E402
 import machine  # noqa: E402
 import paging  # noqa: E402
-import report  # noqa: E402
+import query_report  # noqa: E402
 from filled_site import Site  # noqa: E402
 
 PHASES = ("latency", "plans", "paging")
@@ -85,7 +85,7 @@ def main() -> None:
     if options.merge and raw.exists():
         results = json.loads(raw.read_text()) | results
     raw.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    print(report.text(results))
+    print(query_report.text(results))
 
 
 main()

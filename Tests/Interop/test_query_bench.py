@@ -13,7 +13,7 @@ MEASURE = ROOT / "Benchmarks" / "Query" / "measure.py"
 sys.path += [str(MEASURE.parent), str(ROOT / "Benchmarks" / "Common")]
 
 import latency  # noqa: E402
-import report  # noqa: E402
+import query_report  # noqa: E402
 
 SMALL = ("--events", "4000", "--segments", "2", "--tenants", "4", "--calls", "3", "--rate", "500")
 EACH_ONCE = {"missing": 0, "twice": 0, "is_whole": True}
@@ -79,14 +79,14 @@ def test_scans_that_are_alike_are_told_together() -> None:
 
 
 def test_a_limit_is_held_by_what_stays_below_it() -> None:
-    assert report.held({"p99": 49.9, "limit_ms": 50}) == "yes"
-    assert report.held({"p99": 50.0, "limit_ms": 50}) == "NO"
-    assert report.held({"limit_ms": 50}) == "not measured"
+    assert query_report.held({"p99": 49.9, "limit_ms": 50}) == "yes"
+    assert query_report.held({"p99": 50.0, "limit_ms": 50}) == "NO"
+    assert query_report.held({"limit_ms": 50}) == "not measured"
 
 
 def test_paging_that_misses_a_row_or_ends_early_is_told() -> None:
     numbers = {"rows_at_start": 5, "new": 0, "pages": 1, "seconds": 1.0, "rows_per_second": 5, "events_per_second": 1, "segments_closed": 0}
     rows = [numbers | {"order": "newest first", "missing": missing, "twice": twice, "is_whole": is_whole}
             for missing, twice, is_whole in ((0, 0, True), (1, 0, True), (0, 1, True), (3, 0, False))]  # fmt: skip
-    ends = [line.rsplit("  ", 1)[1].strip() for line in report.paged(rows).splitlines()[1:]]
+    ends = [line.rsplit("  ", 1)[1].strip() for line in query_report.paged(rows).splitlines()[1:]]
     assert ends == ["yes", "NO", "NO", "broken off"]
