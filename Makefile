@@ -1,7 +1,7 @@
 # The commands of this repository. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build release generate generate-check format lint bench abuse fairness export-bench micro fuzz clean-data
+.PHONY: help run test build release generate generate-check format lint bench abuse fairness export-bench query-bench micro fuzz clean-data
 
 # What `make run` imports: the whole of the sample's source when it lies beside the repository.
 SAMPLE ?= $(firstword $(wildcard ../shared/data/kubernetes-audit.csv) Tests/Samples/kubernetes-audit-sample.csv)
@@ -67,6 +67,12 @@ export-bench: ## export a log beside a saturating load: what that costs ingestio
 	@swift build -c release --product docket
 	@DOCKET_BINARY=$(CURDIR)/.build/release/docket PYTHONDONTWRITEBYTECODE=1 \
 		exec .venv/bin/python Benchmarks/Export/measure.py $(ARGS)
+
+query-bench: ## ask a log of 20,000,000 events while events come in: latency, plans, and paging through a tenant's log
+	@scripts/bootstrap test
+	@swift build -c release --product docket
+	@DOCKET_BINARY=$(CURDIR)/.build/release/docket PYTHONDONTWRITEBYTECODE=1 \
+		exec .venv/bin/python Benchmarks/Query/measure.py $(ARGS)
 
 abuse: ## attack a release build in every known way, and measure what an honest neighbour notices
 	@scripts/bootstrap test

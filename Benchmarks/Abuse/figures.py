@@ -1,8 +1,9 @@
 """Percentiles of windows, and medians over rounds."""
 
-import math
 import statistics
 from dataclasses import dataclass, field
+
+from percentiles import percentile
 
 
 @dataclass(frozen=True)
@@ -12,12 +13,6 @@ class Sample:
     due: float
     microseconds: float
     code: str
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The least value that so large a share of all is not above (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def of_window(samples: list[Sample], begin: float, end: float) -> dict:

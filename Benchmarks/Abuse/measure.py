@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "Tests" / "Interop"))
+sys.path += [str(ROOT / "Tests" / "Interop"), str(ROOT / "Benchmarks" / "Common")]
 
 import stubs  # noqa: E402
 

@@ -12,9 +12,16 @@ from private_postgres import PrivatePostgres
 class Cluster:
     """Collectors by name, a token that may publish and query, and the server that they share."""
 
-    def __init__(self, *names: str, flags: tuple[str, ...] = (), environment: dict[str, str] | None = None):
-        """Starts all of them, with these flags and with this in their environment."""
-        self.postgres = PrivatePostgres()
+    def __init__(
+        self,
+        *names: str,
+        flags: tuple[str, ...] = (),
+        environment: dict[str, str] | None = None,
+        postgres: PrivatePostgres | None = None,
+    ):
+        """Starts all of them, with these flags and with this in their environment, on a server of their own unless one is
+        given."""
+        self.postgres = postgres or PrivatePostgres()
         self.collectors: dict[str, Collector] = {}
         self._flags, self._environment = flags, environment or {}
         self._addresses = {name: (f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}") for name in names}
@@ -48,9 +55,9 @@ class Cluster:
         maintainer = {"maintainer": self.postgres.conninfo("docket_maintainer")}
         self.collectors[name].ready |= {"token": self.token, "conninfo": maintainer}
 
-    def sql(self, statement: str) -> list[list[str]]:
+    def sql(self, statement: str, timeout: float = 60) -> list[list[str]]:
         """The rows of a statement that the maintainer, who sees everything, runs."""
-        return next(iter(self.collectors.values())).sql(statement)
+        return next(iter(self.collectors.values())).sql(statement, timeout=timeout)
 
     def docket(self, *arguments: str) -> str:
         """What a command of docket prints."""
@@ -76,6 +83,15 @@ class Cluster:
     def log(self) -> str:
         """The end of what each has logged."""
         return "\n".join(f"{name}:\n{running.log()}" for name, running in self.collectors.items())
+
+    def stop(self) -> None:
+        """Ends everything in order, and leaves the server's data."""
+        try:
+            for collector in self.collectors.values():
+                collector.stop()
+                collector.delete_folder()
+        finally:
+            self.postgres.stop()
 
     def delete(self) -> None:
         """Ends everything and deletes it."""

@@ -1,9 +1,7 @@
-"""A log of many sealed segments, filled by SQL, and the plans of what is asked of it."""
+"""A log of many sealed segments, filled by SQL."""
 
-import json
 import time
 import uuid
-from collections.abc import Iterator
 
 from collector import Collector
 
@@ -64,49 +62,3 @@ def wait_until(collector: Collector, statement: str, answer: str) -> None:
     while collector.sql(statement) != [[answer]]:
         assert time.monotonic() < deadline, collector.log()
         time.sleep(0.05)
-
-
-def scans(plan: dict) -> Iterator[tuple[str, list[str]]]:
-    """Each table that a plan reads, with the indexes that it is read by; none for a sequential scan."""
-    if plan["Node Type"] in ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan"):
-        yield plan["Relation Name"], sorted(indexes(plan))
-    for child in plan.get("Plans", []):
-        yield from scans(child)
-
-
-def indexes(plan: dict) -> Iterator[str]:
-    """The indexes that a scan uses, those below a bitmap included."""
-    if "Index Name" in plan:
-        yield plan["Index Name"]
-    for child in plan.get("Plans", []):
-        yield from indexes(child)
-
-
-class Plans:
-    """The plans of what the collector's reader asks, as auto_explain logs them."""
-
-    def __init__(self, collector: Collector, superuser: str):
-        self._log = collector.folder / "data" / "postgres" / "postgres.log"
-        collector.sql(
-            """
-            ALTER ROLE docket_reader SET session_preload_libraries = 'auto_explain';
-            ALTER ROLE docket_reader SET auto_explain.log_min_duration = 0;
-            ALTER ROLE docket_reader SET auto_explain.log_format = 'json';
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'docket_reader'
-            """,
-            conninfo=superuser,
-        )
-        self._offset = self._log.stat().st_size
-
-    def new(self) -> list[dict]:
-        """The plans over docket.events that were logged since the last call."""
-        with self._log.open() as log:
-            log.seek(self._offset)
-            text = log.read()
-            self._offset = log.tell()
-        plans = []
-        for part in text.split("plan:\n")[1:]:
-            plan, _ = json.JSONDecoder().raw_decode(part.lstrip())
-            if "FROM docket.events AS e" in plan["Query Text"]:
-                plans.append(plan["Plan"])
-        return plans

@@ -32,9 +32,14 @@ class SessionLost(Exception):
 class PrivatePostgres:
     """The server. Its folder is in /tmp by default, since a Unix socket's path is at most 107 bytes."""
 
-    def __init__(self, configuration: str = CONFIGURATION, parent: str | Path = "/tmp") -> None:
-        """Makes and starts it, with these lines in postgresql.conf, in a new folder of `parent`."""
-        self.folder = Path(tempfile.mkdtemp(prefix="docket-pg-", dir=parent))
+    def __init__(
+        self, configuration: str = CONFIGURATION, parent: str | Path = "/tmp", folder: Path | None = None
+    ) -> None:
+        """Makes and starts it, with these lines in postgresql.conf, in a new folder of `parent`; or in `folder`, where one
+        that was stopped is started again."""
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="docket-pg-", dir=parent))
         self.folder.chmod(0o755)
         self.restarts = 0
         self._data = self.folder / "data"
@@ -43,6 +48,10 @@ class PrivatePostgres:
         self._owner = pwd.getpwnam("postgres") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         if os.getuid() == 0:
             shutil.chown(self.folder, self._owner.pw_uid, self._owner.pw_gid)
+        self._was_there = (self._data / "PG_VERSION").exists()
+        if self._was_there:
+            self.start()
+            return
         try:
             self._make(configuration)
         except BaseException:
@@ -73,6 +82,12 @@ class PrivatePostgres:
             "pg_ctl", "start", "-w", "-s", "-t", START_SECONDS, "-D", self._data, "-l", self.folder / "postgres.log"
         )
 
+    def stop(self) -> None:
+        """Ends it in order, and leaves its data for the next start."""
+        if not (self._data / "postmaster.pid").exists():
+            return
+        self._run("pg_ctl", "stop", "-w", "-s", "-t", START_SECONDS, "-D", self._data, "-m", "fast")
+
     def crash(self) -> None:
         """Ends it at once: what is in memory is gone, and the next start recovers from the log."""
         self._run("pg_ctl", "stop", "-w", "-s", "-D", self._data, "-m", "immediate")
@@ -83,7 +98,10 @@ class PrivatePostgres:
         return (self.folder / "postgres.log").read_text(errors="replace")[-8000:]
 
     def delete(self) -> None:
-        """Ends it and deletes its data."""
+        """Ends it and deletes its data, unless they were there before it."""
+        if self._was_there:
+            self.stop()
+            return
         if (self._data / "postmaster.pid").exists():
             self._run("pg_ctl", "stop", "-w", "-s", "-D", self._data, "-m", "immediate")
         shutil.rmtree(self.folder)

@@ -9,7 +9,7 @@ import pytest
 from attacks import ATTACKS
 from stubs import ROOT
 
-sys.path.append(str(ROOT / "Benchmarks" / "Abuse"))
+sys.path += [str(ROOT / "Benchmarks" / name) for name in ("Abuse", "Common")]
 
 import figures  # noqa: E402
 import report  # noqa: E402

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import pytest
 from client import Client
 from collector import Collector
-from filled_log import SEGMENTS, Plans, fill, scans
+from filled_log import SEGMENTS, fill
+from plans import Plans, scans
 from stubs import ROOT
 
 ROWS = int(os.environ.get("DOCKET_EXPLAIN_ROWS", "240000"))
@@ -52,13 +53,16 @@ class Log:
         collector.sql("INSERT INTO docket.tenant_readers VALUES ('auditor', 1)")
         self._auditor = maintainer.replace("docket_maintainer", "auditor")
         self._reader = collector.ready["conninfo"]["reader"]
-        self.plans = Plans(collector, self._superuser)
+        self.plans = Plans(
+            lambda statement: collector.sql(statement, conninfo=self._superuser),
+            collector.folder / "data" / "postgres" / "postgres.log",
+        )
         self.tables = {f"events_{segment:06d}" for segment in range(1, SEGMENTS + 1)}
 
     def through_the_api(self, **fields: object) -> dict[str, list[str]]:
         with Client(self.collector.address, self.collector.token) as client:
             client.query(page_size=100, **fields)
-        return self._sealed(self.plans.new())
+        return self._sealed([logged.plan for logged in self.plans.new()])
 
     def through_the_view(self, condition: str, role: str) -> dict[str, list[str]]:
         statement = f"EXPLAIN (FORMAT JSON) SELECT * FROM docket.audit_log WHERE {condition}"
