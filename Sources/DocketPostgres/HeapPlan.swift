@@ -73,15 +73,20 @@ struct HeapPlan {
     ///
     /// - Parameters:
     ///   - precision: How many blocks it may be off.
-    ///   - isLater: Whether the rows at a block are later than the time.
-    /// - Returns: Blocks whose first has no later rows, and behind whose last there are only later ones.
+    ///   - isLater: Whether the rows at a block are later than the time; `nil` when there are none.
+    /// - Returns: Blocks whose first has no later rows, and behind whose last there are only later ones; none where all are later.
+    ///   `nil` when there were no rows to go by.
     static func bisect(
-        sizeBlocks: Int64, precision: Int64, isLater: (Int64) throws(PostgresError) -> Bool
-    ) throws(PostgresError) -> Range<Int64> {
+        sizeBlocks: Int64, precision: Int64, isLater: (Int64) throws(PostgresError) -> Bool?
+    ) throws(PostgresError) -> Range<Int64>? {
+        // A time before all of them is what is mostly asked for.
+        guard let isFirstLater = try isLater(0) else { return nil }
+        if isFirstLater { return 0..<0 }
         var (lower, upper): (Int64, Int64) = (0, sizeBlocks)
         while upper - lower > max(1, precision) {
             let middle = lower + (upper - lower) / 2
-            if try isLater(middle) { upper = middle } else { lower = middle }
+            guard let isBehind = try isLater(middle) else { return nil }
+            if isBehind { upper = middle } else { lower = middle }
         }
         return lower..<upper
     }

@@ -39,20 +39,21 @@ struct HeapReading {
         switch self.query.order {
         case .newestFirst:
             guard let time = Self.earlier(self.query.after?.occurredAt, filter.occurredTo) else { return size }
-            return try self.place(of: time, size).upperBound
+            return try self.place(of: time, size)?.upperBound
         case .oldestFirst:
             guard let time = Self.later(self.query.after?.occurredAt, filter.occurredFrom) else { return 0 }
-            return try self.place(of: time, size).lowerBound
+            return try self.place(of: time, size)?.lowerBound
         }
     }
 
-    private func place(of time: Timestamp, _ size: Int64) throws(PostgresError) -> Range<Int64> {
+    /// Where rows of a time lie; `nil` when that can't be told, since the tenants have too few rows.
+    private func place(of time: Timestamp, _ size: Int64) throws(PostgresError) -> Range<Int64>? {
         try HeapPlan.bisect(sizeBlocks: size, precision: self.firstWindowBlocks) { (block) throws(PostgresError) in
             let probe = HeapPlan.Step.window(block..<block + Self.probeBlocks)
             try self.set(probe.settings)
             let select = EventSelect(EventQuery(tenantIDs: self.query.tenantIDs), segments: self.segments, heap: probe)
             let rows = try self.connection.query(select.earliestSQL, select.values)
-            return try rows.optionalTimestamp(0, 0).map { $0 > time } ?? false
+            return try rows.optionalTimestamp(0, 0).map { $0 > time }
         }
     }
 

@@ -14,7 +14,9 @@ struct SegmentSpan: Equatable {
 /// Which segments a page is read from, in which order, and when the page needs no more of them.
 ///
 /// PostgreSQL plans a statement in time proportional to the partitions it may touch. So a page names few at once,
-/// those that hold its first events before the others, and mostly never gets to the others. A segment without indexes
+/// those that hold its first events before the others, and mostly never gets to the others. Segments of unknown times, to which rows
+/// are still added, are always read: first where the page begins behind all known times, otherwise last, when the page's rows bound
+/// what of them is wanted. A segment without indexes
 /// comes alone: it is read block by block (``HeapReading``), and the others by taking the first rows from their indexes.
 struct SegmentWalk {
     /// Segments that are read together: at least one.
@@ -35,7 +37,10 @@ struct SegmentWalk {
     init(_ segments: [SegmentSpan], for query: EventQuery) {
         self.order = query.order
         let matching = segments.filter { Self.canMatch($0, query) }
-        self.remaining = matching.sorted { Self.isRead($0, before: $1, query.order) }[...]
+        let known = matching.filter { $0.times != nil }.sorted { Self.isRead($0, before: $1, query.order) }
+        let unknown = matching.filter { $0.times == nil }.sorted { $0.id > $1.id }
+        let isFirst = Self.areNewestWanted(query, known)
+        self.remaining = (isFirst ? unknown + known : known + unknown)[...]
     }
 
     /// The segments that are read next, one without indexes or several with; `nil` when the page needs none any more.
@@ -43,9 +48,9 @@ struct SegmentWalk {
     /// - Parameter last: The last row of a page that is full: only what comes before it is still wanted. `nil` for a
     ///   page that has room left.
     mutating func next(upTo last: PageCursor?) -> Group? {
-        // They are sorted by what decides here: behind one that isn't wanted, none is.
-        guard let first = self.remaining.first, Self.mayPrecede(last, first, self.order) else { return nil }
-        let wanted = self.remaining.prefix(first.isIndexed ? Self.maxGroupCount : 1).prefix { segment in
+        let rest = self.remaining.drop { !Self.mayPrecede(last, $0, self.order) }
+        guard let first = rest.first else { return nil }
+        let wanted = rest.prefix(first.isIndexed ? Self.maxGroupCount : 1).prefix { segment in
             segment.isIndexed == first.isIndexed && (segment.times == nil) == (first.times == nil)
                 && Self.mayPrecede(last, segment, self.order)
         }
@@ -70,16 +75,19 @@ struct SegmentWalk {
             ? times.upperBound >= last.occurredAt : times.lowerBound <= last.occurredAt
     }
 
-    /// Segments of unknown times come first: any event may be in them.
+    /// Whether the page begins behind all times that are known: in those that are still written to, most likely. Otherwise the
+    /// others fill it, and what is left to be read of these is between two times.
+    private static func areNewestWanted(_ query: EventQuery, _ known: [SegmentSpan]) -> Bool {
+        guard query.order == .newestFirst else { return false }
+        let bounds = [query.after?.occurredAt, query.filter.occurredTo].compactMap { $0 }
+        guard let bound = bounds.min(), let last = known.compactMap(\.times?.upperBound).max() else { return true }
+        return bound > last
+    }
+
     private static func isRead(_ one: SegmentSpan, before other: SegmentSpan, _ order: EventOrder) -> Bool {
-        switch (one.times, other.times) {
-        case (nil, nil): return one.id > other.id
-        case (nil, _): return true
-        case (_, nil): return false
-        case (let times?, let others?):
-            return order == .newestFirst
-                ? (times.upperBound, one.id) > (others.upperBound, other.id)
-                : (times.lowerBound, one.id) < (others.lowerBound, other.id)
-        }
+        guard let times = one.times, let others = other.times else { return false }
+        return order == .newestFirst
+            ? (times.upperBound, one.id) > (others.upperBound, other.id)
+            : (times.lowerBound, one.id) < (others.lowerBound, other.id)
     }
 }

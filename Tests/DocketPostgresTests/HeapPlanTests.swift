@@ -89,16 +89,30 @@ struct HeapPlanTests {
         var generator = SeededGenerator.ofRun()
         for _ in 0..<500 {
             let size = Int64.random(in: 1...100_000, using: &generator)
-            let place = Int64.random(in: 0...size, using: &generator)
+            let place = generator.oneIn(10) ? 0 : Int64.random(in: 0...size, using: &generator)
             var looks = 0
             let found = try HeapPlan.bisect(sizeBlocks: size, precision: 512) { (block) throws(PostgresError) in
                 looks += 1
                 #expect((0..<size).contains(block))
                 return block >= place
             }
-            #expect(found.lowerBound <= place && place <= found.upperBound)
-            #expect(found.count <= 512)
-            #expect(looks <= 8)
+            let range = try #require(found)
+            #expect(range.lowerBound <= place && place <= range.upperBound)
+            #expect(range.count <= 512)
+            #expect(looks <= 9)
+            if place == 0 { #expect(range.isEmpty && looks == 1, "a time before all rows is known at once") }
+        }
+    }
+
+    @Test("where there are no rows to go by, no place is guessed")
+    func nothingToGoBy() throws {
+        for seen in 0...3 {
+            var looks = 0
+            let found = try HeapPlan.bisect(sizeBlocks: 100_000, precision: 512) { (_) throws(PostgresError) in
+                looks += 1
+                return looks > seen ? nil : false
+            }
+            #expect(found == nil && looks == seen + 1)
         }
     }
 }

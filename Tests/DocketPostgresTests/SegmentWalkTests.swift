@@ -49,13 +49,24 @@ struct SegmentWalkTests {
         #expect(walk.next(upTo: nil)?.ids.first == 484)
     }
 
-    @Test("oldest first, the hot segment comes first, then the oldest sixteen")
+    @Test("oldest first, the oldest sixteen come first, and the hot segment when the page is full")
     func oldest() {
         var walk = SegmentWalk(Self.long.shuffled(), for: Self.query(.oldestFirst))
-        #expect(walk.next(upTo: nil)?.ids == [501])
         #expect(walk.next(upTo: nil)?.ids == Array(1...16))
-        #expect(walk.next(upTo: Self.place(169)) == nil)
         #expect(walk.next(upTo: Self.place(170))?.ids == [17])
+        #expect(walk.next(upTo: Self.place(179))?.ids == [501])
+        #expect(walk.next(upTo: Self.place(179)) == nil)
+    }
+
+    @Test("a page that begins among known times is filled from them, before the hot segment is looked at")
+    func past() {
+        for query in [Self.query(to: 5009), Self.query(after: 5009), Self.query(to: 9999, after: 5000)] {
+            var walk = SegmentWalk(Self.long.shuffled(), for: query)
+            #expect(walk.next(upTo: nil)?.ids == (485...500).reversed())
+            #expect(walk.next(upTo: Self.place(5009))?.ids == [501])
+        }
+        var walk = SegmentWalk(Self.long.shuffled(), for: Self.query(to: 5010))
+        #expect(walk.next(upTo: nil)?.ids == [501])
     }
 
     @Test("a segment without indexes is in no group with another")
@@ -65,7 +76,7 @@ struct SegmentWalkTests {
             Self.span(2, 20, 29), Self.span(1, 10, 19),
         ]
         #expect(Self.groups(segments.shuffled(), Self.query()) == [[6], [5], [4], [3], [2, 1]])
-        #expect(Self.groups(segments.shuffled(), Self.query(.oldestFirst)) == [[6], [5], [1, 2], [3], [4]])
+        #expect(Self.groups(segments.shuffled(), Self.query(.oldestFirst)) == [[1, 2], [3], [4], [6], [5]])
     }
 
     @Test(
@@ -73,7 +84,8 @@ struct SegmentWalkTests {
         arguments: [EventOrder.newestFirst, .oldestFirst])
     func all(order: EventOrder) {
         let groups = Self.groups(Self.long, Self.query(order))
-        #expect(groups.map(\.count) == [1] + Array(repeating: 16, count: 31) + [4])
+        let known = Array(repeating: 16, count: 31) + [4]
+        #expect(groups.map(\.count) == (order == .newestFirst ? [1] + known : known + [1]))
         #expect(groups.flatMap { $0 }.sorted() == Array(1...501))
     }
 
@@ -87,7 +99,7 @@ struct SegmentWalkTests {
         #expect(walk.next(upTo: Self.place(5))?.ids == [1])
     }
 
-    @Test("segments of unknown times are read before all others, and not even a full page goes without them")
+    @Test("segments of unknown times are always read: not even a full page goes without them")
     func unknown() {
         let segments = (1...3).map { Self.hot($0) } + [Self.span(4, 0, 9)]
         var walk = SegmentWalk(segments, for: Self.query(from: 100, to: 50, after: -1))
@@ -102,10 +114,10 @@ struct SegmentWalkTests {
         arguments: [
             (query(from: 4990), [501, 500, 499]), (query(from: 4999), [501, 500, 499]),
             (query(from: 5000), [501, 500]),
-            (query(to: 19), [501, 1]), (query(to: 20), [501, 2, 1]), (query(from: 19, to: 20), [501, 2, 1]),
+            (query(to: 19), [1, 501]), (query(to: 20), [2, 1, 501]), (query(from: 19, to: 20), [2, 1, 501]),
             (query(from: 20, to: 19), [501]), (query(from: 5010), [501]), (query(from: 60, to: 9), [501]),
-            (query(after: 20), [501, 2, 1]), (query(after: 19), [501, 1]), (query(from: 20, after: 30), [501, 3, 2]),
-            (query(.oldestFirst, after: 4999), [501, 499, 500]), (query(.oldestFirst, after: 5000), [501, 500]),
+            (query(after: 20), [2, 1, 501]), (query(after: 19), [1, 501]), (query(from: 20, after: 30), [3, 2, 501]),
+            (query(.oldestFirst, after: 4999), [499, 500, 501]), (query(.oldestFirst, after: 5000), [500, 501]),
         ] as [(EventQuery, [Int32])])
     func ruledOut(query: EventQuery, expected: [Int32]) {
         #expect(Self.groups(Self.long, query).flatMap { $0 } == expected)
