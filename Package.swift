@@ -334,12 +334,14 @@ let package = Package(
         .testTarget(
             name: "DocketStoreTests", dependencies: ["DocketTestSupport", "DocketCodec", "DocketModel", "DocketStore"],
             swiftSettings: houseSettings),
-        .testTarget(name: "DocketTerminalTests", dependencies: ["DocketTerminal"], swiftSettings: houseSettings),
+        .testTarget(
+            name: "DocketTerminalTests", dependencies: ["DocketTestSupport", "DocketTerminal"],
+            swiftSettings: houseSettings),
         .testTarget(
             name: "DocketTests",
             dependencies: [
-                "DocketCodec", "DocketEventTypes", "DocketImport", "DocketJournal", "DocketModel", "DocketOperations",
-                "DocketPostgres", "DocketRuntime", "DocketTerminal", "docket", argumentParser, logging,
+                "DocketCodec", "DocketEventTypes", "DocketImport", "DocketJournal", "DocketMessages", "DocketModel",
+                "DocketOperations", "DocketPostgres", "DocketRuntime", "DocketTerminal", "docket", argumentParser, logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(
