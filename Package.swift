@@ -341,7 +341,8 @@ let package = Package(
             name: "DocketTests",
             dependencies: [
                 "DocketCodec", "DocketEventTypes", "DocketImport", "DocketJournal", "DocketMessages", "DocketModel",
-                "DocketOperations", "DocketPostgres", "DocketRuntime", "DocketTerminal", "docket", argumentParser, logging,
+                "DocketOperations", "DocketPostgres", "DocketRuntime", "DocketTerminal", "docket", argumentParser,
+                logging,
             ],
             swiftSettings: houseSettings),
         .testTarget(

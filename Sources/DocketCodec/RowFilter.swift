@@ -7,8 +7,7 @@ package import DocketModel
 package struct RowFilter: Sendable, Equatable {
     private let filter: EventFilter
     private let texts: [(column: EventColumn, bytes: [UInt8])]
-    /// Of the text that is looked for, A to Z in lower case.
-    private let needle: [UInt8]?
+    private let search: TextSearch?
 
     /// A filter on rows.
     package init(_ filter: EventFilter) {
@@ -20,7 +19,7 @@ package struct RowFilter: Sendable, Equatable {
             (.policy, filter.policy),
         ]
         self.texts = texts.compactMap { text in text.value.map { (text.column, Array($0.utf8)) } }
-        self.needle = filter.text.map { $0.utf8.map(Self.lowercased) }
+        self.search = filter.text.map { TextSearch($0) }
     }
 
     /// Whether the row meets all conditions.
@@ -83,7 +82,9 @@ package struct RowFilter: Sendable, Equatable {
 
     private func hasAttributes(_ field: RowField) -> Bool {
         guard !self.filter.attributes.isEmpty else { return true }
-        guard let bytes = unsafe field(.attributes), let value = try? JSONValue(parsing: unsafe Array(bytes)) else {
+        guard let bytes = unsafe field(.attributes),
+            let value = try? JSONValue(parsing: unsafe Array(bytes), maxDepth: .max)
+        else {
             return false
         }
         return self.filter.attributes.allSatisfy { condition in
@@ -92,23 +93,10 @@ package struct RowFilter: Sendable, Equatable {
     }
 
     private func hasText(_ field: RowField) -> Bool {
-        guard let needle = self.needle else { return true }
+        guard let search = self.search else { return true }
         for column in [EventColumn.reason, .attributes] {
-            if let bytes = unsafe field(column), unsafe Self.contains(bytes, needle) { return true }
+            if let bytes = unsafe field(column), unsafe search.finds(bytes) { return true }
         }
         return false
-    }
-
-    private static func contains(_ bytes: UnsafeRawBufferPointer, _ needle: [UInt8]) -> Bool {
-        guard let first = needle.first, bytes.count >= needle.count else { return needle.isEmpty }
-        for start in 0...(bytes.count - needle.count) where unsafe self.lowercased(bytes[start]) == first {
-            let isThere = needle.indices.allSatisfy { unsafe self.lowercased(bytes[start + $0]) == needle[$0] }
-            if isThere { return true }
-        }
-        return false
-    }
-
-    private static func lowercased(_ byte: UInt8) -> UInt8 {
-        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
 }

@@ -51,7 +51,10 @@ package struct TupleReader {
     package func matches(_ filter: RowFilter) throws(CodecError) -> Bool {
         try unsafe self.withFields { (field) throws(CodecError) in
             let typeID = try unsafe requiredInteger(.typeID, as: Int32.self, field)
-            return try unsafe filter.matches(typeName: self.typeName(typeID), field: field)
+            guard let type = self.typeName(typeID) else {
+                throw invalidRow(.typeID, "holds \(typeID), which is no event type; reload the registry")
+            }
+            return try unsafe filter.matches(typeName: type, field: field)
         }
     }
 

@@ -65,7 +65,7 @@ final class ExportService: Sendable {
         var query = LogQuery(tenantID: tenant.id, filter: request.filter, from: request.from, end: end)
         while query.from < LogPosition(logIndex: end, position: 0) {
             // A credential may be revoked, and a tenant suspended, while it goes on.
-            _ = try self.access.reader(caller).tenant(named: request.tenant, scope: .export)
+            _ = try self.access.reader(caller).tenant(named: tenant.slug, scope: .export)
             let began = ContinuousClock.now
             let page = try await self.reader.readLog(query)
             let part = ExportResponseMessage(

@@ -73,6 +73,29 @@ package struct StatsResponseMessage: Sendable, Equatable {
                 code: .outOfRange, field: "groups.bucket_counts",
                 message: "a group has not as many counts as there are buckets, \(self.bucketStarts.count)")
         }
+        try self.checkSums(groups)
+    }
+
+    /// Whoever adds the counts up, or takes times from each other, can rely on what comes of it.
+    private func checkSums(_ groups: [Group]) throws(MessageError) {
+        func isPart(_ counts: [Int64], of total: Int64) -> Bool {
+            var left = total
+            return counts.allSatisfy { count in
+                guard (0...max(0, left)).contains(count) else { return false }
+                left -= count
+                return true
+            }
+        }
+        guard self.count >= 0, self.otherGroupCount >= 0, isPart(groups.map(\.count), of: self.count),
+            groups.allSatisfy({ isPart($0.bucketCounts, of: $0.count) }),
+            self.bucketStarts.allSatisfy({ $0 >= .earliest && $0 <= .latest }),
+            zip(self.bucketStarts, self.bucketStarts.dropFirst()).allSatisfy({ $0 < $1 })
+        else {
+            throw MessageError(
+                code: .outOfRange, field: "groups",
+                message:
+                    "the counts are no parts of \(self.count), or the buckets don't rise within the years 1 to 9999")
+        }
     }
 
     /// The encoded answer.

@@ -65,10 +65,10 @@ package enum TimeBuckets: Sendable, Equatable {
             let count = self.count(from: first, to: last)
             precondition(count <= Self.maxCount, "\(count) buckets")
             let index = Self.index(first, width)
+            // No event is before the first year; a bucket may be wider than all times.
             return (0..<count).map { number in
-                // Of a width beyond all times, the first would begin where Int64 doesn't reach.
                 let (start, overflow) = (index + number).multipliedReportingOverflow(by: width)
-                return Timestamp(microsecondsSinceEpoch: overflow ? first.microsecondsSinceEpoch : start)
+                return overflow ? .earliest : max(.earliest, Timestamp(microsecondsSinceEpoch: start))
             }
         }
     }

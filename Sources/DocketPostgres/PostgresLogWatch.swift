@@ -17,8 +17,10 @@ package final class PostgresLogWatch: LogWatch {
     package func growth() async throws(StoreError) {
         do throws(PostgresError) {
             try await self.pool.run { connection throws(PostgresError) in
-                // A standby can't; the wait is what is left then.
-                try? connection.execute("LISTEN \(Self.channel)")
+                // Behind a pooler that hands out another connection for each transaction, it would be the others' to hear
+                // of it; and a standby can't. The wait is what is left then.
+                let processID: Int32 = try connection.query("SELECT pg_backend_pid()").integer(0, 0)
+                if processID == connection.backendProcessID { try? connection.execute("LISTEN \(Self.channel)") }
                 _ = try connection.waitForNotification(milliseconds: Self.waitMilliseconds)
             }
         } catch {

@@ -39,7 +39,7 @@ struct SegmentWalk {
         let matching = segments.filter { Self.canMatch($0, query) }
         let known = matching.filter { $0.times != nil }.sorted { Self.isRead($0, before: $1, query.order) }
         let unknown = matching.filter { $0.times == nil }.sorted { $0.id > $1.id }
-        let isFirst = Self.areNewestWanted(query, known)
+        let isFirst = Self.areNewestWanted(query, segments)
         self.remaining = (isFirst ? unknown + known : known + unknown)[...]
     }
 
@@ -75,13 +75,14 @@ struct SegmentWalk {
             ? times.upperBound >= last.occurredAt : times.lowerBound <= last.occurredAt
     }
 
-    /// Whether the page begins behind all times that are known: in those that are still written to, most likely. Otherwise the
-    /// others fill it, and what is left to be read of these is between two times.
-    private static func areNewestWanted(_ query: EventQuery, _ known: [SegmentSpan]) -> Bool {
+    /// Whether the page begins among the newest times that are known, or behind them: in segments that are still written to, most
+    /// likely. Otherwise the others fill it, and what is left to be read of these is between two times. Going by where the newest
+    /// segment begins, it can't be misled by one event with a time to come.
+    private static func areNewestWanted(_ query: EventQuery, _ segments: [SegmentSpan]) -> Bool {
         guard query.order == .newestFirst else { return false }
         let bounds = [query.after?.occurredAt, query.filter.occurredTo].compactMap { $0 }
-        guard let bound = bounds.min(), let last = known.compactMap(\.times?.upperBound).max() else { return true }
-        return bound > last
+        guard let bound = bounds.min(), let last = segments.compactMap(\.times?.lowerBound).max() else { return true }
+        return bound >= last
     }
 
     private static func isRead(_ one: SegmentSpan, before other: SegmentSpan, _ order: EventOrder) -> Bool {

@@ -107,7 +107,7 @@ package struct CollectorRuntime {
             registry: registry, store: database.store, batchIDs: batchIDs, quotas: quotas, limits: self.settings.limits,
             feed: feed, authenticator: Authenticator(jwts: jwtKeys?.verifier))
         let tails = TailHub(
-            reader: database.exporter, watch: database.logWatch, feed: feed, registry: registry,
+            reader: database.follower, watch: database.logWatch, feed: feed, registry: registry,
             heldBytes: { database.store.heldBytes }, logger: self.logger)
         let ready = ReadyGate(onReady: onReady)
         let health = HealthService()
@@ -226,6 +226,8 @@ extension CollectorServer {
         configuration.limits.life = settings.connectionLife
         configuration.limits.admission = settings.admission
         configuration.limits.maxConcurrentStreams = settings.maxConcurrentStreams
+        // A tail keeps its place for as long as it lasts; queries are to find theirs all the same.
+        configuration.maxConcurrentAsyncCalls += TailService.maxCount
         configuration.shutdownGrace = .milliseconds(settings.drainTimeoutMilliseconds)
         self.init(
             configuration: configuration, memoryLimitBytes: settings.memoryLimitBytes,

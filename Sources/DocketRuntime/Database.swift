@@ -9,6 +9,8 @@ struct Database: Sendable {
     let reader: PostgresReader
     /// Reads for exports, on connections of its own: queries don't wait for them.
     let exporter: PostgresReader
+    /// Reads what is new in logs that are followed, which waits for nothing else.
+    let follower: PostgresReader
     /// Hears of the growth of logs.
     let logWatch: PostgresLogWatch
     let registry: PostgresRegistry
@@ -28,6 +30,7 @@ struct Database: Sendable {
         self.store = try .unchecked(settings: writer, configuration: configuration, logger: logger)
         self.reader = try PostgresReader(settings: reader, connections: settings.readerCount)
         self.exporter = try PostgresReader(settings: reader, connections: Self.exporterCount)
+        self.follower = try PostgresReader(settings: reader, connections: 1)
         self.logWatch = try PostgresLogWatch(settings: reader)
         self.registry = try PostgresRegistry(settings: writer)
         self.writer = writer
@@ -52,6 +55,7 @@ struct Database: Sendable {
         await self.store.drain()
         self.reader.close()
         self.exporter.close()
+        self.follower.close()
         self.logWatch.close()
         self.registry.close()
     }

@@ -47,11 +47,18 @@ package final class CommitFeed: Sendable {
             state.batches[batch.batchID] = batch
             state.order.append(batch.batchID)
             state.bytes += batch.sizeBytes
+            // Those that were read back before they were handed in here are never taken.
+            if state.order.count > 2 * state.batches.count + 64 {
+                state.order = state.order.filter { state.batches[$0] != nil }[...]
+            }
             while state.bytes > Self.maxBytes, let oldest = state.order.popFirst() {
                 state.bytes -= state.batches.removeValue(forKey: oldest)?.sizeBytes ?? 0
             }
         }
     }
+
+    /// How many ids it remembers: those of batches that it has, and some of those that it had.
+    var knownCount: Int { self.state.withLock { $0.order.count } }
 
     /// Whether ``take(_:)`` would give the batch.
     func has(_ batchID: Int64) -> Bool { self.state.withLock { $0.batches[batchID] != nil } }

@@ -13,7 +13,9 @@ internal import Synchronization
 /// Without followers it does nothing, and listens to nothing.
 package final class TailHub: Service {
     /// How often followers hear how far the log has come, whatever matches.
-    private static let beatInterval = Duration.seconds(10)
+    private static let beatInterval = Duration.seconds(8)
+    /// How many events of a tenant are read back before others have their turn, or a few more.
+    private static let maxEventsReadBack = 4_000
 
     private struct Followed {
         let slug: String
@@ -128,6 +130,8 @@ package final class TailHub: Service {
                     if rest > .zero { try? await Task.sleep(for: rest) }
                 }
             } catch {
+                // The watch is a hint: where it is what fails, it is looked without it.
+                mayBeMore = true
                 if !wasFaulty {
                     self.logger.warning("logs can't be followed for now", metadata: ["error": "\(error)"])
                 }
@@ -141,32 +145,54 @@ package final class TailHub: Service {
         }
     }
 
-    /// Hands on what has come into the logs.
+    /// Hands on what has come into the logs: of each so much at a time that no tenant's events hold up those of another.
     ///
     /// - Returns: Whether anything has.
+    /// - Throws: The first error, when all other logs have been looked at.
     private func advance() async throws(StoreError) -> Bool {
         let places = self.state.withLock { $0.logs.mapValues(\.next) }
-        var batches = try await self.reader.newBatches(places.mapValues(\.logIndex))[...]
-        guard !batches.isEmpty else { return false }
+        let batches = try await self.reader.newBatches(places.mapValues(\.logIndex))
+        var failure: StoreError?
+        for (tenantID, batches) in Dictionary(grouping: batches, by: \.tenantID) {
+            do throws(StoreError) {
+                try await self.advance(tenantID, batches[...], from: places[tenantID] ?? .start)
+            } catch {
+                failure = failure ?? error
+            }
+            await Task.yield()
+        }
+        if let failure { throw failure }
+        return !batches.isEmpty
+    }
+
+    /// Hands on a tenant's batches up to the first ones that had to be read back; the others have their turn later.
+    private func advance(
+        _ tenantID: Int32, _ batches: ArraySlice<LogBatch>, from place: LogPosition
+    ) async throws(StoreError) {
+        var batches = batches
         while let first = batches.first {
-            let tenantID = first.tenantID
             // What follows one that failed half-way is read back from there.
-            let start = max(places[tenantID] ?? .start, LogPosition(logIndex: first.logIndex, position: 0))
-            if start.position == 0, let own = self.feed.take(first.batchID), self.handOn(own, first, from: start) {
+            let start = max(place, LogPosition(logIndex: first.logIndex, position: 0))
+            if start.position == 0, let own = self.feed.take(first.batchID), own.key.tenantID == tenantID,
+                self.handOn(own, first, from: start)
+            {
                 batches.removeFirst()
                 continue
             }
-            let others = batches.prefix { $0.tenantID == tenantID && ($0 == first || !self.feed.has($0.batchID)) }
+            var events = 0
+            let others = batches.prefix { batch in
+                defer { events += Int(batch.acceptedCount) }
+                return batch == first || (events < Self.maxEventsReadBack && !self.feed.has(batch.batchID))
+            }
             batches.removeFirst(others.count)
             guard let last = others.last else { break }
             let end = last.logIndex + 1
-            if others.contains(where: { $0.acceptedCount > 0 }) {
-                try await self.readBack(tenantID, from: start, end: end)
-            } else {
+            guard others.contains(where: { $0.acceptedCount > 0 }) else {
                 _ = self.begin(tenantID, from: start, next: LogPosition(logIndex: end, position: 0))
+                continue
             }
+            return try await self.readBack(tenantID, from: start, end: end)
         }
-        return true
     }
 
     /// Whom a part of a log is for: whoever comes later gets what is behind it. Nobody, when the log isn't followed from there:

@@ -8,14 +8,19 @@ internal import DocketStore
 /// `docket.v1.AuditLogService/Tail`: a tenant's log as it grows.
 ///
 /// What was committed before the call is read page by page, as an export is; from then on the hub hands over what is new.
-final class TailService: Sendable {
+package final class TailService: Sendable {
+    /// How many tails run at once.
+    package static let maxCount = 64
+    private static let maxCountOfTenant = 16
+
     private let access: ReadAccess
     private let reader: any EventReader
     private let hub: TailHub
     private let audit: ReadAudit
     private let heldBytes: @Sendable () -> Int
     private let metrics = TailMetrics()
-    private let slots = StreamSlots("tails", maxCount: 64, maxCountOfTenant: 16)
+    private let slots = StreamSlots(
+        "tails", maxCount: TailService.maxCount, maxCountOfTenant: TailService.maxCountOfTenant)
 
     /// - Parameter heldBytes: What the commit queue holds now.
     init(
@@ -69,13 +74,12 @@ final class TailService: Sendable {
         let subscription = try await self.hub.subscribe(follower.tenant, follower.request.filter)
         defer { self.hub.unsubscribe(subscription, tenantID: follower.tenant.id) }
         follower.replies.onEnd { subscription.end() }
-        let begin = progress ?? ReadProgress(from: subscription.start)
-        progress = begin
+        progress = progress ?? ReadProgress(from: subscription.start)
         // What has been committed while the pages before were read.
         try await self.sendPages(end: subscription.start, to: follower, &progress)
-        let first = max(begin.from, subscription.start)
+        // The hub may be behind what has been read, and the client may have named a place that is still to come.
+        let first = progress?.next ?? subscription.start
         while var part = await subscription.next() {
-            // The client may have named a place that is still to come.
             if part.next < first { part.next = first }
             part.events.removeAll { $0.place < first }
             try await self.send(part, to: follower, &progress)
@@ -119,7 +123,7 @@ final class TailService: Sendable {
         _ part: TailResponseMessage, to follower: Follower, _ progress: inout ReadProgress?
     ) async throws {
         // A credential may be revoked, and a tenant suspended, while it goes on.
-        _ = try self.access.reader(follower.caller).tenant(named: follower.request.tenant, scope: .export)
+        _ = try self.access.reader(follower.caller).tenant(named: follower.tenant.slug, scope: .export)
         try await follower.replies.send(part.serialized())
         progress?.sent(part.events.count, missed: part.missedCount, next: part.next)
         self.metrics.sent(part)

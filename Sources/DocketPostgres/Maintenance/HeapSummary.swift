@@ -12,11 +12,15 @@ struct HeapSummary {
 
     /// Up to where the segment has been summarised.
     private var done: (segmentID: Int32, block: Int64)?
+    /// After a failure it is left to others for a while: a lock that is in the way, or an index that can't be summarised, must
+    /// not hold up what else the leader does.
+    private var pausedUntil: ContinuousClock.Instant?
 
     /// Summarises what has been filled since the last turn, unless somebody holds a lock against that.
     ///
     /// - Returns: Whether there is more to do at once.
     mutating func turn(_ segment: HotSegment, _ connection: PostgresConnection) throws(PostgresError) -> Bool {
+        if let pausedUntil, .now < pausedUntil { return false }
         let start = if let done, done.segmentID == segment.id { done.block } else { Int64(0) }
         let full = try connection.heapBlocks(ofSegment: segment.id) / Self.rangeBlocks - Self.openRanges
         let ranges = min(full - start / Self.rangeBlocks, Self.maxRanges)
@@ -31,8 +35,9 @@ struct HeapSummary {
                 COMMIT
                 """)
         } catch {
-            guard error.sqlstate == .lockNotAvailable, connection.isAlive else { throw error }
+            guard error.code == .statementFailed, connection.isAlive else { throw error }
             try connection.execute("ROLLBACK")
+            self.pausedUntil = .now + (error.sqlstate == .lockNotAvailable ? .seconds(1) : .seconds(60))
             return false
         }
         self.done = (segment.id, end)

@@ -50,6 +50,11 @@ struct LeafTable {
             UNION ALL
             SELECT 2, format('COMMENT ON COLUMN docket.%I.%I IS %L', $1::text, attname, comment)
             FROM columns WHERE comment IS NOT NULL
+            UNION ALL
+            SELECT 2, format('COMMENT ON CONSTRAINT %I ON docket.%I IS %L', conname, $1::text,
+                obj_description(oid, 'pg_constraint'))
+            FROM pg_constraint WHERE conrelid = 'docket.events'::regclass AND contype = 'c'
+                AND obj_description(oid, 'pg_constraint') IS NOT NULL
         )
         SELECT statement FROM statements ORDER BY rank
         """

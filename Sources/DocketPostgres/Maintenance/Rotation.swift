@@ -7,9 +7,10 @@ enum Rotation {
     /// both).
     static func rotate(from old: HotSegment, _ connection: PostgresConnection) throws(PostgresError) {
         let next = HotSegment(id: old.id + 1, table: Self.tableName(old.id + 1))
+        // What is read of the parent must still be so when the leaf is attached.
+        try connection.execute("BEGIN; LOCK TABLE ONLY docket.events IN ACCESS SHARE MODE")
         try connection.execute(
             """
-            BEGIN;
             \(try LeafTable(name: next.table).statements(connection).joined(separator: ";\n"));
             \(Self.attach(next));
             UPDATE docket.segments SET state = 'sealing', rotated_at = clock_timestamp()

@@ -58,8 +58,9 @@ struct StatsRange: Equatable {
         let first = zone.day(of: self.from).number + shift
         var day = CivilDay(number: first - (first % length + length) % length - shift)
         var starts: [Timestamp] = []
-        while zone.start(of: day) <= self.to {
-            starts.append(zone.start(of: day))
+        while case let start = zone.start(of: day), start <= self.to {
+            // A day that the zone has left out begins where the next one does.
+            if start != starts.last { starts.append(start) }
             day = CivilDay(number: day.number + length)
         }
         return starts

@@ -18,6 +18,8 @@ private final class Logs: EventReader, LogWatch {
         /// Of so many readings one fails, on average; 0 for none.
         var failsOneIn = 0
         var readCount = 0
+        /// Whose log can't be read back.
+        var broken: Int32?
     }
 
     private let state: Mutex<State>
@@ -31,6 +33,8 @@ private final class Logs: EventReader, LogWatch {
     }
 
     static let typeID: Int32 = 42
+
+    func breakLog(of tenantID: Int32) { self.state.withLock { $0.broken = tenantID } }
 
     /// How often the log was read back.
     var readCount: Int { self.state.withLock { $0.readCount } }
@@ -78,6 +82,10 @@ private final class Logs: EventReader, LogWatch {
     /// Two events at most, so that pages end in the midst of batches.
     func readLog(_ query: LogQuery) async throws(StoreError) -> LogPage {
         try self.fail()
+        if self.state.withLock({ $0.broken }) == query.tenantID {
+            self.growthSignal.yield()
+            throw StoreError(code: .internal, message: "a stored event can't be read")
+        }
         await Task.yield()
         let batches = self.state.withLock { state in
             state.readCount += 1
@@ -256,6 +264,22 @@ struct TailHubTests {
         }
     }
 
+    @Test("a log that can't be read holds up no other")
+    func broken() async throws {
+        let logs = Logs(seed: 1)
+        logs.breakLog(of: 2)
+        let feed = CommitFeed()
+        try await self.follow(logs, feed) { hub in
+            var readings: [Reading] = []
+            for tenant in Self.tenants { readings.append(try await self.subscribe(hub, tenant, scope: nil)) }
+            for id in 1...30 as ClosedRange<Int64> { try logs.append(["x"], to: Int32(id % 3) + 1, id: id) }
+            for index in [0, 2] {
+                await readings[index].read(to: LogPosition(logIndex: 10, position: 0))
+                #expect(readings[index].found.count == 10)
+            }
+        }
+    }
+
     @Test("without followers nothing is kept or listened for, and a subscription ends with the hub")
     func idle() async throws {
         let logs = Logs(seed: 1)
@@ -296,6 +320,18 @@ struct CommitFeedTests {
         feed.committed(self.batch(4, tenantID: 2), acceptedCount: 2)
         #expect([1, 2, 3, 4].map { feed.take($0)?.batchID } == [nil, 2, nil, nil])
         #expect(feed.take(2) == nil)
+    }
+
+    @Test("forgets the ids of batches that nobody takes")
+    func untaken() {
+        let feed = CommitFeed()
+        feed.follow([1])
+        feed.committed(self.batch(0), acceptedCount: 2)
+        for id in 1...5_000 as ClosedRange<Int64> {
+            feed.committed(self.batch(id), acceptedCount: 2)
+            #expect(feed.take(id) != nil)
+        }
+        #expect(feed.knownCount < 200 && feed.has(0))
     }
 
     @Test("is bounded: the oldest goes first; and it is let go when nobody follows any more")
