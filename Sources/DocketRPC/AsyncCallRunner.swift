@@ -4,18 +4,24 @@ import Synchronization
 /// Runs the handlers that are `async`, in one task group with a bound: what is off the hot path stays off the event
 /// loops, and too much of it is refused instead of queued.
 final class AsyncCallRunner: Sendable {
+    /// What a call is, of each of which so many may run at once.
+    enum Kind: Sendable {
+        case unary, stream
+    }
+
     private struct Job: Sendable {
+        let kind: Kind
         let body: @Sendable () async -> Void
         let cancellation: CancellationSignal
     }
 
     private let jobs: AsyncStream<Job>
     private let continuation: AsyncStream<Job>.Continuation
-    private let maxConcurrent: Int
-    private let running = Mutex(0)
+    private let maxConcurrent: [Kind: Int]
+    private let running = Mutex<[Kind: Int]>([:])
 
-    /// - Parameter maxConcurrent: how many calls may run at once; further ones are refused.
-    init(maxConcurrent: Int) {
+    /// - Parameter maxConcurrent: how many calls of each kind may run at once; further ones are refused.
+    init(maxConcurrent: [Kind: Int]) {
         self.maxConcurrent = maxConcurrent
         (self.jobs, self.continuation) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
     }
@@ -26,7 +32,7 @@ final class AsyncCallRunner: Sendable {
             for await job in self.jobs {
                 group.addTask {
                     await job.cancellation.cancellable(job.body)
-                    self.running.withLock { $0 -= 1 }
+                    self.running.withLock { $0[job.kind, default: 0] -= 1 }
                 }
             }
         }
@@ -40,25 +46,25 @@ final class AsyncCallRunner: Sendable {
     /// Submits a call.
     ///
     /// - Returns: how to cancel it; `nil` when too many are running. The stream of jobs is bounded by that, too.
-    func submit(_ body: @escaping @Sendable () async -> Void) -> CancellationSignal? {
+    func submit(_ kind: Kind, _ body: @escaping @Sendable () async -> Void) -> CancellationSignal? {
         let accepted = self.running.withLock { running in
-            guard running < self.maxConcurrent else { return false }
-            running += 1
+            guard running[kind, default: 0] < self.maxConcurrent[kind, default: 0] else { return false }
+            running[kind, default: 0] += 1
             return true
         }
         guard accepted else { return nil }
         let signal = CancellationSignal()
-        guard case .enqueued = self.continuation.yield(Job(body: body, cancellation: signal)) else {
-            self.running.withLock { $0 -= 1 }
+        guard case .enqueued = self.continuation.yield(Job(kind: kind, body: body, cancellation: signal)) else {
+            self.running.withLock { $0[kind, default: 0] -= 1 }
             return nil
         }
         return signal
     }
 
-    var refusal: GRPCStatus {
+    func refusal(_ kind: Kind) -> GRPCStatus {
         GRPCStatus(
             .unavailable,
-            "\(self.maxConcurrent) calls of this kind are running already, or the server is shutting down; try again",
+            "\(self.maxConcurrent[kind, default: 0]) calls of this kind are running already, or the server is shutting down; try again",
             details: [], retryAfterMilliseconds: 250)
     }
 }

@@ -24,7 +24,7 @@ extension AsyncCallRunner {
         return UnaryHandler(onCancel: { cancellation.signal?.cancel() }) { message, call in
             let reference = call.reference
             let head = call.head
-            cancellation.signal = self.submit {
+            cancellation.signal = self.submit(.unary) {
                 // The reservation lives as long as the message does.
                 defer { message.reservation.release() }
                 do throws(GRPCStatus) {
@@ -33,7 +33,7 @@ extension AsyncCallRunner {
                     reference.finish(error)
                 }
             }
-            if cancellation.signal == nil { call.finish(self.refusal) }
+            if cancellation.signal == nil { call.finish(self.refusal(.unary)) }
         }
     }
 }

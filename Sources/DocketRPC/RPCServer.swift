@@ -14,6 +14,8 @@ package struct RPCServerConfiguration: Sendable {
     package var limits = ServerConnectionLimits()
     /// How many `async` calls may run at once.
     package var maxConcurrentAsyncCalls = 64
+    /// And how many that answer by a stream: these keep their places for long, and leave the others theirs.
+    package var maxConcurrentStreams = 128
     /// How long a graceful stop waits for accepted calls.
     package var shutdownGrace = Duration.seconds(30)
 
@@ -54,7 +56,10 @@ package final class RPCServer: Sendable {
         self.budget = budget
         self.group = group
         self.logger = logger
-        self.asyncCalls = AsyncCallRunner(maxConcurrent: configuration.maxConcurrentAsyncCalls)
+        self.asyncCalls = AsyncCallRunner(
+            maxConcurrent: [
+                .unary: configuration.maxConcurrentAsyncCalls, .stream: configuration.maxConcurrentStreams,
+            ])
         var collected = RPCMethods(runner: self.asyncCalls)
         methods(&collected)
         self.methods = collected.table

@@ -75,7 +75,7 @@ private final class ServerStreamHandler: ServerCallHandler {
         self.gate = gate
         self.request = UnaryHandler(onCancel: { running.signal?.cancel() }) { message, call in
             let reference = call.reference
-            running.signal = runner.submit {
+            running.signal = runner.submit(.stream) {
                 defer { message.reservation.release() }
                 do throws(GRPCStatus) {
                     try await body(admission, message.bytes, ServerStream(reference: reference, gate: gate))
@@ -84,7 +84,7 @@ private final class ServerStreamHandler: ServerCallHandler {
                     reference.finish(error)
                 }
             }
-            if running.signal == nil { call.finish(runner.refusal) } else { call.sendHeaders() }
+            if running.signal == nil { call.finish(runner.refusal(.stream)) } else { call.sendHeaders() }
         }
     }
 

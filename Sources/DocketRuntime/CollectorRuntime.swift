@@ -226,8 +226,6 @@ extension CollectorServer {
         configuration.limits.life = settings.connectionLife
         configuration.limits.admission = settings.admission
         configuration.limits.maxConcurrentStreams = settings.maxConcurrentStreams
-        // A tail keeps its place for as long as it lasts; queries are to find theirs all the same.
-        configuration.maxConcurrentAsyncCalls += TailService.maxCount
         configuration.shutdownGrace = .milliseconds(settings.drainTimeoutMilliseconds)
         self.init(
             configuration: configuration, memoryLimitBytes: settings.memoryLimitBytes,

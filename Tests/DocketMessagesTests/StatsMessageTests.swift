@@ -103,7 +103,7 @@ struct StatsResponseMessageTests {
         groups: [
             .init(value: "é", count: 5, bucketCounts: [5, 0]), .init(value: nil, count: 3, bucketCounts: [0, 3]),
         ],
-        other: .init(value: nil, count: .max, bucketCounts: [1, .max]), otherGroupCount: 7, count: 9,
+        other: .init(value: nil, count: .max - 8, bucketCounts: [1, .max - 9]), otherGroupCount: 7, count: .max,
         bucketStarts: [Timestamp(microsecondsSinceEpoch: -1), Timestamp(microsecondsSinceEpoch: 1)])
 
     @Test("an answer comes back as it went; no value differs from an empty one")
@@ -126,6 +126,25 @@ struct StatsResponseMessageTests {
             let bytes = answer.serialized()
             let error = #expect(throws: MessageError.self) { try StatsResponseMessage(serialized: bytes) }
             #expect(error?.code == .outOfRange)
+        }
+    }
+
+    @Test("counts that are no parts of the whole are refused, and buckets that don't rise or lie in no year")
+    func sums() {
+        typealias Change = (inout StatsResponseMessage) -> Void
+        let changes: [Change] = [
+            { $0.count = 9 }, { $0.count = -1 }, { $0.otherGroupCount = -1 }, { $0.groups[0].count = .max },
+            { $0.groups[1].count = -3 }, { $0.groups[0].bucketCounts = [5, 1] },
+            { $0.groups[0].bucketCounts = [.max, .max] },
+            { $0.bucketStarts = [Timestamp(microsecondsSinceEpoch: 1), Timestamp(microsecondsSinceEpoch: 1)] },
+            { $0.bucketStarts = [Timestamp(microsecondsSinceEpoch: .min), Timestamp(microsecondsSinceEpoch: 0)] },
+        ]
+        for change in changes {
+            var answer = Self.full
+            change(&answer)
+            let bytes = answer.serialized()
+            let error = #expect(throws: MessageError.self) { try StatsResponseMessage(serialized: bytes) }
+            #expect(error?.code == .outOfRange, "\(answer)")
         }
     }
 

@@ -8,11 +8,7 @@ internal import DocketStore
 /// `docket.v1.AuditLogService/Tail`: a tenant's log as it grows.
 ///
 /// What was committed before the call is read page by page, as an export is; from then on the hub hands over what is new.
-package final class TailService: Sendable {
-    /// How many tails run at once.
-    package static let maxCount = 64
-    private static let maxCountOfTenant = 16
-
+final class TailService: Sendable {
     private let access: ReadAccess
     private let reader: any EventReader
     private let hub: TailHub
@@ -20,7 +16,7 @@ package final class TailService: Sendable {
     private let heldBytes: @Sendable () -> Int
     private let metrics = TailMetrics()
     private let slots = StreamSlots(
-        "tails", maxCount: TailService.maxCount, maxCountOfTenant: TailService.maxCountOfTenant)
+        "tails", maxCount: 64, maxCountOfTenant: 16)
 
     /// - Parameter heldBytes: What the commit queue holds now.
     init(

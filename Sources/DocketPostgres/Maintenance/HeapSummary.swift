@@ -19,8 +19,10 @@ struct HeapSummary {
     /// Summarises what has been filled since the last turn, unless somebody holds a lock against that.
     ///
     /// - Returns: Whether there is more to do at once.
-    mutating func turn(_ segment: HotSegment, _ connection: PostgresConnection) throws(PostgresError) -> Bool {
-        if let pausedUntil, .now < pausedUntil { return false }
+    mutating func turn(
+        _ segment: HotSegment, _ connection: PostgresConnection, at now: ContinuousClock.Instant = .now
+    ) throws(PostgresError) -> Bool {
+        if let pausedUntil, now < pausedUntil { return false }
         let start = if let done, done.segmentID == segment.id { done.block } else { Int64(0) }
         let full = try connection.heapBlocks(ofSegment: segment.id) / Self.rangeBlocks - Self.openRanges
         let ranges = min(full - start / Self.rangeBlocks, Self.maxRanges)
@@ -37,7 +39,7 @@ struct HeapSummary {
         } catch {
             guard error.code == .statementFailed, connection.isAlive else { throw error }
             try connection.execute("ROLLBACK")
-            self.pausedUntil = .now + (error.sqlstate == .lockNotAvailable ? .seconds(1) : .seconds(60))
+            self.pausedUntil = now + (error.sqlstate == .lockNotAvailable ? .seconds(1) : .seconds(60))
             return false
         }
         self.done = (segment.id, end)
