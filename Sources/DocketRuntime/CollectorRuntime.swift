@@ -106,9 +106,7 @@ package struct CollectorRuntime {
         let pipeline = PublishPipeline(
             registry: registry, store: database.store, batchIDs: batchIDs, quotas: quotas, limits: self.settings.limits,
             feed: feed, authenticator: Authenticator(jwts: jwtKeys?.verifier))
-        let tails = TailHub(
-            reader: database.follower, watch: database.logWatch, feed: feed, registry: registry,
-            heldBytes: { database.store.heldBytes }, logger: self.logger)
+        let tails = self.tailHub(database, feed, registry)
         let ready = ReadyGate(onReady: onReady)
         let health = HealthService()
         let fault: @Sendable () -> String? = { Self.fault(registry, batchIDs) }
@@ -154,6 +152,12 @@ package struct CollectorRuntime {
                 services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: self.quietLogger))
         try await group.run()
+    }
+
+    private func tailHub(_ database: Database, _ feed: CommitFeed, _ registry: RegistryHolder) -> TailHub {
+        TailHub(
+            reader: database.follower, watch: database.logWatch, feed: feed, registry: registry,
+            heldBytes: { database.store.heldBytes }, logger: self.logger)
     }
 
     /// Why the collector can't do its work now, and how old the registry is that it goes by meanwhile; `nil` when it can.
