@@ -10,17 +10,13 @@ package struct StatsRequestMessage: TenantNaming, Sendable, Equatable {
     /// All conditions that must hold.
     package var filter: EventFilter
     package var grouping: EventGrouping
-    /// How many groups are told apart, from 1 to ``maxGroups``.
+    /// How many groups are told apart, from 1 to ``EventGrouping/maxGroups``.
     package var groupLimit: Int
     /// The parts of the time; `nil` when it isn't divided.
     package var buckets: TimeBuckets?
 
-    /// The most groups that are told apart.
-    package static let maxGroups = 1_000
     /// What a number of groups of 0 means.
     package static let defaultGroups = 20
-    /// The most counts in an answer: groups times buckets.
-    package static let maxCells = 100_000
 
     /// A request for all events by type, where nothing else is given.
     package init(
@@ -51,10 +47,12 @@ package struct StatsRequestMessage: TenantNaming, Sendable, Equatable {
             bytes, "StatsRequest", with: docket__v1__stats_request__unpack
         ) { (request) throws(MessageError) in
             let groups = unsafe Int(request.pointee.max_groups)
-            guard groups <= Self.maxGroups else {
+            guard groups <= EventGrouping.maxGroups else {
                 throw MessageError(
                     code: .outOfRange, field: "max_groups",
-                    message: "\(groups) groups exceed \(Self.maxGroups); ask for fewer, the rest is counted together")
+                    message:
+                        "\(groups) groups exceed \(EventGrouping.maxGroups); ask for fewer, the rest is counted together"
+                )
             }
             let tenants = try unsafe TenantNames(
                 request.pointee.tenant, more: request.pointee.more_tenants, count: request.pointee.n_more_tenants,
@@ -165,10 +163,11 @@ package struct StatsRequestMessage: TenantNaming, Sendable, Equatable {
         }
         let count = buckets.count(from: from ?? .earliest, to: to ?? .latest)
         guard count <= TimeBuckets.maxCount else { throw Self.tooMany(count, field) }
-        guard self.groupLimit * Int(count) <= Self.maxCells else {
+        guard self.groupLimit * Int(count) <= TimeBuckets.maxCells else {
             throw MessageError(
                 code: .outOfRange, field: "max_groups",
-                message: "\(self.groupLimit) groups in \(count) buckets exceed \(Self.maxCells) counts; ask for fewer "
+                message:
+                    "\(self.groupLimit) groups in \(count) buckets exceed \(TimeBuckets.maxCells) counts; ask for fewer "
                     + "groups, a shorter range, or wider buckets")
         }
     }

@@ -51,10 +51,10 @@ package struct StatsResponseMessage: Sendable, Equatable {
         while let field = try reader.next() {
             switch field {
             case .bytes(1, let value):
-                guard self.groups.count < StatsRequestMessage.maxGroups else {
+                guard self.groups.count < EventGrouping.maxGroups else {
                     throw MessageError(
                         code: .outOfRange, field: "groups",
-                        message: "an answer holds more than \(StatsRequestMessage.maxGroups) groups")
+                        message: "an answer holds more than \(EventGrouping.maxGroups) groups")
                 }
                 self.groups.append(try Self.group(value))
             case .bytes(2, let value): self.other = try Self.group(value)

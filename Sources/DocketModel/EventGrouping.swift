@@ -28,6 +28,9 @@ package enum EventGrouping: String, Sendable, CaseIterable {
         }
     }
 
+    /// The most groups that are told apart.
+    package static let maxGroups = 1_000
+
     /// The grouping of a number; `nil` when it has none.
     package init?(number: Int32) {
         guard let found = Self.allCases.first(where: { $0.number == number }) else { return nil }
@@ -44,6 +47,8 @@ package enum TimeBuckets: Sendable, Equatable {
 
     /// The most that a range is divided into.
     package static let maxCount = 1_000
+    /// The most counts of groups in buckets, without those of all other groups.
+    package static let maxCells = 100_000
 
     /// How many there are between two moments, both inclusive.
     package func count(from first: Timestamp, to last: Timestamp) -> Int64 {

@@ -48,14 +48,14 @@ package final class PostgresReader: EventReader {
 
     package func statistics(_ query: StatisticsQuery) async throws(StoreError) -> EventStatistics {
         let (groups, buckets) = (query.maxGroups, query.bucketStarts.count)
-        guard (1...StatisticsQuery.maxGroups).contains(groups), buckets <= TimeBuckets.maxCount,
-            groups * buckets <= StatisticsQuery.maxCells
+        guard (1...EventGrouping.maxGroups).contains(groups), buckets <= TimeBuckets.maxCount,
+            groups * buckets <= TimeBuckets.maxCells
         else {
             throw StoreError(
                 code: .refused,
                 message:
-                    "events are counted in 1 to \(StatisticsQuery.maxGroups) groups, at most \(TimeBuckets.maxCount) "
-                    + "buckets, and \(StatisticsQuery.maxCells) counts; \(groups) groups of \(buckets) were asked for")
+                    "events are counted in 1 to \(EventGrouping.maxGroups) groups, at most \(TimeBuckets.maxCount) "
+                    + "buckets, and \(TimeBuckets.maxCells) counts; \(groups) groups of \(buckets) were asked for")
         }
         guard !query.tenantIDs.isEmpty, Self.canMatch(query.filter) else {
             return EventStatistics(groups: [], count: 0)

@@ -2,16 +2,11 @@ package import DocketModel
 
 /// Which events are counted, and by what.
 package struct StatisticsQuery: Sendable, Equatable {
-    /// The most groups that are told apart.
-    package static let maxGroups = 1_000
-    /// The most counts in an answer: groups times buckets, without those of all other groups.
-    package static let maxCells = 100_000
-
     /// The tenants whose events may be seen; none for an empty list.
     package var tenantIDs: [Int32]
     package var filter: EventFilter
     package var grouping: EventGrouping
-    /// How many groups are told apart, from 1 to ``maxGroups``.
+    /// How many groups are told apart, from 1 to ``EventGrouping/maxGroups``.
     package var maxGroups: Int
     /// Where each part of the time begins, in rising order; at most ``TimeBuckets/maxCount``. Empty: the time isn't divided.
     /// No event that the filter lets through is before the first.

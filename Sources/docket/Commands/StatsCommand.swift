@@ -70,8 +70,8 @@ struct StatsCommand: AsyncParsableCommand {
         guard self.every.map({ $0.microseconds > 0 }) ?? true else {
             throw ValidationError("--every is 0; it must be 1s or more")
         }
-        guard (1...StatsRequestMessage.maxGroups).contains(self.top) else {
-            throw ValidationError("--top is \(self.top); it must be 1 to \(StatsRequestMessage.maxGroups)")
+        guard (1...EventGrouping.maxGroups).contains(self.top) else {
+            throw ValidationError("--top is \(self.top); it must be 1 to \(EventGrouping.maxGroups)")
         }
     }
 
