@@ -3,6 +3,7 @@
 import os
 import subprocess
 import unicodedata
+import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -146,7 +147,7 @@ def test_what_is_said_behind_the_output_is_said_behind_the_pager(terminal: Calla
 
 
 def test_exit_codes_are_those_without_a_pager(terminal: Callable[..., Terminal], collector: Collector, mark: str) -> None:
-    absent = "00000000-0000-0000-0000-000000000000"
+    absent = str(uuid.uuid4())
     for arguments, code in [
         (("show", absent), 66), (("query", "--session", unique()), 0), (("stats", "--session", unique()), 0),
         (("query", "--limit", "-1"), 64), (("stats", "--session", mark, "--since", "7d", "--every", "1h", "--top", "1000"), 65),
