@@ -20,6 +20,7 @@ MORE_CONFIGURATION = """
 shared_buffers = '2GB'
 max_wal_size = '8GB'
 random_page_cost = 1.1
+effective_io_concurrency = 200
 """
 DAY_US = 86_400_000_000
 LOG_DAYS = 42
@@ -31,6 +32,8 @@ NEVER = 1_000_000_000
 LEAST_SEGMENT_ROWS = 1_000
 HOT_TOLERANCE = 1.05
 FILL_BATCH = 500
+# What its index knows nothing of, in a hot segment that is summarized.
+SUMMARIZED_BYTES = 4 << 20
 # While queries are measured; fewer where a segment is small.
 LOAD_BATCH = 100
 LOAD_BATCHES_A_SEGMENT = 1_000
@@ -165,6 +168,15 @@ class Site:
             self._publish(self.log.loud, self.log.rows - self.hot_rows())
             self.rotate()
         self._publish(self.log.loud, rows - self.hot_rows())
+        self._wait_until_summarized()
+
+    def _wait_until_summarized(self) -> None:
+        """Until the hot segment is as if its rows had come at the rate that is measured: its index lags behind faster ones."""
+        metrics = self.cluster.collectors["collector"].metrics
+        eventually(
+            lambda: metrics()["docket_hot_segment_unsummarized_bytes"] <= SUMMARIZED_BYTES,
+            "query: the hot segment was not summarized", SEAL_SECONDS,
+        )
 
     def _fill(self) -> Log:
         """Publishes all events, segment by segment: sealing goes on meanwhile."""

@@ -36,6 +36,11 @@ public struct EventFilter: Sendable, Equatable {
     public static let maxAttributes = 16
 
     public init() {}
+
+    /// Whether it names what belongs to few events: one event, or those of a request, a session or a trace.
+    package var namesFewEvents: Bool {
+        self.eventID != nil || self.requestID != nil || self.sessionID != nil || self.traceID != nil
+    }
 }
 
 /// That a value in an event's attributes equals a text.

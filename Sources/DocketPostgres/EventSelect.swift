@@ -4,7 +4,7 @@ import DocketStore
 
 /// The statement that reads some segments for a query, with its parameters: pure text, apart from the connection.
 struct EventSelect {
-    /// On the columns that PostgreSQL finds in a row without walking it, and on the others.
+    /// On the columns that PostgreSQL finds in a row without walking it, or that have an index, and on the others.
     private var first = SQLConditions()
     private var others: SQLConditions
     private let query: EventQuery
@@ -57,13 +57,19 @@ struct EventSelect {
         let (behind, ahead) = query.order == .newestFirst ? ("<", ">") : (">", "<")
         if let after = query.after { Self.add(after, behind, to: &self.first) }
         if let end { Self.add(end, ahead, to: &self.first) }
+        var isByIndex = false
         switch heap {
         case .window(let blocks)?: self.first.add(blocks: blocks)
-        case .rest(let blocks)?: self.first.add(blocksWithout: blocks)
+        case .rest(let blocks)?:
+            self.first.add(blocksWithout: blocks)
+            isByIndex = true
         case nil: break
         }
+        // Only beside the table itself can they be asked of its index.
+        if isByIndex { self.first.add(keysOf: query.filter) }
         self.others = SQLConditions(behind: self.first.values)
-        self.others.add(othersOf: query.filter)
+        if !isByIndex { self.others.add(keysOf: query.filter) }
+        self.others.add(unkeyedOf: query.filter)
     }
 
     /// Sorted and cut first, named afterwards. One row more than asked for tells whether there is a next page.

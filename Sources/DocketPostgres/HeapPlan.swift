@@ -14,6 +14,8 @@ struct HeapPlan {
         case rest(without: Range<Int64>)
     }
 
+    /// PostgreSQL's usual `block_size`.
+    static let blockBytes: Int64 = 8_192
     /// 4 MiB: with fewer, what a statement costs by itself would be more than reading them.
     static let firstWindowBlocks: Int64 = 512
     /// Windows are at most this share of all blocks, so that a page which they don't fill costs little more without them.
@@ -28,6 +30,9 @@ struct HeapPlan {
     private var read: Range<Int64>
     private var isDone = false
 
+    /// Whether a segment is read in one go: what windows save of it isn't worth a statement more.
+    static func isSmall(_ sizeBlocks: Int64, firstWindowBlocks: Int64) -> Bool { sizeBlocks <= 2 * firstWindowBlocks }
+
     /// - Parameters:
     ///   - sizeBlocks: How many blocks there are.
     ///   - start: Between which blocks the page begins: the windows lie before it for a page that is newest first, and behind
@@ -35,8 +40,7 @@ struct HeapPlan {
     init(sizeBlocks: Int64, start: Int64?, order: EventOrder, firstWindowBlocks: Int64 = Self.firstWindowBlocks) {
         self.order = order
         self.sizeBlocks = sizeBlocks
-        // What is read in one go anyhow isn't worth two.
-        let isSmall = sizeBlocks <= 2 * firstWindowBlocks
+        let isSmall = Self.isSmall(sizeBlocks, firstWindowBlocks: firstWindowBlocks)
         self.maxBlocks = start == nil || isSmall ? 0 : max(firstWindowBlocks, sizeBlocks / Self.share)
         self.length = firstWindowBlocks
         let start = min(max(0, start ?? 0), sizeBlocks)

@@ -23,7 +23,8 @@ struct HeapReading {
         var plan = HeapPlan(
             sizeBlocks: size, start: start, order: self.query.order, firstWindowBlocks: self.firstWindowBlocks)
         while let step = plan.next(isFull: rows.last != nil) {
-            try self.set(step.settings)
+            // Workers would take longer to start than little takes to read.
+            try self.set(step.settings(isLittle: rows.last != nil || self.query.filter.namesFewEvents))
             let select = EventSelect(
                 self.query, segments: self.segments, typeIDs: self.typeIDs, before: rows.last, heap: step)
             try rows.merge(try self.connection.query(select.sql, select.values))
@@ -33,15 +34,17 @@ struct HeapReading {
     /// Where the page begins, by its cursor and the filter's times; `nil` when its rows are too few to fill it.
     private func start(_ size: Int64) throws(PostgresError) -> Int64? {
         let filter = self.query.filter
-        guard filter.eventID == nil, filter.traceID == nil, filter.requestID == nil, filter.sessionID == nil,
-            size > 2 * self.firstWindowBlocks
-        else { return nil }
+        guard !filter.namesFewEvents, !HeapPlan.isSmall(size, firstWindowBlocks: self.firstWindowBlocks) else {
+            return nil
+        }
         switch self.query.order {
         case .newestFirst:
-            guard let time = Self.earlier(self.query.after?.occurredAt, filter.occurredTo) else { return size }
+            let ends = [self.query.after?.occurredAt, filter.occurredTo].compactMap { $0 }
+            guard let time = ends.min() else { return size }
             return try self.place(of: time, size)?.upperBound
         case .oldestFirst:
-            guard let time = Self.later(self.query.after?.occurredAt, filter.occurredFrom) else { return 0 }
+            let starts = [self.query.after?.occurredAt, filter.occurredFrom].compactMap { $0 }
+            guard let time = starts.max() else { return 0 }
             return try self.place(of: time, size)?.lowerBound
         }
     }
@@ -50,7 +53,7 @@ struct HeapReading {
     private func place(of time: Timestamp, _ size: Int64) throws(PostgresError) -> Range<Int64>? {
         try HeapPlan.bisect(sizeBlocks: size, precision: self.firstWindowBlocks) { (block) throws(PostgresError) in
             let probe = HeapPlan.Step.window(block..<block + Self.probeBlocks)
-            try self.set(probe.settings)
+            try self.set(probe.settings(isLittle: true))
             let select = EventSelect(EventQuery(tenantIDs: self.query.tenantIDs), segments: self.segments, heap: probe)
             let rows = try self.connection.query(select.earliestSQL, select.values)
             return try rows.optionalTimestamp(0, 0).map { $0 > time }
@@ -61,31 +64,27 @@ struct HeapReading {
         try self.connection.execute(
             "\(settings); SET LOCAL statement_timeout = \(try self.budget.leftMilliseconds())")
     }
-
-    private static func earlier(_ one: Timestamp?, _ other: Timestamp?) -> Timestamp? {
-        guard let one, let other else { return one ?? other }
-        return min(one, other)
-    }
-
-    private static func later(_ one: Timestamp?, _ other: Timestamp?) -> Timestamp? {
-        guard let one, let other else { return one ?? other }
-        return max(one, other)
-    }
 }
 
 extension HeapPlan.Step {
     /// The way that PostgreSQL is to take: it has no statistics of a table that was never analysed, and would read all of it.
-    var settings: String {
-        switch self {
-        case .window: "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = on; SET LOCAL enable_tidscan = on"
-        // Where times rule nothing out, there is no index to read by, and it reads the table all the same.
-        case .rest: "SET LOCAL enable_bitmapscan = on; SET LOCAL enable_seqscan = off; SET LOCAL enable_tidscan = off"
-        }
+    ///
+    /// - Parameter isLittle: Whether few blocks are read.
+    func settings(isLittle: Bool) -> String {
+        let way =
+            switch self {
+            case .window:
+                "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = on; SET LOCAL enable_tidscan = on"
+            case .rest:
+                "SET LOCAL enable_bitmapscan = on; SET LOCAL enable_seqscan = off; SET LOCAL enable_tidscan = off"
+            }
+        return "\(way); SET LOCAL max_parallel_workers_per_gather TO \(isLittle ? "0" : "DEFAULT")"
     }
 
     /// Leaves the choice to PostgreSQL again.
     static let defaultSettings = """
-        SET LOCAL enable_bitmapscan TO DEFAULT; SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_tidscan TO DEFAULT
+        SET LOCAL enable_bitmapscan TO DEFAULT; SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_tidscan TO DEFAULT;
+        SET LOCAL max_parallel_workers_per_gather TO DEFAULT
         """
 }
 

@@ -46,6 +46,7 @@ package struct Migration: Sendable, Equatable {
         Migration(17, "quarantine_intake", PackageResources._017_quarantine_intake_sql),
         Migration(18, "reading_events", PackageResources._018_reading_events_sql),
         Migration(19, "tailing_events", PackageResources._019_tailing_events_sql),
+        Migration(20, "hot_index", PackageResources._020_hot_index_sql),
     ]
 
     private init(_ version: Int32, _ name: String, _ sql: [UInt8], extensions: [String] = []) {

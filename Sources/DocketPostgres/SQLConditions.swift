@@ -54,7 +54,8 @@ extension SQLConditions {
     /// - Parameter typeIDs: The event types that its name or prefix stands for; `nil` for any.
     mutating func add(_ filter: EventFilter, typeIDs: [Int32]?) {
         self.add(fixedWidthOf: filter, typeIDs: typeIDs)
-        self.add(othersOf: filter)
+        self.add(keysOf: filter)
+        self.add(unkeyedOf: filter)
     }
 
     /// What a filter asks of the columns that PostgreSQL finds in a row without walking it.
@@ -62,7 +63,8 @@ extension SQLConditions {
         // Told the ids, the planner knows how frequent they are.
         if let typeIDs {
             let ids = typeIDs.map { "\($0)" }.joined(separator: ",")
-            self.add("e.type_id = ANY ('{\(ids)}'::int4[])")
+            // A BRIN can be asked for one value at a time.
+            self.add(typeIDs.count == 1 ? "e.type_id = \(ids)" : "e.type_id = ANY ('{\(ids)}'::int4[])")
         }
         if let decision = filter.decision { self.add("e.decision = ?", .int2(decision.rawValue)) }
         if let outcome = filter.outcome { self.add("e.outcome = ?", .int2(outcome.rawValue)) }
@@ -71,19 +73,22 @@ extension SQLConditions {
         if let eventID = filter.eventID { self.add("e.event_id = ?", .uuid(eventID.bytes)) }
     }
 
-    /// What a filter asks of the other columns.
-    mutating func add(othersOf filter: EventFilter) {
-        let texts: [(column: EventColumn, value: String?)] = [
+    /// What a filter asks of the other columns that ``HotIndex`` knows.
+    mutating func add(keysOf filter: EventFilter) {
+        self.add(texts: [
             (.scope, filter.scope), (.actorID, filter.actorID), (.sessionID, filter.sessionID),
-            (.requestID, filter.requestID), (.agentID, filter.agentID), (.resourceType, filter.resourceType),
-            (.resourceID, filter.resourceID), (.action, filter.action), (.source, filter.source),
-            (.policy, filter.policy),
-        ]
-        for (column, value) in texts {
-            if let value { self.add("e.\(column.sqlName) = ?", .text(value)) }
-        }
-        if let score = filter.minRiskScore { self.add("e.risk_score >= ?", .float8(score)) }
+            (.requestID, filter.requestID), (.agentID, filter.agentID), (.resourceID, filter.resourceID),
+        ])
         if let traceID = filter.traceID { self.add("e.trace_id = ?", .bytes(traceID.bytes)) }
+    }
+
+    /// What a filter asks of all further columns.
+    mutating func add(unkeyedOf filter: EventFilter) {
+        self.add(texts: [
+            (.resourceType, filter.resourceType), (.action, filter.action), (.source, filter.source),
+            (.policy, filter.policy),
+        ])
+        if let score = filter.minRiskScore { self.add("e.risk_score >= ?", .float8(score)) }
         // No index helps these: they come last, and are looked at where all others hold.
         for condition in filter.attributes {
             self.add("e.attributes #>> ? = ?", .textArray(condition.pointer.tokens), .text(condition.value))
@@ -92,6 +97,12 @@ extension SQLConditions {
             let pattern = PostgresValue.text("%\(Self.escaped(text))%")
             self.add(
                 "(e.reason COLLATE \"C\" ILIKE ? OR e.attributes::text COLLATE \"C\" ILIKE ?)", pattern, pattern)
+        }
+    }
+
+    private mutating func add(texts: [(column: EventColumn, value: String?)]) {
+        for (column, value) in texts {
+            if let value { self.add("e.\(column.sqlName) = ?", .text(value)) }
         }
     }
 

@@ -147,9 +147,9 @@ extension Breakage {
         Breakage(
             check: "indexes.valid",
             sql:
-                "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'docket.events_000001_occurred_at'::regclass",
-            message: "docket.events_000001_occurred_at is not usable",
-            remedy: "REINDEX INDEX CONCURRENTLY docket.events_000001_occurred_at", isCurable: false),
+                "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'docket.events_000001_blocks'::regclass",
+            message: "docket.events_000001_blocks is not usable",
+            remedy: "REINDEX INDEX CONCURRENTLY docket.events_000001_blocks", isCurable: false),
         Breakage(
             check: "indexes.sealed", sql: "UPDATE docket.segments SET state = 'sealed'",
             message: "docket.events_000001 lacks events_000001_tenant_time",

@@ -61,8 +61,8 @@ struct HeapReadTests {
             if isSummarised {
                 try log.database.connect().execute(
                     """
-                    ALTER INDEX docket.events_000001_occurred_at SET (pages_per_range = 2);
-                    REINDEX INDEX docket.events_000001_occurred_at
+                    ALTER INDEX docket.events_000001_blocks SET (pages_per_range = 2);
+                    REINDEX INDEX docket.events_000001_blocks
                     """)
             }
             for order in [EventOrder.newestFirst, .oldestFirst] {
@@ -129,7 +129,7 @@ struct HeapReadTests {
         #expect(Set(places).count == places.count)
     }
 
-    @Test("windows are read by their blocks, and the rest by the index on times, though nothing is known of the table")
+    @Test("windows are read by their blocks, and the rest by the index, though nothing is known of the table")
     func plans() async throws {
         let log = try await Self.log(seed: 4)
         try Self.lay(log, by: "occurred_at")
@@ -140,67 +140,62 @@ struct HeapReadTests {
         #expect(try Self.plan(query, .window(3..<9), before: nil, connection).contains("Tid Range Scan"))
         #expect(
             try Self.plan(query, .rest(without: 3..<9), before: end, connection)
-                .contains("Bitmap Index Scan on events_000001_occurred_at"))
-        #expect(
-            try Self.plan(query, .rest(without: 0..<0), before: nil, connection).contains("Seq Scan on events_000001"))
+                .contains("Bitmap Index Scan on events_000001_blocks"))
         var filter = EventFilter()
-        filter.actorID = "alice"
+        filter.action = "get"
         // The tenant is looked at first, and a row only taken apart further where that fits.
         let filtered = try Self.plan(
             EventQuery(tenantIDs: [1], filter: filter), .rest(without: 0..<0), before: nil, connection)
         #expect(filtered.contains("Subquery Scan"), "\(filtered)")
     }
 
+    @Test(
+        "blocks without a value that is asked for are ruled out by the index: of every column that it has a filter for")
+    func filters() async throws {
+        let log = try await Self.log(seed: 4)
+        try Self.lay(log, by: "occurred_at")
+        let owner = try log.database.connect()
+        try owner.execute(
+            """
+            ALTER INDEX docket.events_000001_blocks SET (pages_per_range = 2);
+            REINDEX INDEX docket.events_000001_blocks
+            """)
+        let connection = try log.database.connect(Roles.reader)
+        try connection.execute("BEGIN; SET LOCAL docket.tenant_ids = '1,77'")
+        var filters = Array(repeating: EventFilter(), count: 8)
+        filters[0].eventID = EventID(high: 1, low: 1)
+        filters[1].scope = "absent"
+        filters[2].actorID = "absent"
+        filters[3].resourceID = "absent"
+        filters[4].sessionID = "absent"
+        filters[5].requestID = "absent"
+        filters[6].agentID = "absent"
+        filters[7].traceID = TraceID(high: 1, low: 1)
+        var queries = filters.map { (query: EventQuery(tenantIDs: [1], filter: $0), types: [Int32]?.none) }
+        queries.append((EventQuery(tenantIDs: [77]), nil))
+        queries.append((EventQuery(tenantIDs: [1]), [4_711]))
+        let indexed = try log.database.number(
+            "SELECT indnatts FROM pg_index WHERE indexrelid = 'docket.events_000001_blocks'::regclass")
+        // And the time.
+        #expect(queries.count + 1 == Int(indexed))
+        let size = try connection.heapBlocks(ofSegment: 1)
+        for (query, types) in queries {
+            let plan = try Self.plan(
+                query, .rest(without: 0..<0), types: types, before: nil, connection, explain: "EXPLAIN ANALYZE")
+            let read =
+                plan.split(separator: "lossy=").dropFirst().first.flatMap { Int64($0.prefix { $0.isNumber }) } ?? 0
+            #expect(plan.contains("Bitmap Index Scan on events_000001_blocks"), "\(plan)")
+            #expect(read <= size / 8, "\(size) blocks: \(plan)")
+        }
+    }
+
     private static func plan(
-        _ query: EventQuery, _ step: HeapPlan.Step, before: PageCursor?, _ connection: PostgresConnection
+        _ query: EventQuery, _ step: HeapPlan.Step, types: [Int32]? = nil, before: PageCursor?,
+        _ connection: PostgresConnection, explain: String = "EXPLAIN"
     ) throws -> String {
-        try connection.execute(step.settings)
-        let select = EventSelect(query, segments: nil, before: before, heap: step)
-        let plan = try connection.query("EXPLAIN \(select.sql)", select.values)
+        try connection.execute(step.settings(isLittle: true))
+        let select = EventSelect(query, segments: nil, typeIDs: types, before: before, heap: step)
+        let plan = try connection.query("\(explain) \(select.sql)", select.values)
         return try (0..<plan.count).map { try plan.text($0, 0) }.joined(separator: "\n")
-    }
-
-    @Test("the leader keeps the index on times near the end of the hot segment, and leaves what is being filled alone")
-    func summary() async throws {
-        let log = try await Self.log(seed: 5)
-        let maintainer = try log.database.connect(Roles.maintainer)
-        let segment = HotSegment(id: 1, table: "events_000001")
-        var summary = HeapSummary()
-        #expect(try summary.turn(segment, maintainer) == false)
-        try log.database.connect().execute(
-            """
-            INSERT INTO docket.events_000001 (\(EventColumn.sqlList))
-            SELECT \(EventColumn.sqlList) FROM docket.events_000001, generate_series(1, 1000)
-            """)
-        let size = try maintainer.heapBlocks(ofSegment: 1)
-        #expect(size > 20 * 128)
-        var turns = 1
-        while try summary.turn(segment, maintainer) { turns += 1 }
-        #expect(turns > 1)
-        // Ranges that are still to be done: the open ones, and that at the end.
-        let left = try log.database.number("SELECT brin_summarize_new_values('docket.events_000001_occurred_at')")
-        #expect((2...3).contains(left), "of \(size) blocks")
-    }
-
-    @Test("a lock that somebody holds puts the summary off, and does no harm")
-    func locked() async throws {
-        let log = try await Self.log(seed: 6)
-        try log.database.connect().execute(
-            """
-            INSERT INTO docket.events_000001 (\(EventColumn.sqlList))
-            SELECT \(EventColumn.sqlList) FROM docket.events_000001, generate_series(1, 300)
-            """)
-        let (lock, maintainer) = (try log.database.connect(), try log.database.connect(Roles.maintainer))
-        let segment = HotSegment(id: 1, table: "events_000001")
-        var summary = HeapSummary()
-        try lock.execute("BEGIN; LOCK TABLE docket.events_000001 IN SHARE UPDATE EXCLUSIVE MODE")
-        let now = ContinuousClock.now
-        #expect(try summary.turn(segment, maintainer, at: now) == false)
-        try lock.execute("ROLLBACK")
-        // Whoever holds the lock isn't asked again at once.
-        #expect(try summary.turn(segment, maintainer, at: now + .milliseconds(900)) == false)
-        _ = try summary.turn(segment, maintainer, at: now + .seconds(1))
-        let left = try log.database.number("SELECT brin_summarize_new_values('docket.events_000001_occurred_at')")
-        #expect((2...3).contains(left))
     }
 }

@@ -39,7 +39,7 @@ extension TestDatabase {
         }
     }
 
-    /// Whether all segments but the hot one are sealed, frozen, checked and have their indexes.
+    /// Whether all segments but the hot one are sealed, frozen, checked and have their indexes, and no others.
     func areAllSealed() throws -> Bool {
         let indexes = SealedIndex.all.map { "'\($0.suffix)'" }.joined(separator: ",")
         return try self.number(
@@ -50,6 +50,8 @@ extension TestDatabase {
                 AND (SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
                     WHERE i.indrelid = ('docket.' || table_name)::regclass AND indisvalid
                     AND c.relname = ANY (SELECT table_name || '_' || x FROM unnest(ARRAY[\(indexes)]) AS x))
+                    = \(SealedIndex.all.count)
+                AND (SELECT count(*) FROM pg_index WHERE indrelid = ('docket.' || table_name)::regclass)
                     = \(SealedIndex.all.count))
             """) == 0
     }

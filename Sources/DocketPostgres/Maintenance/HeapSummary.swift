@@ -1,38 +1,45 @@
-/// Keeps the hot segment's index on times near its end.
+/// Keeps the hot segment's index (``HotIndex``) near its end.
 ///
-/// The index says of each range of blocks between which times its rows lie, once somebody has summarised it. PostgreSQL's
-/// autovacuum does so only when it comes by, by default once a minute, and a busy segment has been filled by then.
+/// The index rules nothing out of a range of blocks before somebody has summarised it. PostgreSQL's autovacuum does so only when
+/// it comes by, by default once a minute, and a busy segment has been filled by then.
 struct HeapSummary {
-    /// `pages_per_range` of the index: PostgreSQL's default.
-    private static let rangeBlocks: Int64 = 128
-    /// How many ranges are summarised in a turn at most: some 45,000 rows of 350 bytes, in a few milliseconds.
+    private static let rangeBlocks = HotIndex.blocksPerRange
+    /// How many ranges are summarised in a turn at most: some 11,000 rows of 350 bytes, for which the log waits.
     private static let maxRanges: Int64 = 16
     /// Every write into a range that has been summarised may have to change its summary: so many at the end are left out.
-    private static let openRanges: Int64 = 2
+    private static let openRanges: Int64 = 8
+    /// It rests for so many times as long as it worked: at most a tenth of a processor is taken from the writers. What they
+    /// are ahead of it is read in full by who needs it.
+    private static let restFactor = 9
 
     /// Up to where the segment has been summarised.
     private var done: (segmentID: Int32, block: Int64)?
-    /// After a failure it is left to others for a while: a lock that is in the way, or an index that can't be summarised, must
-    /// not hold up what else the leader does.
+    /// After a failure it rests for longer: a lock that is in the way, or an index that can't be summarised, must not hold up
+    /// what else the leader does.
     private var pausedUntil: ContinuousClock.Instant?
+    /// How much of the segment had not been summarised when it was last looked at.
+    private(set) var remainingBlocks: Int64 = 0
 
-    /// Summarises what has been filled since the last turn, unless somebody holds a lock against that.
-    ///
-    /// - Returns: Whether there is more to do at once.
+    /// Summarises some of what has been filled since the last turn, unless it is to rest, or somebody holds a lock against that.
     mutating func turn(
         _ segment: HotSegment, _ connection: PostgresConnection, at now: ContinuousClock.Instant = .now
-    ) throws(PostgresError) -> Bool {
-        if let pausedUntil, now < pausedUntil { return false }
+    ) throws(PostgresError) {
+        if let pausedUntil, now < pausedUntil { return }
         let start = if let done, done.segmentID == segment.id { done.block } else { Int64(0) }
-        let full = try connection.heapBlocks(ofSegment: segment.id) / Self.rangeBlocks - Self.openRanges
+        let size = try connection.heapBlocks(ofSegment: segment.id)
+        self.remainingBlocks = size - start
+        let full = size / Self.rangeBlocks - Self.openRanges
         let ranges = min(full - start / Self.rangeBlocks, Self.maxRanges)
-        guard ranges > 0 else { return false }
+        guard ranges > 0 else { return }
         let end = start + ranges * Self.rangeBlocks
+        let begun = ContinuousClock.now
         do throws(PostgresError) {
             try connection.execute(
                 """
                 BEGIN; SET LOCAL lock_timeout = '10ms';
-                SELECT brin_summarize_range(to_regclass('docket.\(segment.table)_occurred_at'), block)
+                SELECT brin_summarize_range(coalesce(
+                    to_regclass('docket.\(HotIndex.name(of: segment.table))'),
+                    to_regclass('docket.\(HotIndex.formerName(of: segment.table))')), block)
                 FROM generate_series(\(start)::int8, \(end - 1), \(Self.rangeBlocks)) AS block;
                 COMMIT
                 """)
@@ -40,9 +47,10 @@ struct HeapSummary {
             guard error.code == .statementFailed, connection.isAlive else { throw error }
             try connection.execute("ROLLBACK")
             self.pausedUntil = now + (error.sqlstate == .lockNotAvailable ? .seconds(1) : .seconds(60))
-            return false
+            return
         }
         self.done = (segment.id, end)
-        return ranges == Self.maxRanges
+        self.remainingBlocks = size - end
+        self.pausedUntil = now + (ContinuousClock.now - begun) * Self.restFactor
     }
 }

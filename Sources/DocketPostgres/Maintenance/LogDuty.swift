@@ -47,7 +47,8 @@ struct LogDuty: LeaderDuty {
         } else {
             let pressure = BackPressure.pressure(unsealed: unsealed, fill: policy.fill(facts))
             try self.publish(pressure, unsealed: unsealed, connection)
-            if try self.summary.turn(segment, connection) { return .zero }
+            try self.summary.turn(segment, connection)
+            self.metrics.unsummarized(bytes: self.summary.remainingBlocks * HeapPlan.blockBytes)
         }
         return report.batches > 0 ? Self.busyInterval : Self.idleInterval
     }

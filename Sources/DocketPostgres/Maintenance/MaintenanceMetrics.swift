@@ -5,6 +5,7 @@ struct MaintenanceMetrics: Sendable {
     private let appended = Counter(label: "docket_log_batches_appended_total")
     private let lag = Timer(label: "docket_log_append_lag_seconds")
     private let rotations = Counter(label: "docket_segment_rotations_total")
+    private let unsummarized = Gauge(label: "docket_hot_segment_unsummarized_bytes")
     private let unsealed = Gauge(label: "docket_segments_unsealed")
     private let pressure = Gauge(label: "docket_store_pressure")
     private let pruned = Counter(label: "docket_batches_pruned_total")
@@ -18,6 +19,9 @@ struct MaintenanceMetrics: Sendable {
 
     /// Another segment is hot now.
     func rotated() { self.rotations.increment() }
+
+    /// So many bytes of the hot segment are read by every query that needs it, since its index knows nothing of them yet.
+    func unsummarized(bytes: Int64) { self.unsummarized.record(bytes) }
 
     /// So many segments wait for being sealed, and writers hold back so much.
     func backlog(unsealed: Int, pressure: Double) {

@@ -29,12 +29,11 @@ enum Rotation {
         return "events_" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
     }
 
-    /// A hot segment is written and hardly read: it has a BRIN and nothing else.
+    /// A hot segment is written more than it is read: it has one index, which costs hardly anything to write.
     private static func attach(_ segment: HotSegment) -> String {
         """
         ALTER TABLE docket.\(segment.table) ALTER COLUMN segment_id SET DEFAULT \(segment.id);
-        CREATE INDEX \(segment.table)_occurred_at ON docket.\(segment.table)
-            USING brin (occurred_at) WITH (autosummarize = on);
+        \(HotIndex.create(on: segment.table));
         ALTER TABLE docket.events ATTACH PARTITION docket.\(segment.table) FOR VALUES IN (\(segment.id));
         COMMENT ON TABLE docket.\(segment.table) IS 'A segment of docket.events.'
         """

@@ -89,7 +89,7 @@ extension SegmentStep {
             "occurred_at >= '\(first)'::timestamptz AND occurred_at <= '\(last)'::timestamptz", table, connection)
     }
 
-    /// The hot segment's BRIN goes in the same moment: a B-tree has taken its place, and the planner looks at every index
+    /// The hot segment's index goes in the same moment: others have taken its place, and the planner looks at every index
     /// of a segment, whether it uses it or not.
     private static func addCheck(
         _ condition: String, _ table: String, _ connection: PostgresConnection
@@ -97,7 +97,7 @@ extension SegmentStep {
         try self.briefly(
             """
             ALTER TABLE docket.\(table) ADD CONSTRAINT \(table)_times CHECK (\(condition)) NOT VALID;
-            DROP INDEX IF EXISTS docket.\(table)_occurred_at
+            DROP INDEX IF EXISTS docket.\(HotIndex.name(of: table)), docket.\(HotIndex.formerName(of: table))
             """, connection)
     }
 

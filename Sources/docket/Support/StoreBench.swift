@@ -95,13 +95,13 @@ struct StoreBench {
     private func prepare(_ way: Way, _ cluster: DevCluster, _ database: String) throws {
         switch way {
         case .unindexed:
-            try cluster.execute("DROP INDEX docket.events_000001_occurred_at", database: database)
+            try cluster.execute("DROP INDEX docket.events_000001_blocks", database: database)
         case .burst: break
         case .sustained:
             try cluster.execute(
                 "UPDATE docket.store_policy SET segment_rows = \(self.events / self.rotations)", database: database)
         case .indexed:
-            try cluster.execute("DROP INDEX docket.events_000001_occurred_at", database: database)
+            try cluster.execute("DROP INDEX docket.events_000001_blocks", database: database)
             for index in SealedIndex.all {
                 try cluster.execute(index.create(on: "events_000001"), database: database)
             }
