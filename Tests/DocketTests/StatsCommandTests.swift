@@ -214,7 +214,7 @@ struct PagerCommandTests {
         let path = try scratch.file("read.txt", "".utf8)
         let pager = try #require(PagerProcess(command: "cat > '\(path)'"))
         try Console.write("a\nb\n", to: pager.input)
-        pager.finish()
+        try pager.finish()
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "a\nb\n")
         #expect(PagerProcess(command: "no-such-pager-anywhere -x") == nil)
         let quitter = try #require(PagerProcess(command: "true"))
@@ -223,6 +223,15 @@ struct PagerCommandTests {
             // More than a pipe holds: that the other end has gone is noticed sooner or later.
             for _ in 0..<100 { try Console.write(String(repeating: "x", count: 65_536), to: quitter.input) }
         }
-        quitter.finish()
+        try quitter.finish()
+    }
+
+    @Test(
+        "one that the shell can't find is an error, and one that ends with any other code isn't",
+        arguments: [1, 3, 126, 127])
+    func codes(code: Int) throws {
+        let pager = try #require(PagerProcess(command: "(exit \(code))"))
+        if code < 126 { return try pager.finish() }
+        #expect(throws: CommandError.self) { try pager.finish() }
     }
 }

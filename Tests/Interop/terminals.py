@@ -54,6 +54,10 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
     def wait_for(self, text: str) -> None:
         eventually(lambda: text in self.raw, lambda: f"'{text}' was not shown, but {self.raw[-2000:]!r}")
 

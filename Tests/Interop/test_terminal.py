@@ -1,18 +1,24 @@
 """What the commands that read the log do in a terminal: pager, chart, colours."""
 
 import os
+import select
+import signal
 import subprocess
+import sys
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import stalling_log
 from docket.v1.event_pb2 import Actor
 
 from client import Client
 from collector import BINARY, Collector
 from events import event, unique
 from terminals import Terminal
+from waiting import eventually
 
 COUNT = 2500
 BASE_US = 1_700_000_000_000_000
@@ -116,6 +122,29 @@ def test_a_pager_that_is_not_there_is_no_error(terminal: Callable[..., Terminal]
     shown = terminal(*query(mark, "--limit", "100"), columns=200, DOCKET_PAGER="no-such-pager-anywhere").end().raw
     assert "action-99" in shown
     assert "no-such-pager" not in shown
+
+
+def test_a_pager_that_the_shell_cannot_find_is_an_error(terminal: Callable[..., Terminal], mark: str) -> None:
+    # The shell takes the output, and there is nobody to show it.
+    shown = terminal(*query(mark, "--limit", "0"), columns=200, DOCKET_PAGER="no-such-pager-anywhere 2> /dev/null").end(69).raw
+    assert "the pager 'no-such-pager-anywhere 2> /dev/null' can't be run (exit code 127)" in shown
+
+
+def test_an_interrupt_behind_the_pager_ends_the_command() -> None:
+    command = [sys.executable, Path(__file__).with_name("stalling_log.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        opened = Terminal(
+            ["query", "--json", "--limit", "0", "--address", server.stdout.readline().strip()], DOCKET_TOKEN="any",
+            DOCKET_PAGER=f"head -n {stalling_log.EVENTS}",
+        )  # fmt: skip
+        try:
+            assert select.select([server.stdout], [], [], 60)[0], opened.raw
+            # The command waits for the second page, and its pager, which has seen the first, has ended or will at once.
+            eventually(lambda: opened.press("\x03") or opened.has_ended, "the command goes on")
+            opened.end(-signal.SIGINT)
+        finally:
+            opened.close()
+            server.kill()
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,10 @@ enum Console {
         self.pager.withLock { $0 = pager }
         do {
             try await body()
+        } catch let closed as OutputClosed {
+            // Either the pager was quit, or it says why it took nothing.
+            try self.endPaging()
+            throw closed
         } catch {
             // The error is told behind what there is of the output.
             try? self.endPaging()

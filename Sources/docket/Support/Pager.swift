@@ -64,13 +64,13 @@ final class Pager: Sendable {
         }
     }
 
-    /// Writes what has been held back, or waits until the pager has been quit.
+    /// Writes what has been held back, or waits until the pager has been quit. Throws where there was none to be quit.
     func finish() throws {
         try self.sink.withLock { sink in
             defer { sink = .screen }
             switch sink {
             case .undecided(let held, _): try Console.write(held, to: STDOUT_FILENO)
-            case .program(let process): process.finish()
+            case .program(let process): try process.finish()
             case .screen: break
             }
         }
@@ -85,6 +85,8 @@ struct PagerProcess: Sendable {
     /// Where its text is written to.
     let input: Int32
     private let processID: pid_t
+    private let command: String
+    private let isRunByShell: Bool
 
     /// Starts it; `nil` where it can't be: there is no such program, or no room for one more process.
     init?(command: String) {
@@ -100,17 +102,32 @@ struct PagerProcess: Sendable {
             close(writing)
             return nil
         }
-        signal(SIGINT, SIG_IGN)
         self.processID = started
         self.input = writing
+        self.command = command
+        self.isRunByShell = !isPlain
+        signal(SIGINT, SIG_IGN)
+        // Quit while the next events are waited for, it leaves an interrupt to the command again.
+        Thread.detachNewThread {
+            var ended = siginfo_t()
+            while waitid(P_PID, id_t(started), &ended, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+            signal(SIGINT, SIG_DFL)
+        }
     }
 
-    /// Ends its input, and waits until it ends.
-    func finish() {
+    /// Ends its input, and waits until it ends. Throws when the shell found no such program, or couldn't run it (POSIX, "Shell
+    /// Command Language", 2.8.2).
+    func finish() throws {
         close(self.input)
         var status: Int32 = 0
         while waitpid(self.processID, &status, 0) < 0, errno == EINTR {}
         signal(SIGINT, SIG_DFL)
+        let code = status & 0x7F == 0 ? (status >> 8) & 0xFF : 0
+        guard self.isRunByShell, code == 126 || code == 127 else { return }
+        throw CommandError(
+            .unavailable,
+            "the pager '\(self.command)' can't be run (exit code \(code)); set DOCKET_PAGER to another one, or give --no-pager"
+        )
     }
 
     private static func spawn(_ words: [String], input: Int32) -> pid_t? {
