@@ -2,7 +2,6 @@ internal import DocketGRPC
 package import DocketMessages
 package import DocketModel
 package import DocketRPC
-package import DocketStore
 package import DocketTransport
 package import Logging
 internal import NIOCore
@@ -23,8 +22,7 @@ package struct CollectorServer: Service {
     /// - Parameters:
     ///   - configuration: where to listen, and the bounds of connections.
     ///   - memoryLimitBytes: the budget for messages in flight, in bytes.
-    ///   - reader: what queries read from.
-    ///   - exporter: what exports read from, so that queries don't wait for them.
+    ///   - readers: what is read from.
     ///   - tails: follows the logs that are tailed.
     ///   - ownEvents: writes who has read what.
     ///   - readAudit: which readings are written.
@@ -34,8 +32,8 @@ package struct CollectorServer: Service {
     ///   - onBound: called once with the address that is listened on.
     package init(
         configuration: RPCServerConfiguration, memoryLimitBytes: Int, eventLoopCount: Int, pipeline: PublishPipeline,
-        registry: RegistryHolder, reader: any EventReader, exporter: any EventReader,
-        tails: TailHub, ownEvents: OwnEvents, readAudit: ReadAuditMode, health: HealthService,
+        registry: RegistryHolder, readers: LogReaders, tails: TailHub, ownEvents: OwnEvents, readAudit: ReadAuditMode,
+        health: HealthService,
         descriptors: DescriptorPool,
         logger: Logger,
         onBound: @escaping @Sendable (TransportAddress) -> Void = { _ in }
@@ -44,12 +42,12 @@ package struct CollectorServer: Service {
             numberOfThreads: eventLoopCount == 0 ? NIOCore.System.coreCount : eventLoopCount)
         let access = ReadAccess(registry: registry, authenticator: pipeline.authenticator)
         let audit = ReadAudit(mode: readAudit, ownEvents: ownEvents)
-        let queries = QueryService(access: access, reader: reader, audit: audit)
-        let statistics = StatsService(access: access, reader: reader, audit: audit)
+        let queries = QueryService(access: access, reader: readers.queries, audit: audit)
+        let statistics = StatsService(access: access, reader: readers.counts, audit: audit)
         let exports = ExportService(
-            access: access, reader: exporter, audit: audit, heldBytes: { pipeline.heldBytes })
+            access: access, reader: readers.exports, audit: audit, heldBytes: { pipeline.heldBytes })
         let tailing = TailService(
-            access: access, reader: exporter, hub: tails, audit: audit, heldBytes: { pipeline.heldBytes })
+            access: access, reader: readers.catchUps, hub: tails, audit: audit, heldBytes: { pipeline.heldBytes })
         self.group = group
         self.health = health
         self.logger = logger

@@ -98,6 +98,16 @@ public struct LogPosition: Sendable, Hashable, Comparable {
         self.position = position
     }
 
+    /// The place behind this one.
+    package var next: LogPosition {
+        var next = self
+        // No sum may trap for what a database or a peer says.
+        let isLast = next.position == .max
+        next.position = isLast ? 0 : next.position + 1
+        next.logIndex += isLast && next.logIndex < .max ? 1 : 0
+        return next
+    }
+
     public static func < (left: LogPosition, right: LogPosition) -> Bool {
         (left.logIndex, left.position) < (right.logIndex, right.position)
     }

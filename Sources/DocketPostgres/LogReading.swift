@@ -80,7 +80,7 @@ struct LogReading {
         // A page that is full goes on behind its last event, be that the slice's last one or not.
         var next = end
         if isFull, let last = events.last, let logIndex = last.logIndex {
-            next = LogPosition(logIndex: logIndex, position: last.position + 1)
+            next = LogPosition(logIndex: logIndex, position: last.position).next
         }
         var page = LogPage(events: events, next: next, heapPlace: heapPlace)
         page.matches = matches

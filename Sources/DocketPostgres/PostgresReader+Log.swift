@@ -39,7 +39,7 @@ extension PostgresReader {
                     FROM unnest($1::int4[], $2::int8[]) AS w (tenant_id, log_index)
                     CROSS JOIN LATERAL (
                         SELECT tenant_id, log_index, batch_id, accepted_count FROM docket.log_entries AS l
-                        WHERE l.tenant_id = w.tenant_id AND l.log_index >= w.log_index
+                        WHERE l.tenant_id = w.tenant_id AND l.log_index >= w.log_index AND l.log_index < \(Int64.max)
                         ORDER BY l.log_index LIMIT \(Self.maxNewBatches)) AS l
                     ORDER BY l.tenant_id, l.log_index
                     """, [.int4Array(tenants), .int8Array(indexes)])

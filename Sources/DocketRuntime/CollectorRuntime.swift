@@ -4,7 +4,6 @@ import DocketModel
 package import DocketOperations
 import DocketPostgres
 package import DocketRPC
-package import DocketStore
 package import DocketTransport
 import Foundation
 package import Logging
@@ -40,8 +39,7 @@ package struct CollectorRuntime {
         /// Who may do what.
         package let registry: RegistryHolder
         /// Where queries are answered from.
-        package let reader: any EventReader
-        package let exporter: any EventReader
+        package let readers: LogReaders
         /// Follows the logs that are tailed.
         package let tails: TailHub
         package let ownEvents: OwnEvents
@@ -112,8 +110,8 @@ package struct CollectorRuntime {
         let fault: @Sendable () -> String? = { Self.fault(registry, batchIDs) }
         let server = try makeServer(
             Front(
-                settings: self.settings, pipeline: pipeline, registry: registry, reader: database.reader,
-                exporter: database.exporter, tails: tails, ownEvents: ownEvents, health: health, tls: certificate?.tls,
+                settings: self.settings, pipeline: pipeline, registry: registry, readers: database.readers,
+                tails: tails, ownEvents: ownEvents, health: health, tls: certificate?.tls,
                 logger: self.logger, onBound: { ready.set(grpc: $0.description) }
             ))
         // Services stop in the reverse of their order: the server drains while the store still commits.
@@ -234,7 +232,7 @@ extension CollectorServer {
         self.init(
             configuration: configuration, memoryLimitBytes: settings.memoryLimitBytes,
             eventLoopCount: settings.eventLoopCount, pipeline: front.pipeline, registry: front.registry,
-            reader: front.reader, exporter: front.exporter, tails: front.tails, ownEvents: front.ownEvents,
+            readers: front.readers, tails: front.tails, ownEvents: front.ownEvents,
             readAudit: settings.readAudit, health: front.health,
             descriptors: try .docket(), logger: front.logger, onBound: front.onBound)
     }

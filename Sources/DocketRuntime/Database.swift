@@ -1,3 +1,4 @@
+import DocketCollector
 import DocketOperations
 import DocketPostgres
 import Foundation
@@ -6,9 +7,9 @@ import Logging
 /// The collector's side of PostgreSQL: who writes and who reads. Each connects when there is something to do.
 struct Database: Sendable {
     let store: PostgresStore
-    let reader: PostgresReader
-    /// Reads for exports, on connections of its own: queries don't wait for them.
-    let exporter: PostgresReader
+    /// What is read of logs when somebody asks for it.
+    let readers: LogReaders
+    private let pools: [PostgresReader]
     /// Reads what is new in logs that are followed, which waits for nothing else.
     let follower: PostgresReader
     /// Hears of the growth of logs.
@@ -16,7 +17,8 @@ struct Database: Sendable {
     let registry: PostgresRegistry
     private let writer: ConnectionSettings
     private let logger: Logger
-    private static let exporterCount = 2
+    /// Connections for statistics, for exports, and for tails that begin in the past: they are told to wait.
+    private static let longReadCount = 2
 
     /// - Throws: `overloaded` when there are no threads.
     init(_ settings: CollectorSettings, logger: Logger) throws(PostgresError) {
@@ -28,8 +30,11 @@ struct Database: Sendable {
         // out far larger than reserved.
         configuration.maxQueueBytes = 2 * settings.memoryLimitBytes
         self.store = try .unchecked(settings: writer, configuration: configuration, logger: logger)
-        self.reader = try PostgresReader(settings: reader, connections: settings.readerCount)
-        self.exporter = try PostgresReader(settings: reader, connections: Self.exporterCount)
+        let pools = try [settings.readerCount, Self.longReadCount, Self.longReadCount, Self.longReadCount].map {
+            (count) throws(PostgresError) in try PostgresReader(settings: reader, connections: count)
+        }
+        self.pools = pools
+        self.readers = LogReaders(queries: pools[0], counts: pools[1], exports: pools[2], catchUps: pools[3])
         self.follower = try PostgresReader(settings: reader, connections: 1)
         self.logWatch = try PostgresLogWatch(settings: reader)
         self.registry = try PostgresRegistry(settings: writer)
@@ -53,8 +58,7 @@ struct Database: Sendable {
     /// Lets the store commit what it holds, and closes the connections.
     func close() async {
         await self.store.drain()
-        self.reader.close()
-        self.exporter.close()
+        for pool in self.pools { pool.close() }
         self.follower.close()
         self.logWatch.close()
         self.registry.close()

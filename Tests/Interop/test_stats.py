@@ -19,6 +19,7 @@ from client import Client, failure
 from collector import BINARY, Collector
 from events import event, unique
 from stubs import ROOT
+from waiting import eventually
 
 BASE_US = 1_700_000_000_000_000
 HOUR_US = 3_600_000_000
@@ -211,6 +212,35 @@ def test_nothing_found_and_bad_arguments_end_as_documented(collector: Collector)
     assert "must be 1 to 1000" in run(collector, "stats", "--top", "0", code=64)
     assert "choose a longer --every" in run(collector, "stats", "--since", "7d", "--every", "1s", code=64)
     assert "exceed 100000 counts" in run(collector, "stats", "--since", "7d", "--every", "1h", "--top", "1000", code=65)
+
+
+def test_counts_that_take_long_hold_up_no_queries(start_collector: Callable[..., Collector]) -> None:
+    collector = start_collector()
+    old, new, calls = 1000, unique(), 6
+    with Client(collector.address, collector.token) as client:
+        for _ in range(2):
+            client.publish_events(*(event(occurred_at_us=BASE_US) for _ in range(old // 2)))
+        collector.sql(f"UPDATE docket.store_policy SET segment_rows = {old}")
+        is_sealed = "SELECT 1 FROM docket.segments WHERE segment_id = 1 AND checked_at IS NOT NULL AND frozen_at IS NOT NULL"
+        eventually(lambda: collector.sql(is_sealed), collector.log)
+        client.publish_events(event(session_id=new))
+        # Whoever reads the sealed segment waits; the newest event is in another.
+        command = ["psql", collector.ready["conninfo"]["maintainer"], "--no-psqlrc", "--quiet"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as lock:
+            try:
+                lock.stdin.write("BEGIN; LOCK TABLE docket.events_000001 IN ACCESS EXCLUSIVE MODE;\n\\echo held\n")
+                lock.stdin.flush()
+                assert lock.stdout.readline() == "held\n"
+                asked = StatsRequest(filter=EventFilter(occurred_from_us=0))
+                counting = [client.audit_log.Stats.future(asked, metadata=client.metadata, timeout=60) for _ in range(calls)]
+                waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'docket_reader'"
+                superuser = collector.ready["conninfo"]["maintainer"].replace("docket_maintainer", "postgres")
+                eventually(lambda: collector.sql(waiting, conninfo=superuser) == [["2"]], collector.log)
+                found = client.query(session_id=new, occurred_from_us=BASE_US + HOUR_US).events
+                assert [one.event.session_id for one in found] == [new]
+            finally:
+                lock.kill()
+        assert all(one.result().count > old for one in counting)
 
 
 # MARK: What query and stats share

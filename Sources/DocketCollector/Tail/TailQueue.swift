@@ -64,8 +64,10 @@ struct TailQueue {
             (self.missed, self.lastPartBytes) = (0, 0)
         }
         self.parts[self.parts.count - 1].events.append(event)
-        self.parts[self.parts.count - 1].next = LogPosition(
-            logIndex: event.logIndex ?? 0, position: Int32(clamping: event.position + 1))
+        self.parts[self.parts.count - 1].next =
+            LogPosition(
+                logIndex: event.logIndex ?? 0, position: Int32(clamping: event.position)
+            ).next
         self.lastPartBytes += event.sizeBytes
         self.bytes += self.weight(of: event)
     }

@@ -30,11 +30,7 @@ struct QueryCommand: AsyncParsableCommand {
     @Flag(help: "Oldest first instead of newest first.")
     var oldestFirst = false
 
-    @Option(help: "Also the log of this tenant, beside that of --tenant or of the profile; may be repeated.")
-    var alsoTenant: [String] = []
-
-    @Flag(help: "The logs of all tenants that the credential covers.")
-    var allTenants = false
+    @OptionGroup var tenants: TenantsOptions
 
     @Option(help: "Say how many events match in all: estimated, or exact.")
     var count: EventCount?
@@ -48,11 +44,7 @@ struct QueryCommand: AsyncParsableCommand {
             valueName: "member,…"))
     var fields: String?
 
-    @Flag(help: "CSV with a header (docs/export-formats.md) instead of a table.")
-    var csv = false
-
-    @Flag(help: "CSV: disarm text that a spreadsheet would take for a formula, which changes it.")
-    var formulaSafe = false
+    @OptionGroup var csv: CSVOptions
 
     @OptionGroup var pager: PagerOptions
 
@@ -61,13 +53,8 @@ struct QueryCommand: AsyncParsableCommand {
             throw ValidationError("--fields chooses members of JSON objects; add --json")
         }
         _ = try self.chosenFields()
-        guard !self.json || !self.csv else { throw ValidationError("--json and --csv are two forms; leave one out") }
-        guard !self.formulaSafe || self.csv else {
-            throw ValidationError("--formula-safe is for --csv; nothing else has formulas")
-        }
-        guard !self.allTenants || (self.alsoTenant.isEmpty && self.connection.tenant == nil) else {
-            throw ValidationError("--all-tenants is all of them; leave --tenant and --also-tenant out")
-        }
+        try self.csv.validate(besideJSON: self.json)
+        try self.tenants.validate(beside: self.connection)
         guard self.limit >= 0 else { throw ValidationError("--limit is \(self.limit); it must be 0 or more") }
     }
 
@@ -79,15 +66,15 @@ struct QueryCommand: AsyncParsableCommand {
 
     private func show(_ reader: AuditLogReader) async throws {
         let fields = try self.chosenFields()
-        var csv = ExportWriter(.csv, formulaSafe: self.formulaSafe)
+        var csv = ExportWriter(.csv, formulaSafe: self.csv.formulaSafe)
         var rows: [StoredEvent] = []
         var isEmpty = true
-        if self.csv { try Console.write(csv.header) }
+        if self.csv.csv { try Console.write(csv.header) }
         let count = try await reader.forEach(self.request(fields), limit: self.limit == 0 ? nil : self.limit) { event in
             isEmpty = false
             if self.json {
                 try Console.line(event.json(fields))
-            } else if self.csv {
+            } else if self.csv.csv {
                 var bytes: [UInt8] = []
                 csv.append(event, to: &bytes)
                 try Console.write(bytes)
@@ -99,7 +86,7 @@ struct QueryCommand: AsyncParsableCommand {
         }
         try self.flush(&rows)
         try Console.endPaging()
-        if isEmpty, !self.json, !self.csv { Console.error("no event matches") }
+        if isEmpty, !self.json, !self.csv.csv { Console.error("no event matches") }
         if let count { Console.error("\(self.count == .estimated ? "about " : "")\(count) events match") }
     }
 
@@ -109,13 +96,13 @@ struct QueryCommand: AsyncParsableCommand {
         asked.formUnion(fields)
         return QueryRequestMessage(
             filter: self.selection.filter, order: self.oldestFirst ? .oldestFirst : .newestFirst,
-            moreTenants: self.alsoTenant, isOfAllTenants: self.allTenants, count: self.count,
+            moreTenants: self.tenants.alsoTenant, isOfAllTenants: self.tenants.allTenants, count: self.count,
             fields: asked)
     }
 
     /// The fields that are shown.
     private func chosenFields() throws -> EventFields {
-        guard self.json || self.csv else { return EventTable.fields }
+        guard self.json || self.csv.csv else { return EventTable.fields }
         guard let text = self.fields else { return .all }
         var fields = EventFields([])
         for path in text.split(separator: ",", omittingEmptySubsequences: false) {

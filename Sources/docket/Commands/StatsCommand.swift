@@ -39,31 +39,18 @@ struct StatsCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How many groups to tell apart; the rest is counted together.", valueName: "count"))
     var top = StatsRequestMessage.defaultGroups
 
-    @Option(help: "Also the log of this tenant, beside that of --tenant or of the profile; may be repeated.")
-    var alsoTenant: [String] = []
-
-    @Flag(help: "The logs of all tenants that the credential covers.")
-    var allTenants = false
+    @OptionGroup var tenants: TenantsOptions
 
     @Flag(help: "One JSON object (docs/export-formats.md) instead of a table.")
     var json = false
 
-    @Flag(help: "CSV with a header (docs/export-formats.md) instead of a table.")
-    var csv = false
-
-    @Flag(help: "CSV: disarm text that a spreadsheet would take for a formula, which changes it.")
-    var formulaSafe = false
+    @OptionGroup var csv: CSVOptions
 
     @OptionGroup var pager: PagerOptions
 
     func validate() throws {
-        guard !self.allTenants || (self.alsoTenant.isEmpty && self.connection.tenant == nil) else {
-            throw ValidationError("--all-tenants is all of them; leave --tenant and --also-tenant out")
-        }
-        guard !self.json || !self.csv else { throw ValidationError("--json and --csv are two forms; leave one out") }
-        guard !self.formulaSafe || self.csv else {
-            throw ValidationError("--formula-safe is for --csv; nothing else has formulas")
-        }
+        try self.tenants.validate(beside: self.connection)
+        try self.csv.validate(besideJSON: self.json)
         guard !self.total || self.every == nil else {
             throw ValidationError("--total is without parts of time; leave --every out")
         }
@@ -84,7 +71,8 @@ struct StatsCommand: AsyncParsableCommand {
         let reader = try await AuditLogReader(try self.connection.resolve())
         let answer = try await reader.stats(
             StatsRequestMessage(
-                moreTenants: self.alsoTenant, isOfAllTenants: self.allTenants, filter: filter, grouping: self.by,
+                moreTenants: self.tenants.alsoTenant, isOfAllTenants: self.tenants.allTenants, filter: filter,
+                grouping: self.by,
                 groupLimit: self.top, buckets: self.total ? nil : .starts(starts)))
         await reader.close()
         try await Console.paged(self.pager) { try self.show(answer, range, zone) }
@@ -93,7 +81,7 @@ struct StatsCommand: AsyncParsableCommand {
     private func show(_ answer: StatsResponseMessage, _ range: StatsRange, _ zone: DisplayZone) throws {
         let records = StatsRecords(answer: answer, grouping: self.by, range: range)
         if self.json { return try Console.line(records.json) }
-        if self.csv { return try Console.write(records.csv(formulaSafe: self.formulaSafe)) }
+        if self.csv.csv { return try Console.write(records.csv(formulaSafe: self.csv.formulaSafe)) }
         guard answer.count > 0 else {
             return Console.error("no event matches from \(zone.text(range.from)) to \(zone.text(range.to))")
         }

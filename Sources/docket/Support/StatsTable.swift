@@ -94,7 +94,9 @@ struct StatsTable {
         let starts = self.answer.bucketStarts
         if let chartColumns, starts.count > 1 {
             let merged = Sparkline.perColumn(starts.count, columns: chartColumns)
-            let width = (starts[1].microsecondsSinceEpoch - starts[0].microsecondsSinceEpoch) * Int64(merged)
+            // The first may begin late, and one in which clocks change is an hour longer or shorter: the most frequent one.
+            let widths = zip(starts, starts.dropFirst()).map { $1.microsecondsSinceEpoch - $0.microsecondsSinceEpoch }
+            let width = widths.sorted()[widths.count / 2] * Int64(merged)
             lines.append("a column is \(SpanArgument.text(microseconds: width)), each row drawn against its own peak")
         }
         return lines
