@@ -42,7 +42,8 @@ package struct CollectorServer: Service {
             numberOfThreads: eventLoopCount == 0 ? NIOCore.System.coreCount : eventLoopCount)
         let access = ReadAccess(registry: registry, authenticator: pipeline.authenticator)
         let audit = ReadAudit(mode: readAudit, ownEvents: ownEvents)
-        let queries = QueryService(access: access, reader: readers.queries, audit: audit)
+        let queries = QueryService(
+            access: access, reader: readers.queries, counter: readers.counts, audit: audit)
         let statistics = StatsService(access: access, reader: readers.counts, audit: audit)
         let exports = ExportService(
             access: access, reader: readers.exports, audit: audit, heldBytes: { pipeline.heldBytes })

@@ -4,7 +4,7 @@ package import DocketStore
 package struct LogReaders: Sendable {
     /// Of pages.
     package let queries: any EventReader
-    /// Of statistics.
+    /// Of statistics, and of pages whose events are counted as well.
     package let counts: any EventReader
     package let exports: any EventReader
     /// Of what lies between where a tail begins and the log's end.

@@ -8,11 +8,14 @@ internal import DocketStore
 struct QueryService: Sendable {
     private let access: ReadAccess
     private let reader: any EventReader
+    /// Of pages that are to be counted as well.
+    private let counter: any EventReader
     private let audit: ReadAudit
 
-    init(access: ReadAccess, reader: any EventReader, audit: ReadAudit) {
+    init(access: ReadAccess, reader: any EventReader, counter: any EventReader, audit: ReadAudit) {
         self.access = access
         self.reader = reader
+        self.counter = counter
         self.audit = audit
     }
 
@@ -21,11 +24,12 @@ struct QueryService: Sendable {
             let request = try QueryRequestMessage(serialized: message)
             let reading = try self.access.reader(caller)
             let tenants = try reading.tenants(of: request)
-            let page = try await self.reader.query(
+            let count = request.pageToken.isEmpty ? request.count : nil
+            let page = try await (count == nil ? self.reader : self.counter).query(
                 EventQuery(
                     tenantIDs: tenants.map(\.id).sorted(), filter: request.filter, order: request.order,
                     limit: request.pageSize, after: try Self.cursor(of: request),
-                    count: request.pageToken.isEmpty ? request.count : nil, fields: request.fields))
+                    count: count, fields: request.fields))
             try await self.audit.queried(page, filter: request.filter, of: tenants, by: reading)
             return QueryResponseMessage(
                 events: try page.events.map { try StoredEventMessage($0, request.fields) },

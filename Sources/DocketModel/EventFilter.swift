@@ -98,14 +98,11 @@ public struct LogPosition: Sendable, Hashable, Comparable {
         self.position = position
     }
 
-    /// The place behind this one.
+    /// The place behind this one; itself when it is the last that can be named.
     package var next: LogPosition {
-        var next = self
         // No sum may trap for what a database or a peer says.
-        let isLast = next.position == .max
-        next.position = isLast ? 0 : next.position + 1
-        next.logIndex += isLast && next.logIndex < .max ? 1 : 0
-        return next
+        guard self.position == .max else { return LogPosition(logIndex: self.logIndex, position: self.position + 1) }
+        return self.logIndex == .max ? self : LogPosition(logIndex: self.logIndex + 1, position: 0)
     }
 
     public static func < (left: LogPosition, right: LogPosition) -> Bool {

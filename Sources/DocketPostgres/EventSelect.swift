@@ -66,7 +66,10 @@ struct EventSelect {
         case nil: break
         }
         // Only beside the table itself can they be asked of its index.
-        if isByIndex { self.first.add(keysOf: query.filter) }
+        if isByIndex {
+            self.first.add(tenantIDs: query.tenantIDs, typeIDs: typeIDs)
+            self.first.add(keysOf: query.filter)
+        }
         self.others = SQLConditions(behind: self.first.values)
         if !isByIndex { self.others.add(keysOf: query.filter) }
         self.others.add(unkeyedOf: query.filter)

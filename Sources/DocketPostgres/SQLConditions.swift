@@ -63,14 +63,19 @@ extension SQLConditions {
         // Told the ids, the planner knows how frequent they are.
         if let typeIDs {
             let ids = typeIDs.map { "\($0)" }.joined(separator: ",")
-            // A BRIN can be asked for one value at a time.
-            self.add(typeIDs.count == 1 ? "e.type_id = \(ids)" : "e.type_id = ANY ('{\(ids)}'::int4[])")
+            self.add("e.type_id = ANY ('{\(ids)}'::int4[])")
         }
         if let decision = filter.decision { self.add("e.decision = ?", .int2(decision.rawValue)) }
         if let outcome = filter.outcome { self.add("e.outcome = ?", .int2(outcome.rawValue)) }
         if let from = filter.occurredFrom { self.add("e.occurred_at >= ?", .timestamp(from)) }
         if let to = filter.occurredTo { self.add("e.occurred_at <= ?", .timestamp(to)) }
         if let eventID = filter.eventID { self.add("e.event_id = ?", .uuid(eventID.bytes)) }
+    }
+
+    /// A tenant and a type, as ``HotIndex`` can be asked for them: one of each.
+    mutating func add(tenantIDs: [Int32], typeIDs: [Int32]?) {
+        if let id = tenantIDs.first, tenantIDs.count == 1 { self.add("e.tenant_id::int8 = ?", .int8(Int64(id))) }
+        if let id = typeIDs?.first, typeIDs?.count == 1 { self.add("e.type_id::int8 = ?", .int8(Int64(id))) }
     }
 
     /// What a filter asks of the other columns that ``HotIndex`` knows.

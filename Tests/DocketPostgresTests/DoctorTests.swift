@@ -7,6 +7,14 @@ import Testing
 
 @Suite("The doctor")
 struct DoctorTests {
+    @Test(
+        "versions that may lose what an index with Bloom filters says are told",
+        arguments: [
+            (150_012, true), (150_013, false), (160_008, true), (160_009, false), (170_004, true), (170_005, false),
+            (180_000, false),
+        ])
+    func losingSummaries(version: Int32, loses: Bool) { #expect(DoctorCheck.mayLoseSummaries(version) == loses) }
+
     private static let indexes = ["tenant_time"]
 
     static func check(_ name: String) throws -> DoctorCheck {
@@ -91,7 +99,7 @@ struct DoctorTests {
             try Self.check(name).faults(connection.query(answer)).map(\.status)
         }
         #expect(try faults("server.version", "SELECT 140012::int4, '14.12'") == [.missing])
-        #expect(try faults("server.version", "SELECT 150000::int4, '15.0'").isEmpty)
+        #expect(try faults("server.version", "SELECT 150013::int4, '15.13'").isEmpty)
         #expect(try faults("server.encoding", "SELECT 'SQL_ASCII'") == [.missing])
         #expect(try faults("server.autovacuum", "SELECT 'off'") == [.warning])
         #expect(try faults("server.full_page_writes", "SELECT 'off'") == [.missing])

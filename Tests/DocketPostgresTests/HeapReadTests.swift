@@ -189,6 +189,27 @@ struct HeapReadTests {
         }
     }
 
+    @Test(
+        "of several tenants and types the index is not asked, since it would be read once for each of their combinations"
+    )
+    func several() async throws {
+        let log = try await Self.log(seed: 4)
+        try Self.lay(log, by: "occurred_at")
+        let connection = try log.database.connect(Roles.reader)
+        try connection.execute("BEGIN; SET LOCAL docket.tenant_ids = '1,2,77'")
+        var filter = EventFilter()
+        filter.action = "get"
+        for sessionID in [nil, "s1"] {
+            filter.sessionID = sessionID
+            let plan = try Self.plan(
+                EventQuery(tenantIDs: [1, 2, 77], filter: filter), .rest(without: 0..<0), types: [4, 5, 6], before: nil,
+                connection)
+            #expect(plan.contains("Bitmap Index Scan") == (sessionID != nil), "\(plan)")
+            let conditions = plan.split(separator: "\n").filter { $0.contains("Index Cond") && !$0.contains("e.t") }
+            #expect(!conditions.contains { $0.contains("ANY") }, "\(plan)")
+        }
+    }
+
     private static func plan(
         _ query: EventQuery, _ step: HeapPlan.Step, types: [Int32]? = nil, before: PageCursor?,
         _ connection: PostgresConnection, explain: String = "EXPLAIN"

@@ -197,7 +197,7 @@ struct SchemaTests {
         )
         #expect(rows.count == 2)
         let index = try rows.text(0, 0)
-        #expect(index.contains("USING brin (occurred_at, tenant_id int4_bloom_ops"), "\(index)")
+        #expect(index.contains("USING brin (occurred_at, ((tenant_id)::bigint) int8_bloom_ops"), "\(index)")
         #expect(try rows.text(1, 0) == index)
         #expect(
             try database.number("SELECT count(*) FROM pg_constraint WHERE conrelid = 'docket.events_000001'::regclass")

@@ -7,8 +7,19 @@ extension DoctorCheck {
                 "server.version", needsSchema: false, success: "PostgreSQL is 15 or newer",
                 sql: "SELECT current_setting('server_version_num')::int4, current_setting('server_version')"
             ) { rows throws(PostgresError) in
-                guard try rows.integer(0, 0, as: Int32.self) < Migrator.minServerVersion else { return [] }
-                return [Fault(message: "PostgreSQL is \(try rows.text(0, 1)); Docket needs 15 or newer")]
+                let (number, text) = (try rows.integer(0, 0, as: Int32.self), try rows.text(0, 1))
+                if number < Migrator.minServerVersion {
+                    return [Fault(message: "PostgreSQL is \(text); Docket needs 15 or newer")]
+                }
+                guard self.mayLoseSummaries(number) else { return [] }
+                return [
+                    Fault(
+                        status: .warning,
+                        message:
+                            "PostgreSQL \(text) may lose values from the hot segment's index, whose events a query then "
+                            + "misses until it is sealed",
+                        remedy: "update PostgreSQL: to 15.13, 16.9, 17.5 or newer")
+                ]
             },
             DoctorCheck(
                 "server.encoding", needsSchema: false, success: "the database's encoding is UTF8",
@@ -27,6 +38,12 @@ extension DoctorCheck {
             self.setting("autovacuum", status: .warning, why: "tables that change are never cleaned up"),
             self.schemaVersion, self.extensions, self.lockTable,
         ]
+    }
+
+    /// Whether `brin_bloom_union` forgets values of summaries that were compressed (release notes of PostgreSQL 15.13, 16.9 and
+    /// 17.5).
+    static func mayLoseSummaries(_ version: Int32) -> Bool {
+        [150_000..<150_013, 160_000..<160_009, 170_000..<170_005].contains { $0.contains(version) }
     }
 
     /// A setting of the server that must be on.
