@@ -28,6 +28,11 @@ struct ReadAudit: Sendable {
             // What is looked for in one tenant's log is not another's to read.
             let told = tenants.count == 1 ? filter : nil
             var writer = Self.attributes(told, eventCount: counts[tenant.slug] ?? 0)
+            // How many match in all has been told as well. Nor is how much the others hold for another's readers.
+            if tenants.count == 1, let count = page.count {
+                writer.key("count")
+                writer.integer(count)
+            }
             writer.key("tenants")
             writer.integer(tenants.count)
             writer.endObject()

@@ -44,6 +44,20 @@ enum EventSamples {
             position: 0)
     }
 
+    /// A stored event of texts that JSON must escape, or that others escape without need, and of numbers at their ends.
+    static var hazards: StoredEvent {
+        var stored = self.minimalStored
+        stored.event.occurredAt = Timestamp(microsecondsSinceEpoch: -1)
+        stored.event.scope = ""
+        stored.event.actor = Actor()
+        stored.event.reason = "\u{1}\u{1F}\u{7F}\u{2028}\t\r\n\"\\/<>&' \u{1F600}e\u{301}"
+        stored.event.riskScore = 1
+        stored.event.durationMicroseconds = .max
+        stored.event.attributes = #"{ "a" : [1e400, -0.0], "a": null }"#
+        stored.tenant = "a-b"
+        return stored
+    }
+
     /// An event with any fields and any text.
     static func random(using random: inout SeededGenerator) -> Event {
         func some<Value>(_ value: (inout SeededGenerator) -> Value) -> Value? { random.oneIn(3) ? nil : value(&random) }

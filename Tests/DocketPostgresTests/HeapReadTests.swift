@@ -129,6 +129,44 @@ struct HeapReadTests {
         #expect(Set(places).count == places.count)
     }
 
+    @Test(
+        "what was there when paging began comes exactly once, though segments are closed and sealed between the pages",
+        arguments: [EventOrder.newestFirst, .oldestFirst])
+    func rotating(order: EventOrder) async throws {
+        let log = try await Self.log(seed: testSeed())
+        let leader = try log.database.connect(Roles.maintainer)
+        let expected = log.expected(EventQuery(tenantIDs: [1, log.other], order: order))
+        let last = try #require(expected.map(\.batchID).max())
+        let writer = try log.database.connect()
+        var query = EventQuery(tenantIDs: [1, log.other], order: order, limit: 9)
+        var found: [StoredEvent] = []
+        var pages: Int32 = 0
+        repeat {
+            let page = try await log.reader.query(query)
+            found += page.events
+            query.after = page.next
+            pages += 1
+            switch pages % 4 {
+            case 1: try log.database.rotate(leader)
+            case 2:
+                // Others of the same moments, in the segment that is hot by now.
+                let hot = try log.database.number("SELECT segment_id FROM docket.segments WHERE state = 'hot'")
+                try writer.execute(
+                    """
+                    INSERT INTO docket.\(Rotation.tableName(Int32(hot))) (\(EventColumn.sqlList))
+                    SELECT \(EventColumn.sqlList.replacing("batch_id", with: "batch_id + (\(pages)::int8 << 32)"))
+                    FROM docket.events_000001 WHERE batch_id <= \(last) AND hashtext(event_id::text) % 10 = 0
+                    """)
+            case 3: try log.database.finishSegments(leader)
+            default: break
+            }
+        } while query.after != nil && pages < 35
+        #expect(pages > 20)
+        #expect(found.filter { $0.batchID <= last } == expected)
+        let places = found.map { [$0.batchID, Int64($0.position)] }
+        #expect(Set(places).count == places.count)
+    }
+
     @Test("windows are read by their blocks, and the rest by the index, though nothing is known of the table")
     func plans() async throws {
         let log = try await Self.log(seed: 4)

@@ -18,6 +18,7 @@ from docket.v1.event_pb2 import Actor, Event, Resource
 from client import Client, failure
 from collector import BINARY, Collector
 from events import event, unique
+from locks import locked, waiting_readers
 from stubs import ROOT
 from waiting import eventually
 
@@ -225,21 +226,12 @@ def test_counts_that_take_long_hold_up_no_queries(start_collector: Callable[...,
         eventually(lambda: collector.sql(is_sealed), collector.log)
         client.publish_events(event(session_id=new))
         # Whoever reads the sealed segment waits; the newest event is in another.
-        command = ["psql", collector.ready["conninfo"]["maintainer"], "--no-psqlrc", "--quiet"]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as lock:
-            try:
-                lock.stdin.write("BEGIN; LOCK TABLE docket.events_000001 IN ACCESS EXCLUSIVE MODE;\n\\echo held\n")
-                lock.stdin.flush()
-                assert lock.stdout.readline() == "held\n"
-                asked = StatsRequest(filter=EventFilter(occurred_from_us=0))
-                counting = [client.audit_log.Stats.future(asked, metadata=client.metadata, timeout=60) for _ in range(calls)]
-                waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'docket_reader'"
-                superuser = collector.ready["conninfo"]["maintainer"].replace("docket_maintainer", "postgres")
-                eventually(lambda: collector.sql(waiting, conninfo=superuser) == [["2"]], collector.log)
-                found = client.query(session_id=new, occurred_from_us=BASE_US + HOUR_US).events
-                assert [one.event.session_id for one in found] == [new]
-            finally:
-                lock.kill()
+        with locked(collector, "events_000001"):
+            asked = StatsRequest(filter=EventFilter(occurred_from_us=0))
+            counting = [client.audit_log.Stats.future(asked, metadata=client.metadata, timeout=60) for _ in range(calls)]
+            eventually(lambda: waiting_readers(collector) == 2, collector.log)
+            found = client.query(session_id=new, occurred_from_us=BASE_US + HOUR_US).events
+            assert [one.event.session_id for one in found] == [new]
         assert all(one.result().count > old for one in counting)
 
 

@@ -120,7 +120,8 @@ struct QueryCommand: AsyncParsableCommand {
         guard !rows.isEmpty else { return }
         try Console.write(
             EventTable.render(
-                rows, width: Terminal.standardOutput.width, style: Console.style, zone: self.selection.zones.zone))
+                rows, width: Terminal.standardOutput.width, style: Console.style, zone: self.selection.zones.zone,
+                showsTenants: self.tenants.areSeveral))
         rows.removeAll(keepingCapacity: true)
     }
 }

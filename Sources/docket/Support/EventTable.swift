@@ -10,18 +10,20 @@ enum EventTable {
         let minWidth: Int?
         /// Columns of a low rank are the first to be left out where there is no room for all.
         let rank: Int
-        let cell: @Sendable (Event) -> String
+        let cell: @Sendable (StoredEvent) -> String
     }
 
     private static let columns = [
-        Column(title: "TYPE", minWidth: 10, rank: 3, cell: { $0.type }),
-        Column(title: "ACTOR", minWidth: 14, rank: 6, cell: { Self.actor($0.actor) }),
-        Column(title: "ACTION", minWidth: 8, rank: 8, cell: { $0.action ?? "" }),
-        Column(title: "RESOURCE", minWidth: 14, rank: 5, cell: { Self.resource($0.resource) }),
-        Column(title: "SCOPE", minWidth: 8, rank: 1, cell: { $0.scope ?? "" }),
-        Column(title: "DECISION", minWidth: nil, rank: 7, cell: { $0.decision?.name ?? "" }),
-        Column(title: "OUTCOME", minWidth: nil, rank: 2, cell: { $0.outcome?.name ?? "" }),
+        Column(title: "TYPE", minWidth: 10, rank: 3, cell: { $0.event.type }),
+        Column(title: "ACTOR", minWidth: 14, rank: 6, cell: { Self.actor($0.event.actor) }),
+        Column(title: "ACTION", minWidth: 8, rank: 8, cell: { $0.event.action ?? "" }),
+        Column(title: "RESOURCE", minWidth: 14, rank: 5, cell: { Self.resource($0.event.resource) }),
+        Column(title: "SCOPE", minWidth: 8, rank: 1, cell: { $0.event.scope ?? "" }),
+        Column(title: "DECISION", minWidth: nil, rank: 7, cell: { $0.event.decision?.name ?? "" }),
+        Column(title: "OUTCOME", minWidth: nil, rank: 2, cell: { $0.event.outcome?.name ?? "" }),
     ]
+    /// Where the logs of several tenants are shown.
+    private static let tenant = Column(title: "TENANT", minWidth: 8, rank: 8, cell: { $0.tenant })
 
     /// What the columns show.
     static let fields = EventFields([
@@ -35,13 +37,14 @@ enum EventTable {
     ///   - width: how many columns the terminal has; `nil` when it is none. Where they are too few even for cut texts, whole
     ///     columns are left out, those without content first: a wrapped table can't be read. `--json` shows all.
     ///   - zone: what the times are told in.
+    ///   - showsTenants: whether each event's tenant is told.
     static func render(
-        _ events: [StoredEvent], width: Int?, style: TerminalStyle, zone: DisplayZone = .utc
+        _ events: [StoredEvent], width: Int?, style: TerminalStyle, zone: DisplayZone = .utc, showsTenants: Bool = false
     ) -> String {
         let title = zone.title(of: events.lazy.map(\.event.occurredAt))
-        let time = Column(title: title, minWidth: nil, rank: 9, cell: { zone.text($0.occurredAt) })
-        var columns = [time] + Self.columns
-        var cells = events.map { stored in columns.map { $0.cell(stored.event) } }
+        let time = Column(title: title, minWidth: nil, rank: 9, cell: { zone.text($0.event.occurredAt) })
+        var columns = [time] + (showsTenants ? [Self.tenant] : []) + Self.columns
+        var cells = events.map { stored in columns.map { $0.cell(stored) } }
         while let width, columns.count > 2, Self.leastWidth(columns, cells) > width {
             let left = columns.indices.min { first, second in
                 let isEmpty = { (index: Int) in cells.allSatisfy { $0[index].isEmpty } }

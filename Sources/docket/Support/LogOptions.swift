@@ -8,6 +8,9 @@ struct TenantsOptions: ParsableArguments {
     @Flag(help: "The logs of all tenants that the credential covers.")
     var allTenants = false
 
+    /// Whether more than one log may be read.
+    var areSeveral: Bool { self.allTenants || !self.alsoTenant.isEmpty }
+
     /// - Throws: `ValidationError` where all tenants are meant, and some are named.
     func validate(beside connection: ConnectionOptions) throws {
         guard !self.allTenants || (self.alsoTenant.isEmpty && connection.tenant == nil) else {
