@@ -16,6 +16,7 @@ from docket.v1.audit_log_pb2 import EventFilter, StatsRequest, StatsResponse
 from docket.v1.event_pb2 import Actor, Event, Resource
 
 from client import Client, failure
+from cluster import Cluster
 from collector import BINARY, Collector
 from events import event, unique
 from locks import locked, waiting_readers
@@ -258,6 +259,47 @@ def test_a_day_of_a_zone_is_that_zones(collector: Collector) -> None:
     event_id = json.loads(run(collector, "query", *asked, "--json", "--limit", "1", "--local", **zone))["event_id"]
     shown = run(collector, "show", event_id, "--local", **zone)
     assert "occurred_at" in shown and "+01:00" in shown
+
+
+def test_several_logs_are_read_at_once_and_each_row_names_its_own() -> None:
+    cluster = Cluster("one")
+    try:
+        names, mark = ["left", "right", "other"], unique()
+        cluster.docket("tenant", "add", *names)
+        add = ["token", "add", "--scope", "publish", "--scope", "query", "--tenant"]
+        address = cluster.addresses("one")[0]
+        for name in names:
+            with Client(address, cluster.docket(*add, name).strip()) as client:
+                eventually(lambda client=client: publishes(client))
+                client.publish_events(*(event(session_id=mark, action=f"{name}-{number}") for number in range(3)))
+        token = cluster.docket(*add, "left", "--tenant", "right").strip()
+
+        def run(*arguments: str) -> list[str]:
+            command = [BINARY, *arguments, "--session", mark, "--address", address]
+            ended = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"DOCKET_TOKEN": token}, timeout=60)
+            return ended.stdout.splitlines()
+
+        eventually(lambda: run("query", "--tenant", "left"))
+        for asked in (["--tenant", "left", "--also-tenant", "right"], ["--all-tenants"]):
+            title, *rows = run("query", *asked)
+            assert "TENANT" in title, (title, rows)
+            assert all(len(row.split()) > 3 for row in rows), (title, rows)
+            assert {(row.split()[1], row.split()[3]) for row in rows} == {(name, f"{name}-{number}") for name in names[:2] for number in range(3)}
+            objects = [json.loads(line) for line in run("query", *asked, "--json", "--fields", "tenant,action")]
+            assert {(one["tenant"], one["action"].split("-")[0]) for one in objects} == {("left", "left"), ("right", "right")}
+            assert all(one.keys() == {"tenant", "action"} for one in objects)
+            counted = json.loads("".join(run("stats", "--by", "tenant", *asked, "--json", "--total")))
+            assert {one["value"]: one["events"] for one in counted["groups"]} == {"left": 3, "right": 3}
+        assert "TENANT" not in run("query", "--tenant", "left")[0]
+    finally:
+        cluster.delete()
+
+
+def publishes(client: Client) -> bool:
+    try:
+        return client.publish_events(event()).accepted_count == 1
+    except grpc.RpcError:
+        return False
 
 
 def test_query_writes_csv_as_an_export_does(collector: Collector, log: list[Event], mark: str) -> None:

@@ -28,7 +28,7 @@ enum EventTable {
     /// What the columns show.
     static let fields = EventFields([
         .occurredAt, .type, .actorKind, .actorID, .actorUserID, .action, .resourceType, .resourceID, .scope, .decision,
-        .outcome,
+        .outcome, .tenant,
     ])
 
     /// The table.
