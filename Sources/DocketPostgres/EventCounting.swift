@@ -9,20 +9,22 @@ struct EventCounting {
     /// An estimate is exact up to so many events, where it takes no longer than that.
     static let maxQuickCount: Int64 = 10_000
     private static let quickMilliseconds = 1_000
-    /// How many blocks a sample has, nearly: 32 MiB.
-    private static let sampleBlocks = 4_096.0
-
     private let query: EventQuery
     private let connection: PostgresConnection
     private let budget: QueryBudget
+    private let sampleBlocks: Int
 
-    init(_ query: EventQuery, _ connection: PostgresConnection, _ budget: QueryBudget) {
+    /// - Parameter sampleBlocks: How many blocks a sample has, nearly: by default 32 MiB.
+    init(
+        _ query: EventQuery, _ connection: PostgresConnection, _ budget: QueryBudget, sampleBlocks: Int = 4_096
+    ) {
         // All pages: from the beginning.
         var query = query
         query.after = nil
         self.query = query
         self.connection = connection
         self.budget = budget
+        self.sampleBlocks = sampleBlocks
     }
 
     /// As the query asks for it; `nil` when it doesn't.
@@ -30,7 +32,7 @@ struct EventCounting {
         guard let how = self.query.count else { return nil }
         let typeIDs = try PostgresReader.typeIDs(self.query.filter, self.connection)
         if typeIDs?.isEmpty == true { return 0 }
-        var walk = SegmentWalk(try PostgresReader.segments(self.connection), for: self.query)
+        var walk = SegmentWalk(try PostgresReader.segments(self.connection), for: self.query, purpose: .whole)
         var groups: [[Int32]] = []
         while let group = walk.next(upTo: nil) { groups.append(group.ids) }
         let selects = groups.map { EventSelect(self.query, segments: $0, typeIDs: typeIDs) }
@@ -89,6 +91,6 @@ struct EventCounting {
                 / current_setting('block_size')::int8 FROM docket.segments WHERE segment_id = ANY ($1)
             """, [.int4Array(segments)])
         let blocks: Int64 = try rows.integer(0, 0)
-        return min(100, 100 * Self.sampleBlocks / Double(max(1, blocks)))
+        return min(100, 100 * Double(self.sampleBlocks) / Double(max(1, blocks)))
     }
 }

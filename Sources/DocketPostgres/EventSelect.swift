@@ -36,12 +36,13 @@ struct EventSelect {
 
     /// - Parameters:
     ///   - segments: The ids of the segments that are read; `nil` for all that there are.
+    ///   - times: Of the segments' times those that are read; `nil` for all.
     ///   - typeIDs: The event types that the filter's name or prefix stands for; `nil` for any.
     ///   - end: Only rows before this place are wanted; `nil` for all.
     ///   - heap: Of one segment without indexes: which of its blocks; `nil` for all segments that have them.
     init(
-        _ query: EventQuery, segments: [Int32]?, typeIDs: [Int32]? = nil, before end: PageCursor? = nil,
-        heap: HeapPlan.Step? = nil
+        _ query: EventQuery, segments: [Int32]?, times: ClosedRange<Timestamp>? = nil, typeIDs: [Int32]? = nil,
+        before end: PageCursor? = nil, heap: HeapPlan.Step? = nil
     ) {
         self.query = query
         self.isHeap = heap != nil
@@ -55,6 +56,10 @@ struct EventSelect {
         }
         self.first.add(fixedWidthOf: query.filter, typeIDs: typeIDs)
         let (behind, ahead) = query.order == .newestFirst ? ("<", ">") : (">", "<")
+        if let times {
+            self.first.add("e.occurred_at >= ?", .timestamp(times.lowerBound))
+            self.first.add("e.occurred_at <= ?", .timestamp(times.upperBound))
+        }
         if let after = query.after { Self.add(after, behind, to: &self.first) }
         if let end { Self.add(end, ahead, to: &self.first) }
         var isByIndex = false

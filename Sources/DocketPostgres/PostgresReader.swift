@@ -169,7 +169,8 @@ package final class PostgresReader: EventReader {
                 """
                 \(HeapPlan.Step.defaultSettings); SET LOCAL statement_timeout = \(try budget.leftMilliseconds())
                 """)
-            let select = EventSelect(query, segments: segments, typeIDs: typeIDs, before: rows.last)
+            let select = EventSelect(
+                query, segments: segments, times: group.times, typeIDs: typeIDs, before: rows.last)
             try rows.merge(try connection.query(select.sql, select.values))
         }
         return rows

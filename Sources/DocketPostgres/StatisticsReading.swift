@@ -11,7 +11,8 @@ struct StatisticsReading {
         let typeIDs = try PostgresReader.typeIDs(self.query.filter, self.connection)
         if typeIDs?.isEmpty == true { return EventStatistics(groups: [], count: 0) }
         let all = try PostgresReader.segments(self.connection)
-        var walk = SegmentWalk(all, for: EventQuery(tenantIDs: self.query.tenantIDs, filter: self.query.filter))
+        let matching = EventQuery(tenantIDs: self.query.tenantIDs, filter: self.query.filter)
+        var walk = SegmentWalk(all, for: matching, purpose: .whole)
         var segments: [Int32] = []
         while let group = walk.next(upTo: nil) { segments += group.ids }
         guard !segments.isEmpty else { return EventStatistics(groups: [], count: 0) }

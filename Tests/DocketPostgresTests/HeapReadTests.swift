@@ -160,8 +160,8 @@ struct HeapReadTests {
             case 3: try log.database.finishSegments(leader)
             default: break
             }
-        } while query.after != nil && pages < 35
-        #expect(pages > 20)
+        } while query.after != nil && pages < 100
+        #expect(pages > 20 && query.after == nil)
         #expect(found.filter { $0.batchID <= last } == expected)
         let places = found.map { [$0.batchID, Int64($0.position)] }
         #expect(Set(places).count == places.count)

@@ -108,6 +108,33 @@ struct ReaderTests {
         #expect([0, 99, 100, 149, 12_499, 12_501].map(EventCounting.rounded) == [0, 99, 100, 150, 12_000, 13_000])
     }
 
+    @Test("a sample of a few blocks says nearly how many events there are, sealed and hot, and none of another tenant")
+    func partialSample() async throws {
+        let log = try await TwoTenantLog(seed: 12, moments: 40)
+        let owner = try log.database.connect()
+        try owner.execute(
+            """
+            INSERT INTO docket.events_000001 (\(EventColumn.sqlList))
+            SELECT \(EventColumn.sqlList) FROM docket.events_000001, generate_series(1, 400)
+            """)
+        try log.database.seal(2...3, by: "1 + batch_id % 3")
+        let tables = try owner.query("SELECT pg_relation_size('docket.events_000003') / 8192")
+        // Each segment has far more blocks than a share of the sample. Of each tenant's about 200 are in it: chance moves the
+        // count by 7 %, and would have to by seven times that to halve it.
+        #expect(try tables.integer(0, 0, as: Int64.self) > 500)
+        let connection = try log.database.connect(Roles.reader)
+        let budget = QueryBudget(milliseconds: 30_000)
+        for tenant in [1, log.other] {
+            let query = EventQuery(tenantIDs: [tenant], limit: 1, count: .estimated)
+            let count = try PostgresReader.transaction(of: [tenant], connection, budget) { () throws(PostgresError) in
+                try EventCounting(query, connection, budget, sampleBlocks: 400).count()
+            }
+            let whole = Double(log.events[tenant]?.count ?? 0) * 401
+            #expect(whole > Double(EventCounting.maxQuickCount))
+            #expect((whole / 2...whole * 2).contains(Double(count ?? 0)), "\(count ?? 0) of \(whole)")
+        }
+    }
+
     @Test("a query whose task is cancelled ends in the server too, and leaves its connection to the next one")
     func cancelled() async throws {
         let log = try await TwoTenantLog(seed: 11)

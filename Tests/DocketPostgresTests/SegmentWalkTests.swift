@@ -60,6 +60,114 @@ struct SegmentWalkTests {
         #expect(groups.map(\.count) == [1] + Array(repeating: 16, count: 31) + [4])
     }
 
+    /// A busy actor's events of these times.
+    private static func actor(
+        _ order: EventOrder = .newestFirst, from: Int64? = nil, to: Int64? = nil, after: Int64? = nil
+    ) -> EventQuery {
+        var query = self.query(order, from: from, to: to, after: after)
+        query.filter.actorID = "a"
+        return query
+    }
+
+    /// The parts and groups of a page that never gets full.
+    private static func walked(_ segments: [SegmentSpan], _ query: EventQuery) -> [SegmentWalk.Group] {
+        var walk = SegmentWalk(segments, for: query)
+        var groups: [SegmentWalk.Group] = []
+        while let group = walk.next(upTo: nil) { groups.append(group) }
+        return groups
+    }
+
+    private static func part(_ id: Int32, _ first: Int64, _ last: Int64) -> SegmentWalk.Group {
+        SegmentWalk.Group(ids: [id], isIndexed: true, times: self.time(first)...self.time(last))
+    }
+
+    private static func group(_ ids: Int32...) -> SegmentWalk.Group {
+        SegmentWalk.Group(ids: ids, isIndexed: true, times: nil)
+    }
+
+    @Test("where the index doesn't give the order, an eighth of the first segment is read, then more and more")
+    func parts() {
+        let segments = (0..<9).map { Self.span(Int32($0), Int64($0) * 800, Int64($0) * 800 + 799) }
+        let newest = Self.walked(segments, Self.actor())
+        #expect(
+            newest == [
+                Self.part(8, 7100, 7199), Self.part(8, 6703, 7099), Self.part(8, 6400, 6702),
+                Self.group(7, 6), Self.group(5, 4, 3, 2), Self.group(1, 0),
+            ])
+        let oldest = Self.walked(segments, Self.actor(.oldestFirst))
+        #expect(
+            oldest == [
+                Self.part(0, 0, 99), Self.part(0, 100, 496), Self.part(0, 497, 799),
+                Self.group(1, 2), Self.group(3, 4, 5, 6), Self.group(7, 8),
+            ])
+    }
+
+    @Test("a page that is full needs no further part")
+    func enoughParts() {
+        let segments = [Self.hot(2), Self.span(1, 0, 799)]
+        for query in [Self.actor(), Self.actor(after: 899), Self.actor(from: 0, to: 9999)] {
+            var walk = SegmentWalk(segments, for: query)
+            #expect(walk.next(upTo: nil)?.ids == [2])
+            #expect(walk.next(upTo: nil) == Self.part(1, 700, 799))
+            #expect(walk.next(upTo: Self.place(700)) == nil)
+        }
+        var walk = SegmentWalk(segments, for: Self.actor())
+        _ = (walk.next(upTo: nil), walk.next(upTo: nil))
+        #expect(walk.next(upTo: Self.place(699))?.times?.upperBound == Self.time(699))
+    }
+
+    @Test("of times that are asked for only these are divided, and a small end of a segment doesn't make parts grow")
+    func partsOfWanted() {
+        let segments = [Self.span(1, 0, 799), Self.span(2, 800, 1599)]
+        #expect(Self.walked(segments, Self.actor(to: 299)).first == Self.part(1, 200, 299))
+        #expect(
+            Self.walked(segments, Self.actor(from: 650)) == [
+                Self.part(2, 1500, 1599), Self.part(2, 1103, 1499), Self.part(2, 800, 1102), Self.group(1),
+            ])
+        #expect(Self.walked(segments, Self.actor(to: 400, after: 200)).first == Self.part(1, 101, 200))
+        #expect(Self.walked(segments, Self.actor(.oldestFirst, from: 100, after: 199)).first == Self.part(1, 199, 298))
+        #expect(Self.walked(segments, Self.actor(after: 810)).prefix(2) == [Self.group(2), Self.part(1, 700, 799)])
+    }
+
+    @Test("a long segment behind short ones is read in parts, too, and in no group with them")
+    func partsBehindShortOnes() {
+        let segments = [
+            Self.span(4, 1602, 1603), Self.span(3, 1600, 1601), Self.span(2, 800, 1599), Self.span(1, 0, 799),
+        ]
+        #expect(
+            Self.walked(segments, Self.actor()).prefix(3) == [
+                Self.group(4), Self.group(3), Self.part(2, 1500, 1599),
+            ])
+    }
+
+    @Test("a segment is read whole where nothing is gained by parts of it")
+    func wholeSegments() {
+        var several = Self.query()
+        several.tenantIDs = [1, 2]
+        var few = Self.actor()
+        few.filter.sessionID = "s"
+        let moments = Int64.max / 2
+        func firstTimes(_ query: EventQuery, _ times: ClosedRange<Int64> = 0...999, isIndexed: Bool = true)
+            -> ClosedRange<Timestamp>?
+        {
+            let span = Self.span(1, times.lowerBound, times.upperBound, isIndexed: isIndexed)
+            var walk = SegmentWalk([span], for: query)
+            return walk.next(upTo: nil)?.times
+        }
+        #expect(firstTimes(several) != nil)
+        #expect(firstTimes(Self.query(from: 3, to: 900)) == nil)
+        #expect(firstTimes(few) == nil)
+        #expect(firstTimes(Self.actor(), isIndexed: false) == nil)
+        #expect(firstTimes(Self.actor(), 5...12) == nil)
+        #expect(firstTimes(Self.actor(from: 2000, to: 1000)) == nil)
+        // Times that no event has, as PostgreSQL's infinity is.
+        #expect(firstTimes(Self.actor(), 0...moments) == nil)
+        #expect(firstTimes(Self.actor(), -moments...0) == nil)
+        var walk = SegmentWalk(Self.long, for: Self.actor(), purpose: .whole)
+        #expect(walk.next(upTo: nil)?.ids == [501])
+        #expect(walk.next(upTo: nil)?.ids.count == 16)
+    }
+
     @Test("oldest first, the oldest come first, and the hot segment when the page is full")
     func oldest() {
         var walk = SegmentWalk(Self.long.shuffled(), for: Self.query(.oldestFirst))
@@ -175,13 +283,16 @@ struct SegmentWalkTests {
             }
         }
 
-        /// The first rows that the query asks for, of these segments.
-        func rows(_ query: EventQuery, _ segments: [Int32]) -> [PageCursor] {
+        /// The first rows that the query asks for, of these segments or parts of them.
+        func rows(_ query: EventQuery, _ groups: [SegmentWalk.Group]) -> [PageCursor] {
             func key(_ place: PageCursor) -> (Int64, Int64) {
                 let sign: Int64 = query.order == .newestFirst ? -1 : 1
                 return (sign * place.occurredAt.microsecondsSinceEpoch, sign * place.batchID)
             }
-            let found = segments.flatMap { self.places[$0] ?? [] }.filter { place in
+            let read = groups.flatMap { group in
+                group.ids.flatMap { self.places[$0] ?? [] }.filter { group.times?.contains($0.occurredAt) != false }
+            }
+            let found = read.filter { place in
                 (query.filter.occurredFrom.map { place.occurredAt >= $0 } ?? true)
                     && (query.filter.occurredTo.map { place.occurredAt <= $0 } ?? true)
                     && (query.after.map { key($0) < key(place) } ?? true)
@@ -193,7 +304,7 @@ struct SegmentWalkTests {
     @Test("what is read by the walk's groups is what all segments together hold")
     func model() {
         var generator = SeededGenerator.ofRun()
-        var stoppedEarly = 0
+        var (stoppedEarly, divided) = (0, 0)
         for _ in 0..<2_000 {
             let model = Model(using: &generator)
             var query = Self.query(Bool.random(using: &generator) ? .newestFirst : .oldestFirst)
@@ -202,18 +313,26 @@ struct SegmentWalkTests {
             query.filter.occurredFrom = maybeTime().map { Self.time($0) }
             query.filter.occurredTo = maybeTime().map { Self.time($0) }
             query.after = maybeTime().map { PageCursor(occurredAt: Self.time($0), batchID: 300, position: 0) }
+            // A busy actor's, where the first segment is read in parts: here all events are of one.
+            if Bool.random(using: &generator) { query.filter.actorID = "a" }
             var walk = SegmentWalk(model.spans.shuffled(using: &generator), for: query)
-            var read: [Int32] = []
+            var read: [SegmentWalk.Group] = []
             var rows: [PageCursor] = []
             while let group = walk.next(upTo: rows.count < query.limit ? nil : rows.last) {
                 #expect((1...(group.isIndexed ? 16 : 1)).contains(group.ids.count))
-                read += group.ids
+                read.append(group)
                 rows = model.rows(query, read)
             }
-            #expect(Set(read).count == read.count)
-            #expect(rows == model.rows(query, model.spans.map(\.id)), "\(query)")
-            if rows.count == query.limit, read.count < model.spans.count { stoppedEarly += 1 }
+            let ids = read.filter { $0.times == nil }.flatMap(\.ids)
+            #expect(Set(ids).count == ids.count)
+            let all = SegmentWalk.Group(ids: model.spans.map(\.id), isIndexed: true)
+            #expect(rows == model.rows(query, [all]), "\(query)")
+            // A row that two groups both gave would be there twice.
+            #expect(Set(rows.map(\.batchID)).count == rows.count)
+            if rows.count == query.limit, ids.count < model.spans.count { stoppedEarly += 1 }
+            if read.contains(where: { $0.times != nil }) { divided += 1 }
         }
         #expect(stoppedEarly > 100)
+        #expect(divided > 100)
     }
 }
