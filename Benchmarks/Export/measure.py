@@ -1,8 +1,11 @@
-"""Exports a log while the collector is saturated: what that costs ingestion, and what memory it takes on both sides.
+"""Exports a log, or has it followed by readers that stand still, while the collector is saturated: what that costs ingestion, and
+what memory it takes.
 
-Fills a log first. Then, in several rounds, the same load alone and beside an export of the whole log. Load and exporter stand back for
-the collector and PostgreSQL (nice 10), since they share the processors with them, which those of other machines would not. Prints
-medians and their ratio; writes `export.json`.
+Fills a log first, and exports it with nothing beside it when it has a fifth of its events and when it has all. Then, in several rounds,
+the same load alone and beside an export of the whole log; which of both comes first alternates. Then the same with tails that nobody
+reads. Before each load the segments are sealed, so that all begin alike. Load and exporter stand back for the collector and PostgreSQL
+(nice 10), since they share the processors with them, which those of other machines would not. Prints the median of the rounds' ratios;
+writes `export.json`.
 """
 
 import argparse
@@ -15,6 +18,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,8 +29,17 @@ import stubs  # noqa: E402
 
 stubs.generate()
 
+from client import Client  # noqa: E402
 from collector import BINARY, Collector  # noqa: E402
+from tails import tail_request  # noqa: E402
+from waiting import eventually  # noqa: E402
 
+SETTLE_SECONDS = 600
+SUMMARIZED_BYTES = 4 << 20
+WITHOUT_LOG_INDEX = """
+    SELECT count(*) FROM docket.batches AS b
+    WHERE NOT EXISTS (SELECT FROM docket.log_entries AS l WHERE l.batch_id = b.batch_id)
+"""
 SAMPLE_SECONDS = 0.2
 
 
@@ -81,6 +95,19 @@ class Site:
         )  # fmt: skip
         return json.loads(ended.stdout)["events_per_second"]
 
+    def settle(self) -> None:
+        """Waits until nothing is left to be done for what has been committed: each batch has its log index, each segment that is
+        full its indexes, and the hot one is summarized."""
+        def is_settled() -> bool:
+            metrics = self.collector.metrics()
+            return (
+                metrics["docket_segments_unsealed"] == 0
+                and metrics["docket_hot_segment_unsummarized_bytes"] <= SUMMARIZED_BYTES
+                and self.collector.sql(WITHOUT_LOG_INDEX) == [["0"]]
+            )
+
+        eventually(is_settled, "export: the log did not settle", SETTLE_SECONDS)
+
     def export(self) -> subprocess.Popen:
         """Begins an export of all that is committed now."""
         return subprocess.Popen(
@@ -112,7 +139,7 @@ def quiet_export(site: Site) -> dict:
     }  # fmt: skip
 
 
-def beside(site: Site, events: int) -> dict:
+def beside_export(site: Site, events: int) -> dict:
     """The load while an export runs from its beginning to its end."""
     process = site.export()
     with Memory(collector=site.collector.process.pid, exporter=process.pid) as memory:
@@ -125,31 +152,83 @@ def beside(site: Site, events: int) -> dict:
     return {"events_per_second": rate, "memory": memory.most}
 
 
+@contextmanager
+def still_tail(site: Site) -> Iterator[None]:
+    """A call of Tail whose reader takes the first message, and no other."""
+    with Client(site.collector.address, site.collector.token) as client:
+        call = client.audit_log.Tail(tail_request(), metadata=client.metadata)
+        next(call)
+        yield
+        call.cancel()
+
+
+def beside_tails(site: Site, events: int, count: int) -> dict:
+    """The load while so many readers follow the log and stand still."""
+    with ExitStack() as tails, Memory(collector=site.collector.process.pid) as memory:
+        for _ in range(count):
+            tails.enter_context(still_tail(site))
+        return {"events_per_second": site.load(events), "memory": memory.most}
+
+
+def one_round(site: Site, events: int, is_alone_first: bool, beside: Callable[[Site, int], dict]) -> dict:
+    """The same load alone and beside readers."""
+    found = {}
+    for kind in ("alone", "beside") if is_alone_first else ("beside", "alone"):
+        site.settle()
+        found[kind] = site.load(events) if kind == "alone" else beside(site, events)
+    return found | {"ratio": found["beside"]["events_per_second"] / found["alone"]}
+
+
+def compared(site: Site, options: argparse.Namespace, readers: str, beside: Callable[[Site, int], dict]) -> dict:
+    """Rounds of load alone and beside readers, and the median of their ratios."""
+    rounds = []
+    for number in range(options.rounds):
+        rounds.append(one_round(site, options.load, number % 2 == 0, beside))
+        print(json.dumps(rounds[-1]), flush=True)
+    alone = statistics.median(one["alone"] for one in rounds)
+    loaded = statistics.median(one["beside"]["events_per_second"] for one in rounds)
+    ratio = statistics.median(one["ratio"] for one in rounds)
+    print(f"{alone:,.0f} events/s alone, {loaded:,.0f} beside {readers}: {ratio:.2f} in the median of {len(rounds)} rounds")
+    return {"rounds": rounds, "ratio": ratio}
+
+
+def filled(site: Site, events: int) -> dict:
+    """An export of the log, once it has so many more events."""
+    site.load(events)
+    site.settle()
+    export = quiet_export(site)
+    print(json.dumps(export), flush=True)
+    return export
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="export", description=__doc__)
     parser.add_argument("--events", type=int, default=5_000_000, help="how many events the log has")
-    parser.add_argument("--load", type=int, default=1_000_000, help="how many events a round publishes")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--load", type=int, default=2_000_000, help="how many events a round publishes, twice")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--tails", type=int, default=15, help="how many readers follow the log and stand still")
+    parser.add_argument("--only", default="export,tails", help="which to compare, with a comma: export, tails")
     parser.add_argument("--output", type=Path, default=ROOT / "Benchmarks" / "results", metavar="DIR")
     options = parser.parse_args()
+    only = options.only.split(",")
+    results: dict = {}
     with tempfile.TemporaryDirectory(prefix="docket-export-") as folder:
         site = Site(Path(folder))
         try:
-            site.load(options.events)
-            # The appender has what is committed a moment later.
-            time.sleep(2)
-            alone = [quiet_export(site)]
-            print(json.dumps(alone[0]), flush=True)
-            rounds = []
-            for _ in range(options.rounds):
-                rounds.append({"alone": site.load(options.load), "beside": beside(site, options.load)})
-                print(json.dumps(rounds[-1]), flush=True)
+            if "export" in only:
+                few = options.events // 5
+                results["quiet"] = [filled(site, few), filled(site, options.events - few)]
+                results["export"] = compared(site, options, "an export", beside_export)
+            if "tails" in only:
+                site.load(options.load)
+                results["tails"] = {"count": options.tails} | compared(
+                    site, options, f"{options.tails} tails that stand still", lambda *of: beside_tails(*of, options.tails)
+                )
         finally:
             site.stop()
-    rates = [statistics.median(one["alone"] for one in rounds), statistics.median(one["beside"]["events_per_second"] for one in rounds)]
-    results = {"quiet": alone, "rounds": rounds, "ratio": rates[1] / rates[0]}
-    (options.output / "export.json").write_text(json.dumps(results, indent=1) + "\n")
-    print(f"{rates[0]:,.0f} events/s alone, {rates[1]:,.0f} beside an export: {rates[1] / rates[0]:.2f}")
+    file = options.output / "export.json"
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps(kept | results, indent=1) + "\n")
 
 
 main()

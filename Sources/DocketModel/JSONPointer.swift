@@ -6,6 +6,12 @@ public struct JSONPointer: Sendable, Hashable, CustomStringConvertible {
     /// The most bytes that a pointer has.
     public static let maxBytes = 1024
 
+    /// - Parameter tokens: From the outside in; at least one.
+    package init(tokens: [String]) {
+        precondition(!tokens.isEmpty)
+        self.tokens = tokens
+    }
+
     /// Reads a pointer; `nil` when it doesn't begin with `/`, has a `~` without 0 or 1 behind it, or is too long. That of the whole
     /// document, which is empty, is none either.
     public init?(_ text: String) {

@@ -187,7 +187,7 @@ private func appendDigits(_ value: Int64, _ count: Int, to text: inout [UInt8]) 
 
 extension Int64 {
     /// Quotient and remainder of a division that rounds down, so that the remainder is never negative.
-    fileprivate func floorDivided(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
+    func floorDivided(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let (quotient, remainder) = self.quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }

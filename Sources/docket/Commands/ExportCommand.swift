@@ -1,6 +1,7 @@
 import ArgumentParser
 import DocketModel
 import DocketOperations
+import DocketTerminal
 import Foundation
 
 struct ExportCommand: AsyncParsableCommand {
@@ -145,6 +146,8 @@ struct ExportCommand: AsyncParsableCommand {
         }
         let (events, bytes) = (manifest.eventCount, manifest.byteCount)
         try Console.line("\(path): \(events) events, \(bytes) bytes, SHA-256 \(manifest.sha256)")
+        let occurred = manifest.occurred.map { "\($0.lowerBound.rfc3339) to \($0.upperBound.rfc3339)" } ?? "none"
+        try Console.line("filter \(TerminalText.escaped(manifest.filter)), occurred \(occurred)")
     }
 }
 

@@ -87,7 +87,8 @@ final class ExportFile {
         self.buffer.removeAll(keepingCapacity: true)
     }
 
-    private static func with(_ time: Timestamp, _ range: ClosedRange<Timestamp>?) -> ClosedRange<Timestamp> {
+    /// The span of times, and a further one.
+    static func with(_ time: Timestamp, _ range: ClosedRange<Timestamp>?) -> ClosedRange<Timestamp> {
         guard let range else { return time...time }
         return min(time, range.lowerBound)...max(time, range.upperBound)
     }
