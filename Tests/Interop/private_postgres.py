@@ -107,17 +107,18 @@ class PrivatePostgres:
         shutil.rmtree(self.folder)
 
     def _run(self, program: str, *arguments: object) -> None:
-        as_owner = {"user": self._owner.pw_uid, "group": self._owner.pw_gid, "extra_groups": []}
+        # Not by arguments of `run`: with those it forks, and gRPC doesn't bear that beside calls of this process.
+        as_owner = ["setpriv", f"--reuid={self._owner.pw_uid}", f"--regid={self._owner.pw_gid}", "--clear-groups", "--"]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
         # Output into a file: the server inherits it, and a pipe would stay open for as long as it runs.
         with tempfile.TemporaryFile() as output:
             ended = subprocess.run(
-                [self._programs / program, *map(str, arguments)], check=False, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, cwd="/", env={**clean, "LC_ALL": "C"}, timeout=START_SECONDS + 60,
-                **(as_owner if os.getuid() == 0 else {}),
+                [*(as_owner if os.getuid() == 0 else []), self._programs / program, *map(str, arguments)], check=False,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd="/", env={**clean, "LC_ALL": "C"},
+                timeout=START_SECONDS + 60,
             )  # fmt: skip
             output.seek(0)
-            assert ended.returncode == 0, f"{program}: {output.read().decode(errors='replace')}"
+            assert ended.returncode == 0, f"{program}, {ended.returncode}: {output.read().decode(errors='replace')}"
 
 
 def bin_folder() -> Path:

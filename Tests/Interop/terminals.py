@@ -1,4 +1,4 @@
-"""docket in a terminal of its own."""
+"""docket, or another program, in a terminal of its own."""
 
 import fcntl
 import os
@@ -8,6 +8,7 @@ import struct
 import subprocess
 import termios
 import threading
+from pathlib import Path
 
 from collector import BINARY
 from waiting import eventually
@@ -16,15 +17,15 @@ from waiting import eventually
 class Terminal:
     """A program with a pseudo-terminal as its controlling one; what it shows is gathered as it comes."""
 
-    def __init__(self, arguments: list[str], rows: int = 24, columns: int = 80, **environment: str):
+    def __init__(self, arguments: list[str], rows: int = 24, columns: int = 80, program: Path | str = BINARY, **environment: str):
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         # Nothing of whoever runs the tests: neither a pager nor a locale.
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LD_LIBRARY_PATH")}
+        # Not by a function of ours in the child: for that Popen forks, and gRPC doesn't bear that beside calls of this process.
         self._process = subprocess.Popen(
-            [BINARY, *arguments], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            ["setsid", "--ctty", program, *arguments], stdin=slave, stdout=slave, stderr=slave,
             env=kept | {"TERM": "xterm", "LANG": "C.UTF-8"} | environment,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
         os.close(slave)
         self._shown = bytearray()
@@ -49,7 +50,11 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         """What is shown, without emphasis."""
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]", "", self.raw).replace("\r\n", "\n").splitlines()
+        return self.lines_since(0)
+
+    def lines_since(self, place: int) -> list[str]:
+        """What has been shown behind so many characters, without emphasis."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]", "", self.raw[place:]).replace("\r\n", "\n").splitlines()
 
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())

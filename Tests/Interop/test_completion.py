@@ -1,6 +1,6 @@
-"""Completion: the scripts that docket writes for shells, and what they complete."""
+"""Completion: the scripts that docket writes for shells, and what the shells complete with them."""
 
-import shutil
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -8,6 +8,8 @@ import pytest
 
 from collector import BINARY
 from isolation_commands import tree
+from terminals import Terminal
+from waiting import eventually
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -49,8 +51,6 @@ def completed(bash: Path, *words: str, folder: Path | None = None) -> list[str]:
 def test_the_script_of_a_shell_is_in_its_language(shell: str, tmp_path: Path) -> None:
     file = script(shell, tmp_path)
     assert "also-tenant" in file.read_text()
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed: the script was made, and not read")
     subprocess.run([shell, "-n", str(file)], check=True, timeout=60)
 
 
@@ -84,3 +84,41 @@ def test_flags_and_their_values_are_completed(bash: Path, words: tuple[str, ...]
 def test_files_are_completed_where_a_path_is_wanted(bash: Path, words: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "audit-log.jsonl").touch()
     assert completed(bash, *words, "audit-", folder=tmp_path) == ["audit-log.jsonl"]
+
+
+# MARK: Other shells
+
+# By what is typed: the values that are offered.
+OFFERED = [("docket stat", {"stats"}), ("docket query --decision ", {"allow", "deny", "mask"}), ("docket tenant s", {"set", "show", "suspend"})]
+
+
+@pytest.mark.parametrize(("typed", "values"), OFFERED)
+def test_fish_completes_commands_and_values(typed: str, values: set[str], tmp_path: Path) -> None:
+    file = script("fish", tmp_path)
+    ended = subprocess.run(
+        ["fish", "--no-config", "-c", f"source {file}; complete -C{shlex.quote(typed)}"], check=True, capture_output=True, text=True,
+        timeout=60, env={"PATH": f"{Path(BINARY).parent}:/usr/bin:/bin", "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert {line.split("\t")[0] for line in ended.stdout.splitlines()} == values and ended.stderr == ""
+
+
+@pytest.mark.parametrize(("typed", "values"), OFFERED)
+def test_zsh_completes_commands_and_values(typed: str, values: set[str], tmp_path: Path) -> None:
+    """In a terminal: only its line editor completes. One value is put into the line, several are listed below it."""
+    script("zsh", tmp_path).rename(tmp_path / "_docket")
+    path = f"{Path(BINARY).parent}:/usr/bin:/bin"
+    shell = Terminal(["-f", "-i"], columns=200, program="zsh", PATH=path, HOME=str(tmp_path), PS1="ready> ")
+    try:
+        shell.wait_for("ready> ")
+        # Said by the second prompt: what is typed is shown as well.
+        shell.press(f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -D; PS1='com''pletes> '\n")
+        shell.wait_for("completes> ")
+        before = len(shell.raw)
+        shell.press(f"{typed}\t")
+
+        def words() -> set[str]:
+            return set("\n".join(shell.lines_since(before)).split())
+
+        eventually(lambda: values <= words(), lambda: f"not offered: {shell.raw[before:]!r}")
+    finally:
+        shell.close()
