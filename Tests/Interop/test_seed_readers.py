@@ -13,9 +13,12 @@ oldest come first (tool calls), the last one first when the newest do (the guard
 order of its own. Where a limit cuts through rows of one time, this order says which of them come.
 """
 
+import csv
+import io
 import json
 import os
 import random
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -27,7 +30,7 @@ import pytest
 from client import Client
 from collector import BINARY, Collector
 from events import request
-from seed_log import START_US, Filter, Log, Row, ids_by_command
+from seed_log import START_US, Filter, Log, Row, ids_by_command, moment
 from seed_readers import GuardLog, ToolCallLog
 from seed_tables import AuthorizationLog, FactLog, GateLog
 from stubs import ROOT
@@ -124,6 +127,33 @@ def logs(collector: Collector, seed: int) -> dict[str, Kept]:
     """The five logs by name."""
     with Client(collector.address, collector.token) as publisher:
         return {name: Kept(log, publisher, seed) for name, log in LOGS.items()}
+
+
+def guard_csv(rows: list[Row]) -> list[list[str]]:
+    """The records of the guard's own CSV, but for the spaces of its JSON."""
+    def time(row: Row) -> str:
+        return moment(row["ts"] * 1000).isoformat(timespec="milliseconds").replace(".000", "")
+
+    return [
+        [row["id"], row["session_id"] or "", row["workspace_id"], row["agent_id"] or "", row["action"], row["resource"],
+         row["resource_id"] or "", row["decision"], row["reason"] or "", f"{row['risk_score']:.4f}", time(row),
+         json.dumps(row["metadata"])]
+        for row in rows
+    ]  # fmt: skip
+
+
+def test_a_guards_csv_comes_from_the_statement_on_the_page(collector: Collector, logs: dict[str, Kept]) -> None:
+    page = (ROOT / "docs" / "migrating.md").read_text()
+    [statement] = re.findall(r"^```sql\n(COPY .*?)^```$", page, re.M | re.S)
+    copied = subprocess.run(
+        ["psql", collector.ready["conninfo"]["maintainer"], "--no-psqlrc", "--quiet"], input=statement, check=True,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    header, *found = csv.reader(io.StringIO(copied.stdout, newline=""), strict=True)
+    kept = logs["guard"]
+    assert header == ["id", "session_id", "workspace_id", "agent_id", "action", "resource", "resource_id", "decision", "reason",
+                      "risk_score", "ts", "metadata"]  # fmt: skip
+    assert found == guard_csv(kept.expected({}))
 
 
 @pytest.mark.parametrize("name", LOGS)

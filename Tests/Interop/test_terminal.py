@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import unicodedata
@@ -184,6 +185,28 @@ def test_exit_codes_are_those_without_a_pager(terminal: Callable[..., Terminal],
         assert piped(collector, *arguments).returncode == code
         terminal(*arguments, DOCKET_PAGER=MARKING).end(code)
     terminal(*query(mark, "--limit", "100"), DOCKET_PAGER="cat; exit 3").end(0)
+
+
+def test_exit_codes_of_the_commands_that_read_are_those_of_the_page(collector: Collector, tmp_path: Path) -> None:
+    """docs/reading.md lists them."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = f"127.0.0.1:{nobody.getsockname()[1]}"
+        for arguments in (("query",), ("tail",), ("stats",), ("export",), ("show", str(uuid.uuid4()))):
+            def ended(address: str | None, arguments: tuple[str, ...] = arguments, token: str = collector.token) -> int:
+                named = ["--address", address] if address else []
+                return subprocess.run(
+                    [BINARY, *arguments, *named], check=False, capture_output=True, timeout=60, cwd=tmp_path,
+                    env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DOCKET_TOKEN": token},
+                ).returncode  # fmt: skip
+
+            assert ended(collector.address, (*arguments, "--no-such-flag")) == 64
+            assert ended(away) == 69
+            assert ended(collector.address, token="dkt_unknown") == 77
+            assert ended(None) == 78
+            assert ended(collector.address, (*arguments, "--profile", str(tmp_path / "none.json"))) == 78
+            assert ended(collector.address, token="") == 78
+    assert subprocess.run([BINARY, "export", "--verify", tmp_path / "none"], check=False, capture_output=True, timeout=60).returncode == 66
 
 
 # MARK: The chart
