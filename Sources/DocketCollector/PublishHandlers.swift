@@ -143,6 +143,7 @@ final class PublishStreamHandler: ServerCallHandler {
 
     private func answer(_ answer: PublishPipeline.Answer, call: ServerCallContext) {
         self.unanswered -= 1
+        if case .refused(_, let refusal) = answer { call.refusedMessage(refusal.code) }
         do throws(GRPCStatus) {
             call.send(try answer.streamedReply())
         } catch {

@@ -4,9 +4,12 @@ import NIOCore
 /// once, and whoever publishes meanwhile shouldn't notice, so they get a tenth of the loop's time. Confined to its event loop.
 final class LoopLeisure {
     /// How long it may take at once, or as long as one of them takes.
-    private static let slice = TimeAmount.microseconds(100)
-    /// How long the loop then does nothing of it.
-    private static let pause = TimeAmount.microseconds(900)
+    static let slice = TimeAmount.microseconds(100)
+    /// How many times as long the loop then does nothing of it, and how long at least and at most: nobody waits for ever behind one
+    /// that took long.
+    private static let pauseFactor: Int64 = 9
+    private static let minPause = TimeAmount.microseconds(900)
+    private static let maxPause = TimeAmount.milliseconds(20)
 
     private let eventLoop: any EventLoop
     private var waiting = CircularBuffer<any TurnTaking>()
@@ -36,14 +39,16 @@ final class LoopLeisure {
     }
 
     private func run() {
-        let end = NIODeadline.now() + Self.slice
-        var now: NIODeadline
+        let start = NIODeadline.now()
+        let end = start + Self.slice
+        var now = start
         repeat {
             guard let work = self.waiting.popFirst() else { break }
             if work.takeTurn() { self.waiting.append(work) }
             now = .now()
         } while now < end
-        self.restsUntil = .now() + Self.pause
+        let pause = TimeAmount.nanoseconds((now - start).nanoseconds * Self.pauseFactor)
+        self.restsUntil = now + min(max(pause, Self.minPause), Self.maxPause)
         self.isScheduled = !self.waiting.isEmpty
         if self.isScheduled { self.schedule() }
     }

@@ -84,6 +84,10 @@ package final class ServerCallContext {
         self.connection.send(self.machine.sendMessage(message, compress: compress), on: self)
     }
 
+    /// Takes note of a message that was refused, though its call goes on: many of them, and the connection's next bytes wait until
+    /// its event loop has the leisure. To be called for every refusal that isn't the call's status.
+    package func refusedMessage(_ code: GRPCCode) { self.connection.note(code) }
+
     /// Ends the call. What the client still sends is ignored.
     package func finish(_ status: GRPCStatus, metadata: HeaderList = HeaderList()) {
         self.connection.finish(self, status: status, metadata: metadata)

@@ -4,11 +4,14 @@ import DocketHeaders
 import NIOCore
 
 // What comes from the client.
-extension ServerConnectionContext: TurnTaking {
+extension ServerConnectionContext: SlowTurnTaking {
     // MARK: Bytes
 
     /// How long what is taken between two looks at the clock should take, at most.
     private static let sliceTime = TimeAmount.microseconds(100)
+    /// How much a connection may hold of messages that wait for memory before more is taken slowly, in bytes: while something is to
+    /// come of one that has it, and otherwise.
+    private static let (mostBytes, muchBytes) = (1 << 20, 256 << 10)
 
     /// Takes bytes from now until it is late, and something of them in any case.
     func take(_ bytes: inout ByteBuffer, from start: NIODeadline, until deadline: NIODeadline) {
@@ -37,12 +40,35 @@ extension ServerConnectionContext: TurnTaking {
     /// Leaves bytes for later turns.
     func leave(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0, self.wire?.isClosing == false else { return }
-        self.turns.changed(byBytes: bytes.readableBytes)
         guard self.wantsBytes else {
+            if !self.isTakenSlowly { self.turns.changed(byBytes: bytes.readableBytes) }
             self.untaken.writeImmutableBuffer(bytes)
             return
         }
         self.untaken = bytes
+        self.isTakenSlowly = self.hasTime(at: .now())
+        if self.isTakenSlowly {
+            let leisure = self.leisure
+            self.loopStorage.object(SlowIntake.self, make: { SlowIntake(leisure: leisure) }).add(self)
+        } else {
+            self.turns.changed(byBytes: bytes.readableBytes)
+            self.turns.add(self)
+        }
+    }
+
+    /// Whether what comes has time: so much has been refused, or is held of messages that wait for memory.
+    func hasTime(at now: NIODeadline) -> Bool {
+        self.begunBytes > (self.missingBytes > 0 ? Self.mostBytes : Self.muchBytes) || self.conduct.isRefused(at: now)
+    }
+
+    /// What has come and is taken slowly, in bytes.
+    var slowBytes: Int { self.isTakenSlowly ? self.untaken.readableBytes : 0 }
+
+    /// Takes what waits at the usual pace, if it doesn't have time any more.
+    func hurryUp() {
+        guard self.isTakenSlowly, !self.wantsBytes, !self.hasTime(at: .now()) else { return }
+        self.isTakenSlowly = false
+        self.turns.changed(byBytes: self.untaken.readableBytes)
         self.turns.add(self)
     }
 
@@ -51,10 +77,10 @@ extension ServerConnectionContext: TurnTaking {
         guard let wire = self.wire, !self.wantsBytes else { return false }
         var rest = self.untaken
         let now = NIODeadline.now()
-        self.take(&rest, from: now, until: now + LoopTurns.turn)
+        self.take(&rest, from: now, until: now + (self.isTakenSlowly ? LoopLeisure.slice : LoopTurns.turn))
         // The connection may have ended meanwhile.
         guard self.wire != nil else { return false }
-        self.turns.changed(byBytes: rest.readableBytes - self.untaken.readableBytes)
+        if !self.isTakenSlowly { self.turns.changed(byBytes: rest.readableBytes - self.untaken.readableBytes) }
         self.untaken = rest
         if wire.isClosing { self.dropUntaken() }
         self.settle()
@@ -65,7 +91,7 @@ extension ServerConnectionContext: TurnTaking {
     }
 
     func dropUntaken() {
-        self.turns.changed(byBytes: -self.untaken.readableBytes)
+        if !self.isTakenSlowly { self.turns.changed(byBytes: -self.untaken.readableBytes) }
         self.untaken = ByteBuffer()
     }
 
@@ -80,9 +106,9 @@ extension ServerConnectionContext: TurnTaking {
             // Whatever becomes of the bytes, the connection's window opens again at once: no stream may stop another.
             self.wire?.session.consumeConnection(bytes: range.count)
             guard let call = self.calls[streamID], call.isOpen else { return }
-            let unreserved = call.unreservedBytes
-            self.wire?.apply(.init(consumeBytes: call.window.received(range.count)), streamID: streamID)
-            self.unreservedBytes += call.unreservedBytes - unreserved
+            self.counting(call) {
+                self.wire?.apply(.init(consumeBytes: call.window.received(range.count)), streamID: streamID)
+            }
             call.machine.receivedData(UnsafeRawBufferPointer(rebasing: bytes[range]))
             self.advance(call)
         case .remoteEnded(let streamID):
@@ -136,6 +162,7 @@ extension ServerConnectionContext: TurnTaking {
                 self.begin(call)
             }
         case .refuse(let trailersOnly):
+            self.conduct.refused(at: .now())
             self.submitResponse(trailersOnly, streamID: streamID, endStream: true)
             self.noteEarlyAnswer(streamID: streamID)
         case .ignore:

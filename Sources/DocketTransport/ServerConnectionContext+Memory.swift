@@ -38,9 +38,9 @@ extension ServerConnectionContext {
     private func grant(_ call: ServerCallContext, _ reservation: MessageReservation, wireBytes: Int) {
         call.announced = .granted(reservation, wireBytes: wireBytes, since: nil)
         call.machine.reservationGranted()
-        let unreserved = call.unreservedBytes
-        self.wire?.apply(call.window.granted(wireBytes + MessageFraming.prefixBytes), streamID: call.streamID)
-        self.unreservedBytes += call.unreservedBytes - unreserved
+        self.counting(call) {
+            self.wire?.apply(call.window.granted(wireBytes + MessageFraming.prefixBytes), streamID: call.streamID)
+        }
     }
 
     /// Takes a reservation that had to wait.
@@ -55,8 +55,7 @@ extension ServerConnectionContext {
     func releaseMemory(of call: ServerCallContext) {
         if case .waiting(let ticket, _) = call.announced { self.environment.budget.cancel(ticket) }
         call.announced = nil
-        self.unreservedBytes -= call.unreservedBytes
-        call.releaseUnreserved()
+        self.counting(call) { call.releaseUnreserved() }
     }
 
     /// Ends a message that takes too long: longer than the limit, or, while others wait for memory, behind the pace that the
@@ -85,6 +84,16 @@ extension ServerConnectionContext {
 
     // MARK: What has no reservation
 
+    /// Does what changes how much a call holds without a reservation, and keeps the connection's sums.
+    func counting(_ call: ServerCallContext, _ change: () -> Void) {
+        let (held, begun) = (call.unreservedBytes, call.window.unreservedBytes)
+        let missing = call.window.missingBytes
+        change()
+        self.unreservedBytes += call.unreservedBytes - held
+        self.begunBytes += call.window.unreservedBytes - begun
+        self.missingBytes += call.window.missingBytes - missing
+    }
+
     /// How far what the budget knows may be from what is held, in bytes: so a few calls cost no visit to it.
     private static let uncountedBytes = 2_048
 
@@ -95,7 +104,7 @@ extension ServerConnectionContext {
     func countUnreserved() -> Bool {
         var hasEnded = false
         while let session = self.wire?.session {
-            let held = self.unreservedBytes + session.outboundQueuedBytes
+            let held = self.unreservedBytes + session.outboundQueuedBytes + self.slowBytes
             let isKnown = abs(held - self.countedUnreservedBytes) <= Self.uncountedBytes
             if held == self.countedUnreservedBytes || (isKnown && held > 0) { break }
             if self.count(unreservedBytes: held) { break }
@@ -121,7 +130,7 @@ extension ServerConnectionContext {
     /// Half of what the budget knows of has to go.
     func letGoOfHalf() {
         _ = self.letGo(downTo: self.countedUnreservedBytes / 2)
-        let held = self.unreservedBytes + (self.wire?.session.outboundQueuedBytes ?? 0)
+        let held = self.unreservedBytes + (self.wire?.session.outboundQueuedBytes ?? 0) + self.slowBytes
         // Told in any case: it waits for that. Less is always counted.
         if held <= self.countedUnreservedBytes { _ = self.count(unreservedBytes: held) }
     }

@@ -8,6 +8,7 @@ import NIOCore
 extension ServerConnectionContext {
     /// Ends a call as its handler wants it.
     func finish(_ call: ServerCallContext, status: GRPCStatus, metadata: HeaderList) {
+        self.note(status.code)
         call.handler = nil
         self.releaseMemory(of: call)
         if call.machine.isOpen { self.environment.metrics.callEnded(status.code) }
@@ -16,12 +17,23 @@ extension ServerConnectionContext {
 
     /// Ends a call over its handler's head.
     func abort(_ call: ServerCallContext, _ status: GRPCStatus) {
+        self.note(status.code)
         self.releaseMemory(of: call)
         let handler = call.handler
         call.handler = nil
         if call.machine.isOpen { self.environment.metrics.callEnded(status.code) }
         self.send(call.machine.abort(self.environment.router.explained(status)), on: call)
         handler?.cancelled(call: call)
+    }
+
+    /// Takes note of how a call, or one of its messages, was answered: some are refused for what they are, not for what the
+    /// server can't do now.
+    func note(_ code: GRPCCode) {
+        switch code {
+        case .invalidArgument, .unauthenticated, .permissionDenied, .unimplemented, .resourceExhausted, .outOfRange:
+            self.conduct.refused(at: .now())
+        default: break
+        }
     }
 
     /// Hands a machine's action to the session. It is written by the flush that ends whatever runs.

@@ -73,6 +73,10 @@ package final class ServerConnectionContext {
     /// those answers included.
     var unreservedBytes = 0
     var countedUnreservedBytes = 0
+    /// What is held of messages that have no reservation yet, in bytes.
+    var begunBytes = 0
+    /// What is still to come of messages that have one, in bytes.
+    var missingBytes = 0
     /// From the moment that HTTP/2 begins.
     var life: ConnectionLife?
     /// The client pings more often than it may: the connection closes when the burst of reads is over.
@@ -82,6 +86,10 @@ package final class ServerConnectionContext {
     private(set) var context: ChannelHandlerContext?
     /// What has come and not been taken yet.
     var untaken = ByteBuffer()
+    /// What has come is taken when the event loop has the leisure.
+    var isTakenSlowly = false
+    var isInSlowIntake = false
+    var conduct = PeerConduct()
     let turns: LoopTurns
     let leisure: LoopLeisure
     /// How much is taken between two looks at the clock, in bytes: the less, the dearer the last was.
@@ -123,6 +131,7 @@ package final class ServerConnectionContext {
             self.stalledSince = .now()
             self.armTimer(after: self.environment.limits.writeStallTimeout, from: .now())
         }
+        self.hurryUp()
         self.closeIfDone(wire)
         // Nobody gets an answer any more, though the peer may take a moment to close its side.
         if wire.isClosing { self.orphanCalls() }
@@ -138,6 +147,7 @@ package final class ServerConnectionContext {
     private func countRefusals() {
         guard let refusals = self.wire?.session.takeRefusals(), refusals != .none else { return }
         self.environment.metrics.refused(refusals)
+        self.conduct.refused(at: .now())
     }
 
     func armTimer(after duration: Duration, from start: NIODeadline) {
@@ -186,7 +196,7 @@ extension ServerConnectionContext: ConnectionCore {
         let now = NIODeadline.now()
         self.life?.heard(at: now)
         var rest = buffer
-        if self.wantsBytes {
+        if self.wantsBytes, !self.hasTime(at: now) {
             self.take(&rest, from: now, until: self.turns.hasRoom ? now + LoopTurns.turn : .distantFuture)
         }
         self.leave(rest)

@@ -63,7 +63,7 @@ struct ArrivalTests {
         }
     }
 
-    @Test("what a loop does by the way leaves it nine tenths of a millisecond after each turn")
+    @Test("what a loop does by the way leaves it nine times as long after each turn")
     func leisure() async throws {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let began = NIODeadline.now()
@@ -83,6 +83,63 @@ struct ArrivalTests {
         }.get()
         try await finished.futureResult.get()
         #expect(ends.withLock { $0 } == ["short", "long"], "one turn each, not one after the other")
-        #expect(NIODeadline.now() - began >= .microseconds(100 * 900))
+        #expect(NIODeadline.now() - began >= .microseconds(99 * 9 * 200))
+    }
+
+    /// A connection in a slow intake, for so many turns.
+    private final class SlowWork: SlowTurnTaking {
+        private let work: Work
+        var isTakenSlowly = true
+        var isInSlowIntake = false
+
+        init(turns: Int, done: @escaping () -> Void) { self.work = Work(turns: turns, done: done) }
+
+        func takeTurn() -> Bool { self.work.takeTurn() }
+    }
+
+    @Test("connections whose bytes have time take turns, and all together one at a time of the loop's leisure")
+    func slowIntake() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let ends = Mutex<[String]>([])
+        let finished = loop.makePromise(of: Void.self)
+        let intake = try await loop.submit {
+            let leisure = LoopLeisure(eventLoop: loop)
+            let intake = SlowIntake(leisure: leisure)
+            for number in 1...20 {
+                intake.add(
+                    SlowWork(turns: number == 1 ? 3 : 2) {
+                        ends.withLock { $0.append("slow \(number)") }
+                        if number == 1 { finished.succeed() }
+                    })
+            }
+            leisure.add(Work(turns: 1) { ends.withLock { $0.append("other") } })
+            return NIOLoopBound(intake, eventLoop: loop)
+        }.get()
+        try await finished.futureResult.get()
+        let order = ends.withLock { $0 }
+        #expect(order.first == "other", "one turn of one of them came before it")
+        #expect(order.dropFirst().elementsEqual((2...20).map { "slow \($0)" } + ["slow 1"]))
+        // When it has had nothing to do it begins anew.
+        let again = loop.makePromise(of: Void.self)
+        try await loop.submit { intake.value.add(SlowWork(turns: 2) { again.succeed() }) }.get()
+        try await again.futureResult.get()
+    }
+
+    @Test("a connection that isn't slow any more takes no turn of a slow intake, and is in it once whatever it becomes")
+    func hurriedUp() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let turns = Mutex(0)
+        let finished = loop.makePromise(of: Void.self)
+        try await loop.submit {
+            let intake = SlowIntake(leisure: LoopLeisure(eventLoop: loop))
+            let hurried = SlowWork(turns: 1) { turns.withLock { $0 += 1 } }
+            let twice = SlowWork(turns: 1) { turns.withLock { $0 += 10 } }
+            // Taken after this task, or later: the first turn comes at once, but not within it.
+            for _ in 0..<2 { for work in [hurried, twice] { intake.add(work) } }
+            hurried.isTakenSlowly = false
+            intake.add(SlowWork(turns: 1) { finished.succeed() })
+        }.get()
+        try await finished.futureResult.get()
+        #expect(turns.withLock { $0 } == 10)
     }
 }
