@@ -46,6 +46,11 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         self.cause = cause
     }
 
+    /// The same, with the code that the server refused the connection with.
+    func refused(_ sqlstate: SQLState?) -> PostgresError {
+        PostgresError(code: self.code, message: self.message, sqlstate: sqlstate, cause: self.cause)
+    }
+
     /// Whether PostgreSQL, or the way to it, is merely away, so that the same succeeds later without anything being mended. One
     /// that answers, but doesn't let this role in, isn't away.
     package var isAbsence: Bool {

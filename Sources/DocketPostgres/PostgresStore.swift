@@ -58,13 +58,27 @@ package final class PostgresStore: EventStore {
         }
         defer { pool.close() }
         do throws(PostgresError) {
-            return try await pool.run { connection throws(PostgresError) in try Self.databaseID(connection) }
+            return try await Self.databaseID(pool)
         } catch {
             guard error.code == .connectFailed else { throw error }
-            throw PostgresError(
-                code: .connectFailed, message: error.message, sqlstate: await ConnectionRefusal.sqlstate(of: settings),
-                cause: error.cause)
+            let refused = error.refused(await ConnectionRefusal.sqlstate(of: settings))
+            guard !refused.isAbsence else { throw refused }
+            return try await self.checkAgain(pool, after: refused)
         }
+    }
+
+    /// Asks a server once more that refuses connections for good. Its code was asked for apart from its message, and a server that
+    /// was starting for the one may refuse for the other: nobody is to read of the start alone.
+    private static func checkAgain(_ pool: ConnectionPool, after refused: PostgresError) async throws(PostgresError) -> String {
+        do throws(PostgresError) {
+            return try await Self.databaseID(pool)
+        } catch {
+            throw error.code == .connectFailed ? error.refused(refused.sqlstate) : error
+        }
+    }
+
+    private static func databaseID(_ pool: ConnectionPool) async throws(PostgresError) -> String {
+        try await pool.run { connection throws(PostgresError) in try Self.databaseID(connection) }
     }
 
     /// The server's own number, and the database's in it. An installation that keeps the former to itself has the latter alone.

@@ -1,5 +1,6 @@
 import DevCluster
 import DocketTestSupport
+import DocketThreads
 import Foundation
 import Testing
 
@@ -48,6 +49,57 @@ private final class SilentHost: Sendable {
     func refuse() { close(self.listener) }
 }
 
+/// A server that refuses everybody: each connection with the next of its answers, and all after those with the last.
+private final class RefusingServer: Sendable {
+    let port: UInt16
+    private let listener: CInt
+
+    init(_ answers: [(code: String, message: String)]) throws {
+        let listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let listens = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(listener, address, length) == 0 && listen(listener, 8) == 0
+                    && getsockname(listener, address, &length) == 0
+            }
+        }
+        self.listener = listener
+        self.port = UInt16(bigEndian: address.sin_port)
+        try #require(listens)
+        let packets = answers.map { Self.refusal($0.code, $0.message) }
+        try OwnedThread.start(name: "refusing-server") { Self.serve(listener, packets) }
+    }
+
+    /// Ends what waits in `accept`, which closing alone doesn't.
+    deinit { shutdown(self.listener, CInt(SHUT_RDWR)) }
+
+    private static func serve(_ listener: CInt, _ packets: [[UInt8]]) {
+        var index = 0
+        while true {
+            let client = accept(listener, nil, nil)
+            guard client >= 0 else { break }
+            // What it would be told, which nobody reads, but a socket that is closed before would be reset.
+            var startup = [UInt8](repeating: 0, count: 4096)
+            _ = recv(client, &startup, startup.count, 0)
+            let packet = packets[min(index, packets.count - 1)]
+            _ = send(client, packet, packet.count, CInt(MSG_NOSIGNAL))
+            close(client)
+            index += 1
+        }
+        close(listener)
+    }
+
+    /// An ErrorResponse (PostgreSQL, "Message Formats").
+    private static func refusal(_ code: String, _ message: String) -> [UInt8] {
+        let fields = Array("SFATAL\0VFATAL\0C\(code)\0M\(message)\0\0".utf8)
+        let length = withUnsafeBytes(of: UInt32(fields.count + 4).bigEndian) { Array($0) }
+        return [UInt8(ascii: "E")] + length + fields
+    }
+}
+
 @Suite("Whether PostgreSQL is away")
 struct AbsenceTests {
     private func failure(_ settings: ConnectionSettings) async throws -> PostgresError {
@@ -81,6 +133,16 @@ struct AbsenceTests {
         try await until { try silent.isTried }
         silent.refuse()
         #expect(await answer?.classCode == "28")
+    }
+
+    @Test("a server that came to refuse while it was asked is heard with why it refuses, not with that it started")
+    func startedMeanwhile() async throws {
+        let starting = ("57P03", "the database system is starting up")
+        let server = try RefusingServer([starting, ("28000", "role \"docket_writer\" is not permitted to log in")])
+        let settings = "host=127.0.0.1 port=\(server.port) user=docket_writer dbname=docket sslmode=disable gssencmode=disable"
+        let error = try await self.failure(ConnectionSettings(conninfo: settings))
+        #expect((error.code, error.sqlstate?.text, error.isAbsence) == (.connectFailed, "28000", false))
+        #expect(error.message.contains("is not permitted to log in"), "\(error.message)")
     }
 
     @Test("it is while the server starts, has no room, or can't be written to; not when the installation is at fault")
