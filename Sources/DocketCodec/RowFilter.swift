@@ -22,6 +22,9 @@ package struct RowFilter: Sendable, Equatable {
         self.search = filter.text.map { TextSearch($0) }
     }
 
+    /// Whether it has no condition, so that every row meets it.
+    package var hasNoCondition: Bool { self.filter == EventFilter() }
+
     /// Whether the row meets all conditions.
     ///
     /// - Parameters:

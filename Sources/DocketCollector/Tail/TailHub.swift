@@ -173,6 +173,10 @@ package final class TailHub: Service {
         while let first = batches.first {
             // What follows one that failed half-way is read back from there.
             let start = max(place, LogPosition(logIndex: first.logIndex, position: 0))
+            if start.position == 0, self.passOver(first, from: start) {
+                batches.removeFirst()
+                continue
+            }
             if start.position == 0, let own = self.feed.take(first.batchID), own.key.tenantID == tenantID,
                 self.handOn(own, first, from: start)
             {
@@ -205,6 +209,24 @@ package final class TailHub: Service {
             state.logs[tenantID]?.next = next
             return (Array(log.followers.values), log.slug)
         }
+    }
+
+    /// Counts a batch for followers who all want everything and have no room for it: nobody need look into it.
+    ///
+    /// - Returns: False when somebody may want some of it.
+    private func passOver(_ entry: LogBatch, from: LogPosition) -> Bool {
+        let next = LogPosition(logIndex: entry.logIndex + 1, position: 0)
+        let followers = self.state.withLock { state -> [TailSubscription]? in
+            guard let log = state.logs[entry.tenantID], log.next == from,
+                log.followers.values.allSatisfy({ $0.filter.hasNoCondition && $0.reached <= from && $0.isFull })
+            else { return nil }
+            state.logs[entry.tenantID]?.next = next
+            return Array(log.followers.values)
+        }
+        guard let followers else { return false }
+        _ = self.feed.take(entry.batchID)
+        for follower in followers { follower.add([], missed: Int(entry.acceptedCount), next: next) }
+        return true
     }
 
     /// Hands on a batch that this collector has committed.

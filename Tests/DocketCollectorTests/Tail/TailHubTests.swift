@@ -264,6 +264,39 @@ struct TailHubTests {
         }
     }
 
+    @Test("what all followers want and none has room for is counted without being looked into")
+    func passedOver() async throws {
+        let logs = Logs(seed: 1)
+        let feed = CommitFeed()
+        try await self.follow(logs, feed) { hub in
+            var reading = try await self.subscribe(hub, 1, scope: nil)
+            var (id, events) = (Int64(0), 0)
+            func append(_ count: Int, feed: CommitFeed?) throws {
+                id += 1
+                events += count
+                let scopes = (0..<count).map { String(repeating: "x", count: 200) + "\($0)" }
+                try logs.append(scopes, to: 1, id: id, feed: feed)
+            }
+            func isCaughtUp() -> Bool { reading.subscription.reached >= LogPosition(logIndex: id, position: 0) }
+            while !reading.subscription.isFull, id < 1_000 {
+                try append(200, feed: feed)
+                await until { isCaughtUp() }
+            }
+            #expect(reading.subscription.isFull && logs.readCount == 0)
+            for number in 1...30 { try append(number, feed: number % 3 == 0 ? feed : nil) }
+            await until { isCaughtUp() }
+            #expect(logs.readCount == 0)
+            // One who looks for something has to have it looked into.
+            let other = try await self.subscribe(hub, 1, scope: "y")
+            try append(5, feed: nil)
+            await until { isCaughtUp() }
+            #expect(logs.readCount > 0)
+            hub.unsubscribe(other.subscription, tenantID: 1)
+            await reading.read(to: LogPosition(logIndex: id, position: 0))
+            #expect(reading.missed >= 30 * 31 / 2 && reading.found.count + Int(reading.missed) == events)
+        }
+    }
+
     @Test("a log that can't be read holds up no other")
     func broken() async throws {
         let logs = Logs(seed: 1)
