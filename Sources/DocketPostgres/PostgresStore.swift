@@ -69,7 +69,9 @@ package final class PostgresStore: EventStore {
 
     /// Asks a server once more that refuses connections for good. Its code was asked for apart from its message, and a server that
     /// was starting for the one may refuse for the other: nobody is to read of the start alone.
-    private static func checkAgain(_ pool: ConnectionPool, after refused: PostgresError) async throws(PostgresError) -> String {
+    private static func checkAgain(
+        _ pool: ConnectionPool, after refused: PostgresError
+    ) async throws(PostgresError) -> String {
         do throws(PostgresError) {
             return try await Self.databaseID(pool)
         } catch {

@@ -139,8 +139,9 @@ struct AbsenceTests {
     func startedMeanwhile() async throws {
         let starting = ("57P03", "the database system is starting up")
         let server = try RefusingServer([starting, ("28000", "role \"docket_writer\" is not permitted to log in")])
-        let settings = "host=127.0.0.1 port=\(server.port) user=docket_writer dbname=docket sslmode=disable gssencmode=disable"
-        let error = try await self.failure(ConnectionSettings(conninfo: settings))
+        let settings = "host=127.0.0.1 port=\(server.port) user=docket_writer dbname=docket"
+        let error = try await self.failure(
+            ConnectionSettings(conninfo: "\(settings) sslmode=disable gssencmode=disable"))
         #expect((error.code, error.sqlstate?.text, error.isAbsence) == (.connectFailed, "28000", false))
         #expect(error.message.contains("is not permitted to log in"), "\(error.message)")
     }
