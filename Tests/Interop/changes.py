@@ -12,7 +12,7 @@ from judged_batches import ACCEPTED, Batches
 from judged_emitters import Line, StreamLine, UnaryLine
 
 # How long a change is waited for, so that what takes long is told apart from what never comes.
-PATIENCE_SECONDS = 15
+PATIENCE_SECONDS = 60
 # A change is followed by the next one when each line has so many batches judged by it.
 BATCHES_A_RULE = 3
 

@@ -13,6 +13,8 @@ from client import TIMEOUT_SECONDS, Client
 from emitters import OpenStream
 from judged_batches import Attempt, Batches, judged, refused
 
+# How long a stream may stay open: changes come one after the other for a minute and more.
+STREAM_SECONDS = 900
 # Of each line; a turn passes when so many batches are unanswered.
 INTERVAL_SECONDS = 0.03
 MOST_UNANSWERED_BATCHES = 4
@@ -128,7 +130,7 @@ class StreamLine(Line):
 
     def _work(self) -> None:
         while self._wait_for_turn():
-            stream = OpenStream(self._client, TIMEOUT_SECONDS)
+            stream = OpenStream(self._client, STREAM_SECONDS)
             self.streams += 1
             unanswered: dict[int, Attempt] = {}
             self._send(stream, unanswered)

@@ -9,6 +9,9 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+# Longer than any run of the tests.
+DAY_SECONDS = 86_400
+
 ISSUER = "https://login.acme.example"
 AUDIENCE = "docket"
 
@@ -44,13 +47,13 @@ class Issuer:
         new.write_text(text)
         shutil.move(new, self.file)
 
-    def token(self, subject: str, kid: str = "first", seconds: float = 600, **claims: object) -> str:
+    def token(self, subject: str, kid: str = "first", seconds: float = DAY_SECONDS, **claims: object) -> str:
         """A JWT for a subject, good for so long; a claim that is None is left out."""
         algorithm, key = self.keys[kid]
         return jwt.encode(payload(subject, seconds, **claims), key, algorithm, headers={"kid": kid})
 
 
-def payload(subject: str, seconds: float = 600, **claims: object) -> dict[str, object]:
+def payload(subject: str, seconds: float = DAY_SECONDS, **claims: object) -> dict[str, object]:
     now = time.time()
     chosen = {"iss": ISSUER, "sub": subject, "aud": AUDIENCE, "iat": now, "exp": now + seconds} | claims
     return {name: value for name, value in chosen.items() if value is not None}

@@ -20,6 +20,8 @@ from stubs import ROOT
 from waiting import eventually
 
 CLIENT = ROOT / "Sources" / "DocketClient"
+# For 50 MB that are written to a journal, and then sent in small batches.
+SENDING_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,8 @@ def test_a_disk_without_space_costs_what_nobody_was_promised(matrix: Matrix, clu
             cell.emit(20)
     for cell in cells:
         eventually(lambda: not cell.unanswered(), cell.process.log)
-        assert cell.kept and cell.failed["journal"] and "No space left on device" in cell.process.log()
+        assert cell.kept and cell.failed["journal"]
+        eventually(lambda cell=cell: "No space left on device" in cell.process.log(), cell.process.log)
     cluster.start(NAME)
     for cell in cells:
         eventually(cell.is_idle, cell.process.log)
@@ -112,13 +115,13 @@ def test_a_journal_that_is_full_refuses_or_has_its_callers_wait(matrix: Matrix, 
     for cell in cells:
         cell.start([cluster.addresses(NAME)[0]], journalMaxBytes=48 << 20, maxQueueBytes=1 << 20)
         cell.emit(6600, reasonBytes=8000, concurrency=64)
-    eventually(lambda: not refusing.unanswered(), refusing.process.log)
+    eventually(lambda: not refusing.unanswered(), refusing.process.log, SENDING_SECONDS)
     assert set(refusing.failed) == {"queueFull"} and len(refusing.kept) > 5000
-    eventually(lambda: waiting.process.ask("stats")["stats"]["journalled"] >= len(refusing.kept) * 0.95, waiting.process.log)
+    eventually(lambda: waiting.process.ask("stats")["stats"]["journalled"] >= len(refusing.kept) * 0.95, waiting.process.log, SENDING_SECONDS)
     assert waiting.unanswered()
     cluster.start(NAME)
     for cell in cells:
-        eventually(cell.is_idle, cell.process.log)
+        eventually(cell.is_idle, cell.process.log, SENDING_SECONDS)
         cell.finish()
     assert len(waiting.kept) == waiting.sent_count - 1, waiting.failed
     # Those who were refused weren't dropped by the queue.

@@ -55,7 +55,7 @@ def test_an_import_across_kills_of_the_collector_stores_each_event_once_and_unch
     kills = 0
     for _ in range(KILLS):
         before = stored(collector)
-        wait_for_growth(collector, before, chance.randrange(1, EVENTS // (2 * KILLS)), importer)
+        wait_for_growth(collector, before, chance.randrange(1, EVENTS // (6 * KILLS)), importer)
         if importer.poll() is not None:
             break
         collector.kill()

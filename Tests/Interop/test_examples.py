@@ -122,7 +122,7 @@ def test_the_pages_unary_calls_publish_and_wait_for_a_quota(
     assert rows == [["login", "0"], ["read", "1"], ["logout", "2"]]
     refused = 'docket_batches_total{result="refused"}'
     tenant = collector.ready["tenant"]
-    docket(collector, "tenant", "set", tenant, "--events-per-second", "3", "--burst-seconds", "1")
+    docket(collector, "tenant", "set", tenant, "--events-per-second", "1", "--burst-seconds", "1")
     runs = 1
     while collector.metrics().get(refused, 0) < 2:
         assert run(command, python, collector.token) == "1 []\n" * 3

@@ -254,7 +254,8 @@ def test_an_export_goes_on_by_itself_when_its_connection_has_grown_old(tmp_path:
     try:
         # 18 MB: more than pipes and windows hold, and some seconds for who reads 64 KiB at a time.
         events = [event(type="authz.decision", attributes=json.dumps({"n": n, "a": "x" * 60_000})) for n in range(300)]
-        with Client(collector.address, collector.token) as client:
+        # What is told to go before it was sent is sent again.
+        with Client(collector.address, collector.token, options=[("grpc.enable_retries", 1)]) as client:
             for start in range(0, len(events), 60):
                 assert client.publish_events(*events[start : start + 60]).accepted_count == 60
             eventually(lambda: len(client.export(type="authz.decision").events) == len(events))

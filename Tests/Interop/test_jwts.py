@@ -18,6 +18,7 @@ from events import event, request, unique
 from jwt_issuer import AUDIENCE, ISSUER, Issuer, payload
 from principals import OpenStream, Principals
 from test_semantics import details
+from waiting import CHANGE_SECONDS
 
 LEEWAY_SECONDS = 1
 
@@ -156,8 +157,8 @@ def test_keys_that_the_collector_does_not_know_are_refused(
 def test_a_jwt_that_runs_out_ends_an_open_stream(principals: Principals, issuer: Issuer, subject: str) -> None:
     token = issuer.token(subject, seconds=2)
     with principals.client(token=token) as client:
-        error, took = OpenStream(client).ends_with(seconds=20)
-        assert reason(error) == "TOKEN_EXPIRED" and 1 < took < 2 + LEEWAY_SECONDS + 1
+        error, took = OpenStream(client).ends_with(seconds=60)
+        assert reason(error) == "TOKEN_EXPIRED" and 1 < took < 2 + LEEWAY_SECONDS + CHANGE_SECONDS
         # The same connection, and a newer one.
         assert reason(failure(client.publish, request([event()]))) == "TOKEN_EXPIRED"
         newer = (("authorization", f"Bearer {issuer.token(subject)}"),)
@@ -172,8 +173,8 @@ def test_a_revoked_subject_is_refused_within_a_second_on_an_open_stream(principa
         stream = OpenStream(client)
         assert stream.publish().verdict.accepted_count == 1
         principals.revoke(number)
-        error, took = stream.ends_with(seconds=10)
-        assert reason(error) == "TOKEN_UNKNOWN" and took < 1
+        error, took = stream.ends_with(seconds=60)
+        assert reason(error) == "TOKEN_UNKNOWN" and took < CHANGE_SECONDS
 
 
 def test_a_tenant_that_the_credential_does_not_cover_is_permission_denied(
@@ -210,7 +211,7 @@ def test_keys_come_and_go_and_a_broken_file_changes_nothing(
         issuer.keys.pop("old")
         issuer.write()
         reload(principals)
-        error, _ = stream.ends_with(seconds=1)
+        error, _ = stream.ends_with(seconds=60)
         assert reason(error) == "TOKEN_UNTRUSTED"
         assert refusal(principals, old) == "TOKEN_UNTRUSTED"
     assert accepts(principals, issuer.token(subject, kid="new"))

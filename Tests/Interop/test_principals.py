@@ -17,6 +17,7 @@ from collector import BINARY
 from events import event, request, unique
 from principals import OpenStream, Principals
 from test_semantics import details, other_token
+from waiting import CHANGE_SECONDS
 
 CHECKOUT = "spiffe://acme.example/checkout"
 SUBJECT = "/C=GB/O=Acme\\, Ltd/OU=Zürich/CN=billing"
@@ -139,14 +140,14 @@ def test_a_revoked_certificate_is_refused_within_a_second_on_an_open_stream(prin
         stream = OpenStream(client)
         assert stream.publish().verdict.accepted_count == 1
         principals.revoke(number)
-        error, took = stream.ends_with(seconds=10)
-        assert refused(error, "CERTIFICATE_UNKNOWN") and took < 1
+        error, took = stream.ends_with(seconds=60)
+        assert refused(error, "CERTIFICATE_UNKNOWN") and took < CHANGE_SECONDS
         # The connection stays, and who is let in again comes in by it.
         assert refused(failure(client.publish, request([event()])), "CERTIFICATE_UNKNOWN")
-        again = principals.let_in("--spiffe", name, "--expires-in", "3s")
+        again = principals.let_in("--spiffe", name, "--expires-in", "10s")
         assert client.publish_events(event()).accepted_count == 1
         stream = OpenStream(client)
-        error, _ = stream.ends_with(seconds=10)
+        error, _ = stream.ends_with(seconds=60)
         assert refused(error, "CERTIFICATE_UNKNOWN")
     assert (principals.shown(number)["state"], principals.shown(again)["state"]) == ("revoked", "expired")
 

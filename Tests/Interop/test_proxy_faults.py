@@ -26,7 +26,7 @@ from test_tls import Certificates, certificates, credentials  # noqa: F401 - a f
 
 ROUNDS = int(os.environ.get("DOCKET_PROXY_ROUNDS", "3"))
 NO_COLLECTOR = "no collector answers; send it again"
-IMPORTED_EVENTS, IMPORTED_BATCH = 20_000, 10
+IMPORTED_EVENTS, IMPORTED_BATCH = 40_000, 10
 # Batches between one blow and the next.
 BATCHES_BETWEEN = 200
 
@@ -37,7 +37,7 @@ Connect = Callable[..., Client]
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """Collectors that ping often, and don't wait long for streams that nobody ends."""
-    pings = {"DOCKET_GRPC_KEEPALIVE_INTERVAL_MS": "1000", "DOCKET_GRPC_KEEPALIVE_TIMEOUT_MS": "1000"}
+    pings = {"DOCKET_GRPC_KEEPALIVE_INTERVAL_MS": "1000", "DOCKET_GRPC_KEEPALIVE_TIMEOUT_MS": "15000"}
     running = Cluster("a", "b", environment={**pings, "DOCKET_DRAIN_TIMEOUT_MS": "3000"})
     yield running
     running.delete()
@@ -310,7 +310,7 @@ def test_docket_import_goes_on_when_collectors_are_killed_and_drained(
         assert importer.poll() is None, f"the import was over too soon: {importer.communicate()}"
         end(cluster.collectors[name])
         start_again(cluster, proxy, name)
-    output, errors = importer.communicate(timeout=2 * TIMEOUT_SECONDS)
+    output, errors = importer.communicate(timeout=5 * TIMEOUT_SECONDS)
     assert importer.returncode == 0, errors
     totals = json.loads(output)
     print(totals)

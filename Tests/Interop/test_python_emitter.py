@@ -184,7 +184,11 @@ def test_a_batch_over_the_quota_is_sent_again_when_the_collector_says_and_ends_n
 def test_a_rejected_event_is_told_with_index_code_and_field_and_costs_its_neighbours_nothing(collector: Collector) -> None:
     session = unique()
     told: list[tuple[Event, Rejection]] = []
-    with Emitter(collector.address, collector.token, on_rejection=lambda event, why: told.append((event, why))) as emitter:
+    # Whatever the pauses between its events, they are one batch: it goes with the flush.
+    limits = Limits(linger_seconds=60)
+    with Emitter(
+        collector.address, collector.token, limits=limits, on_rejection=lambda event, why: told.append((event, why))
+    ) as emitter:
         for number in range(10):
             emitter.emit(numbered(session, number, **({"attributes": "[1]"} if number == 7 else {})))
         emitter.emit(Event(type="no.such.type", session_id=session))

@@ -44,7 +44,7 @@ def export(client: Client, **options: object) -> object:
 @pytest.mark.parametrize("call", [query, stats, export])
 def test_a_deadline_ends_the_statement_in_postgresql(collector: Collector, call: Callable[..., grpc.Call]) -> None:
     with Client(collector.address, collector.token) as client, locked(collector, "events_000001"):
-        made = call(client, timeout=3)
+        made = call(client, timeout=10)
         eventually(lambda: waiting_readers(collector) == 1)
         assert made.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         eventually(lambda: reading(collector) == 0, seconds=SECONDS)

@@ -221,9 +221,10 @@ def test_what_fails_because_postgresql_is_away_asks_to_retry(own_collector: Coll
         os.kill(own_collector.ready["postgres_pid"], 3)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            # The call that is under way when the connection breaks may be answered otherwise.
-            error = failure(client.audit_log.Query, QueryRequest(), metadata=client.metadata, timeout=TIMEOUT_SECONDS)
-            if error.code() == grpc.StatusCode.UNAVAILABLE:
+            # It may go on a moment, and the call that is under way when the connection breaks may be answered otherwise.
+            call = client.audit_log.Query.future(QueryRequest(), metadata=client.metadata, timeout=TIMEOUT_SECONDS)
+            error = call.exception()
+            if call.code() is grpc.StatusCode.UNAVAILABLE:
                 break
             assert time.monotonic() < deadline, error
         assert asks_to_retry(error) > 0

@@ -168,7 +168,7 @@ def test_a_filter_lets_through_what_the_same_filter_of_an_export_does(collector:
     collector.sql("SELECT 1")
     for _ in range(4):
         events = [random_event(chance) for _ in range(400)]
-        filters = [random_filter(chance, events) for _ in range(14)]
+        filters = [random_filter(chance, events) for _ in range(12)]
         tails = [Tail(client, tail_request(**fields)) for fields in filters]
         with Tail(client) as everything:
             for tail in tails:
@@ -271,10 +271,10 @@ def test_each_tenant_has_a_tail_of_its_own_log_only() -> None:
 
 def test_a_slow_reader_is_told_what_it_missed_and_finds_it_by_an_export(client: Client) -> None:
     scope = unique()
-    call = client.audit_log.Tail(tail_request(scope=scope), metadata=client.metadata, timeout=120)
+    call = client.audit_log.Tail(tail_request(scope=scope), metadata=client.metadata, timeout=400)
     parts = [next(call)]
     big = "x" * 30_000
-    with Tail(client, tail_request(scope=scope)) as fast:
+    with Tail(client, tail_request(scope=scope), timeout=400) as fast:
         for number in range(60):
             client.publish_events(*[event(scope=scope, reason=big[:8000], attributes=json.dumps({"x": big})) for _ in range(20)])
             # The one that reads gets each event, as if there were no other.

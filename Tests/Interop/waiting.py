@@ -1,9 +1,12 @@
 """Waiting for what somebody else brings about."""
 
+import os
 import time
 from collections.abc import Callable
 
 PAUSE_SECONDS = 0.02
+# What a change may take to count everywhere. It is a second where nothing else runs: set that there.
+CHANGE_SECONDS = float(os.environ.get("DOCKET_CHANGE_SECONDS", "10"))
 
 
 def eventually(

@@ -5,7 +5,6 @@ internal import DocketRegistry
 package import DocketStore
 package import Logging
 internal import ServiceLifecycle
-internal import Synchronization
 
 /// Follows the logs that somebody tails, once for all who do: when a log has grown, its new batches are taken from what this
 /// collector has committed itself, or read back where another one has, and handed to each follower whose filter they meet.
@@ -17,18 +16,6 @@ package final class TailHub: Service {
     /// How many events of a tenant are read back before others have their turn, or a few more.
     private static let maxEventsReadBack = 4_000
 
-    private struct Followed {
-        let slug: String
-        /// All before this place has been handed on, or is being.
-        var next: LogPosition
-        var followers: [ObjectIdentifier: TailSubscription] = [:]
-    }
-
-    private struct State {
-        var logs: [Int32: Followed] = [:]
-        var isOver = false
-    }
-
     private let reader: any EventReader
     private let watch: any LogWatch
     private let feed: CommitFeed
@@ -36,8 +23,7 @@ package final class TailHub: Service {
     private let heldBytes: @Sendable () -> Int
     private let retryInterval: Duration
     private let logger: Logger
-    private let holdings = TailHoldings()
-    private let state = Mutex(State())
+    private let logs: FollowedLogs
     private let wake: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
 
     /// - Parameters:
@@ -52,6 +38,7 @@ package final class TailHub: Service {
         self.reader = reader
         self.watch = watch
         self.feed = feed
+        self.logs = FollowedLogs(feed: feed)
         self.typeNames = TypeNames(registry)
         self.heldBytes = heldBytes
         self.retryInterval = retryInterval
@@ -67,11 +54,7 @@ package final class TailHub: Service {
                 await self.watch.rest()
             }
         }
-        let left = self.state.withLock { state in
-            state.isOver = true
-            return state.logs.values.flatMap(\.followers.values)
-        }
-        for subscription in left { subscription.end() }
+        for subscription in self.logs.close() { subscription.end() }
     }
 
     // MARK: Followers
@@ -82,19 +65,8 @@ package final class TailHub: Service {
     func subscribe(_ tenant: RegistryContents.Tenant, _ filter: EventFilter) async throws(StoreError)
         -> TailSubscription
     {
-        let end = try await self.reader.logEnd(tenantID: tenant.id)
-        let subscription = self.state.withLock { state -> TailSubscription? in
-            guard !state.isOver else { return nil }
-            var log =
-                state.logs[tenant.id] ?? Followed(slug: tenant.slug, next: LogPosition(logIndex: end, position: 0))
-            let subscription = TailSubscription(
-                filter: RowFilter(filter), from: log.next, holdings: self.holdings)
-            log.followers[ObjectIdentifier(subscription)] = subscription
-            state.logs[tenant.id] = log
-            self.feed.follow(Set(state.logs.keys))
-            return subscription
-        }
-        guard let subscription else {
+        let end = LogPosition(logIndex: try await self.reader.logEnd(tenantID: tenant.id), position: 0)
+        guard let subscription = self.logs.add(tenant, RowFilter(filter), from: end) else {
             throw StoreError(code: .shuttingDown, message: "the collector is shutting down; call again to go on")
         }
         self.wake.continuation.yield()
@@ -103,11 +75,7 @@ package final class TailHub: Service {
 
     /// Ends a subscription.
     func unsubscribe(_ subscription: TailSubscription, tenantID: Int32) {
-        self.state.withLock { state in
-            state.logs[tenantID]?.followers[ObjectIdentifier(subscription)] = nil
-            if state.logs[tenantID]?.followers.isEmpty == true { state.logs[tenantID] = nil }
-            self.feed.follow(Set(state.logs.keys))
-        }
+        self.logs.remove(subscription, tenantID: tenantID)
         subscription.end()
     }
 
@@ -118,7 +86,7 @@ package final class TailHub: Service {
         var beatAt = ContinuousClock.now
         var wasFaulty = false
         var mayBeMore = true
-        while !Task.isCancelled, self.state.withLock({ !$0.logs.isEmpty }) {
+        while !Task.isCancelled, !self.logs.isEmpty {
             do throws(StoreError) {
                 if !mayBeMore { try await self.watch.growth() }
                 let began = ContinuousClock.now
@@ -140,7 +108,7 @@ package final class TailHub: Service {
             }
             if beatAt.duration(to: .now) > Self.beatInterval {
                 beatAt = .now
-                for follower in self.state.withLock({ $0.logs.values.flatMap(\.followers.values) }) { follower.beat() }
+                for follower in self.logs.followers { follower.beat() }
             }
         }
     }
@@ -150,7 +118,7 @@ package final class TailHub: Service {
     /// - Returns: Whether anything has.
     /// - Throws: The first error, when all other logs have been looked at.
     private func advance() async throws(StoreError) -> Bool {
-        let places = self.state.withLock { $0.logs.mapValues(\.next) }
+        let places = self.logs.places
         let batches = try await self.reader.newBatches(places.mapValues(\.logIndex))
         var failure: StoreError?
         for (tenantID, batches) in Dictionary(grouping: batches, by: \.tenantID) {
@@ -192,22 +160,10 @@ package final class TailHub: Service {
             guard let last = others.last else { break }
             let end = last.logIndex + 1
             guard others.contains(where: { $0.acceptedCount > 0 }) else {
-                _ = self.begin(tenantID, from: start, next: LogPosition(logIndex: end, position: 0))
+                _ = self.logs.begin(tenantID, from: start, next: LogPosition(logIndex: end, position: 0))
                 continue
             }
             return try await self.readBack(tenantID, from: start, end: end)
-        }
-    }
-
-    /// Whom a part of a log is for: whoever comes later gets what is behind it. Nobody, when the log isn't followed from there:
-    /// the last follower has gone meanwhile, and another one has come.
-    private func begin(
-        _ tenantID: Int32, from: LogPosition, next: LogPosition
-    ) -> (followers: [TailSubscription], slug: String) {
-        self.state.withLock { state in
-            guard let log = state.logs[tenantID], log.next == from else { return ([], "") }
-            state.logs[tenantID]?.next = next
-            return (Array(log.followers.values), log.slug)
         }
     }
 
@@ -216,14 +172,11 @@ package final class TailHub: Service {
     /// - Returns: False when somebody may want some of it.
     private func passOver(_ entry: LogBatch, from: LogPosition) -> Bool {
         let next = LogPosition(logIndex: entry.logIndex + 1, position: 0)
-        let followers = self.state.withLock { state -> [TailSubscription]? in
-            guard let log = state.logs[entry.tenantID], log.next == from,
-                log.followers.values.allSatisfy({ $0.filter.hasNoCondition && $0.reached <= from && $0.isFull })
-            else { return nil }
-            state.logs[entry.tenantID]?.next = next
-            return Array(log.followers.values)
-        }
-        guard let followers else { return false }
+        guard
+            let followers = self.logs.begin(
+                entry.tenantID, from: from, next: next,
+                ifAll: { $0.filter.hasNoCondition && $0.reached <= from && $0.isFull })
+        else { return false }
         _ = self.feed.take(entry.batchID)
         for follower in followers { follower.add([], missed: Int(entry.acceptedCount), next: next) }
         return true
@@ -234,7 +187,7 @@ package final class TailHub: Service {
     /// - Returns: False when it can't be understood without PostgreSQL: its types are too new.
     private func handOn(_ batch: EncodedBatch, _ entry: LogBatch, from: LogPosition) -> Bool {
         let next = LogPosition(logIndex: entry.logIndex + 1, position: 0)
-        let (followers, slug) = self.begin(entry.tenantID, from: from, next: next)
+        let (followers, slug) = self.logs.begin(entry.tenantID, from: from, next: next)
         let names = self.typeNames.of(tenantID: entry.tenantID)
         var handing = TailHanding(followers, next: next)
         var tuples = TupleReader(tuples: batch.tuples, typeName: { names[$0] })
@@ -253,9 +206,7 @@ package final class TailHub: Service {
                 }
             }
         } catch {
-            self.state.withLock { state in
-                if state.logs[entry.tenantID]?.next == next { state.logs[entry.tenantID]?.next = from }
-            }
+            self.logs.goBack(entry.tenantID, from: next, to: from)
             return false
         }
         handing.finish()
@@ -265,7 +216,7 @@ package final class TailHub: Service {
     /// Reads batches back, once for all followers, and hands them on.
     private func readBack(_ tenantID: Int32, from: LogPosition, end: Int64) async throws(StoreError) {
         let next = LogPosition(logIndex: end, position: 0)
-        let (followers, _) = self.begin(tenantID, from: from, next: next)
+        let (followers, _) = self.logs.begin(tenantID, from: from, next: next)
         guard !followers.isEmpty else { return }
         var query = LogQuery(tenantID: tenantID, from: from, end: end)
         query.alternatives = followers.map(\.filter)
@@ -275,9 +226,7 @@ package final class TailHub: Service {
                 page = try await self.reader.readLog(query)
             } catch {
                 // It begins again from there. Who has come meanwhile begins behind it, and gets nothing twice.
-                self.state.withLock { state in
-                    if state.logs[tenantID]?.next == next { state.logs[tenantID]?.next = query.from }
-                }
+                self.logs.goBack(tenantID, from: next, to: query.from)
                 throw error
             }
             var handing = TailHanding(followers, next: page.next)
