@@ -77,6 +77,8 @@ extension ServerConnectionContext {
 
     /// Does what the connection's life asks for; `false` when that was its end.
     private func lookAtLife(_ now: NIODeadline) -> Bool {
+        // What it has sent and isn't taken yet is a sign of life: an answer to a PING may lie behind it.
+        if !self.wantsBytes { self.life?.heard(at: now) }
         while let action = self.life?.look(at: now) {
             switch action {
             case .ping:

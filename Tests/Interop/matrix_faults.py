@@ -24,7 +24,7 @@ class Fault:
     comes_first = False
     circumstances = Circumstances()
     # How soon all must be well once it is over.
-    bound_seconds = 120.0
+    bound_seconds = 30.0
 
     def __init__(self, cluster: Cluster, folder: Path):
         self.cluster, self.folder = cluster, folder
@@ -96,7 +96,7 @@ class BlackHole(_Networked):
     """What is sent vanishes, and no connection of that time ever ends: only PINGs tell that nobody is there."""
 
     # After 30 s of silence a PING, whose answer may take 10 s; a connection begun meanwhile fails after 10 s.
-    bound_seconds = 180.0
+    bound_seconds = 70.0
 
     def begin(self, cells: list[Cell]) -> None:
         self.network.set_mode(Mode.SWALLOW)

@@ -112,7 +112,7 @@ class Site:
     def start(self, attack: Attack) -> AttackProcess:
         seconds, attempts = ATTACK_SECONDS, ATTEMPTS
         if attack.takes_seconds:
-            seconds, attempts = attack.takes_seconds + 10, None
+            seconds, attempts = attack.takes_seconds + 3, None
         return AttackProcess(
             attack, self.collector.address, self.collector.token, seconds, attempts,
             environment={"DOCKET_IDLE_CONNECTIONS": "500"},
@@ -195,8 +195,9 @@ class Sites:
     def _rises(self, attack: Attack) -> bool:
         # The last of it may be on its way yet.
         deadline = time.monotonic() + COUNTED_WITHIN_SECONDS
-        before = self._before[attack.name].get(attack.counter, 0)
-        while self.of(attack).collector.metrics().get(attack.counter, 0) <= before:
+        before, site = self._before[attack.name], self.of(attack)
+        counters = (attack.counter, *attack.earlier_counters)
+        while not any(site.collector.metrics().get(one, 0) > before.get(one, 0) for one in counters):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.1)

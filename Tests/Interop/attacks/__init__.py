@@ -27,6 +27,8 @@ class Attack:
     sees: str
     # The series that must rise.
     counter: str
+    # Those of limits that may strike before.
+    earlier_counters: tuple[str, ...] = field(default=(), kw_only=True)
     also: tuple[str, ...] = ()
     # What the collector needs to be given for the test.
     environment: dict[str, str] = field(default_factory=dict, hash=False)

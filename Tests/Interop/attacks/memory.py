@@ -14,7 +14,10 @@ from .wire import (
     framed, settings, stream_ids,
 )  # fmt: skip
 
+SLOW_MESSAGES = "docket_rpc_slow_messages_total"
 MESSAGE_TIMEOUTS = "docket_rpc_message_timeouts_total"
+# What a collector that takes all at once needs far less for.
+STALL_SECONDS = 3
 # No stream may send anything.
 SHUT = PREFACE + settings((4, 0))
 
@@ -36,7 +39,7 @@ def announcements(target: Target) -> bytes:
     title="4,000 messages of 4 MiB announced, of which nothing comes (with a credential)",
     limit="1 s a message while others wait for memory, of which no connection has more than is left free",
     sees="RESOURCE_EXHAUSTED",
-    counter="docket_rpc_slow_messages_total",
+    counter=SLOW_MESSAGES,
     also=(NOTHING,),
 )
 def announced_messages(target: Target, until: Until) -> Iterator[str]:
@@ -71,6 +74,7 @@ def half_messages(target: Target) -> list[bytes]:
     limit="a quarter of the memory budget for what has no reservation",
     sees="RESOURCE_EXHAUSTED",
     counter="docket_rpc_unreserved_refusals_total",
+    earlier_counters=(SLOW_MESSAGES,),
     also=(NOTHING,),
 )
 def begun_messages(target: Target, until: Until) -> Iterator[str]:
@@ -185,7 +189,11 @@ def hoarded_metadata(target: Target, until: Until) -> Iterator[str]:
         for _ in range(30):
             peer = Peer(target)
             peers.append(peer)
+            began = time.monotonic()
             peer.send(payload)
+            # Who has hoarded too much is refused at the collector's leisure: there is no more to be had.
+            if time.monotonic() - began > STALL_SECONDS:
+                break
         for peer in peers:
             yield peer.answer(1999, 0.1)
     finally:
