@@ -28,6 +28,8 @@ struct TestDatabase: Sendable {
         var settings = DevCluster.Settings()
         settings.isDurable = false
         settings.maxConnections = 400
+        // The snapshot of an automatic ANALYZE puts off what a test does once, such as freezing a segment.
+        settings.parameters["autovacuum_naptime"] = "1d"
         return try EphemeralCluster.shared(name, settings: settings)
     }
 
