@@ -4,11 +4,14 @@ import json
 import os
 import random
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+from docket.v1.event_pb2 import Actor, Event, Resource
 
 from client import Client
 from collector import BINARY, Collector
-from docket.v1.event_pb2 import Actor, Event, Resource
 from events import event, full_event, request
 from waiting import eventually
 
@@ -65,6 +68,15 @@ class Log:
         self.client.channel.close()
         self.collector.stop()
         self.collector.delete_folder()
+
+
+@pytest.fixture(scope="module")
+def log() -> Iterator[Log]:
+    made = Log()
+    try:
+        yield made
+    finally:
+        made.stop()
 
 
 def hazardous() -> list[Event]:

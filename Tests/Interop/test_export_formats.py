@@ -18,17 +18,8 @@ from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 from client import Client
 from collector import BINARY, Collector
 from events import KNOWN_TYPE, request
-from exported_log import Log, hazardous
+from exported_log import Log, hazardous, log  # noqa: F401
 from waiting import eventually
-
-@pytest.fixture(scope="module")
-def log() -> Iterator[Log]:
-    made = Log()
-    try:
-        yield made
-    finally:
-        made.stop()
-
 
 class Hazards:
     """A collector with events whose texts others might trip over."""
@@ -56,7 +47,7 @@ def hazards() -> Iterator[Hazards]:
         collector.delete_folder()
 
 
-def test_csv_comes_back_from_pythons_reader_as_it_is_in_the_database(log: Log, tmp_path: Path) -> None:
+def test_csv_comes_back_from_pythons_reader_as_it_is_in_the_database(log: Log, tmp_path: Path) -> None:  # noqa: F811
     log.run("--output", tmp_path / "log.csv", "--format", "csv", "--type", "authz.decision")
     with (tmp_path / "log.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file, strict=True))
@@ -111,7 +102,7 @@ def test_every_column_of_csv_comes_back_by_python_and_by_copy(hazards: Hazards, 
     assert collector.sql(loaded, conninfo=superuser) == [[str(len(sent))]]
 
 
-def test_on_request_no_field_of_csv_is_a_formula(log: Log) -> None:
+def test_on_request_no_field_of_csv_is_a_formula(log: Log) -> None:  # noqa: F811
     text = log.run("--format", "csv", "--formula-safe", "--type", "authz.decision").stdout.decode()
     rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
     assert len(rows) == len(log.events)
@@ -121,7 +112,7 @@ def test_on_request_no_field_of_csv_is_a_formula(log: Log) -> None:
 
 # The version that an event names, and a later one.
 @pytest.mark.parametrize("version", ["1.3.0", "1.8.0"])
-def test_ocsf_is_what_the_published_schema_demands(log: Log, hazards: Hazards, version: str) -> None:
+def test_ocsf_is_what_the_published_schema_demands(log: Log, hazards: Hazards, version: str) -> None:  # noqa: F811
     schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(version=version))
     validator = Draft202012Validator(schema.get_class_schema(class_name=schema.lookup_class_name_from_uid(class_uid=6003), profiles=[]))
     lines = log.run("--format", "ocsf", "--type", "authz.decision").stdout.splitlines()
@@ -135,7 +126,7 @@ def test_ocsf_is_what_the_published_schema_demands(log: Log, hazards: Hazards, v
     assert not validator.is_valid(wrong) and not validator.is_valid({})
 
 
-def test_cloudevents_are_read_by_the_cloudevents_sdk(log: Log, hazards: Hazards) -> None:
+def test_cloudevents_are_read_by_the_cloudevents_sdk(log: Log, hazards: Hazards) -> None:  # noqa: F811
     lines = log.run("--format", "cloudevents", "--type", "authz.decision").stdout.splitlines()
     read = [JSONFormat().read(None, line) for line in lines]
     assert len({one.get_id() for one in read}) == len(log.events) == len(lines)
@@ -152,7 +143,7 @@ def test_cloudevents_are_read_by_the_cloudevents_sdk(log: Log, hazards: Hazards)
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "cloudevents", "ocsf"])
-def test_no_changed_member_of_a_manifest_gets_past(log: Log, tmp_path: Path, form: str) -> None:
+def test_no_changed_member_of_a_manifest_gets_past(log: Log, tmp_path: Path, form: str) -> None:  # noqa: F811
     """What an export's records show is held against all that the manifest says of them, not only their bytes."""
     file, path = tmp_path / "log", tmp_path / "log.manifest.json"
     safe = ["--formula-safe"] if form == "csv" else []
