@@ -30,8 +30,9 @@ class Change:
         return all(len(line.times_judged(self.becomes, mark)) >= BATCHES_A_RULE for line, mark in self.marks.items())
 
     def seconds(self, line: Line) -> float:
-        """How long it took until a batch of the line was judged by it; 0 where that was before it counted."""
-        return max(0, line.times_judged(self.becomes, self.marks[line])[0] - self.counts_from)
+        """How long what held before still counted for what the line sent; 0 if for nothing that was sent behind the command."""
+        before = line.attempts_before(self.becomes, self.marks[line])
+        return max([0.0, *(one.sent_at - self.counts_from for one in before)])
 
 
 class Stage:

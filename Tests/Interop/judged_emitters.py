@@ -1,5 +1,6 @@
 """Emitters at a steady pace, which note of each batch when it was sent, when it was answered, and how it was judged."""
 
+import itertools
 import random
 import threading
 import time
@@ -66,6 +67,11 @@ class Line:
     def times_judged(self, judgement: str, since: int) -> list[float]:
         """When the batches from that attempt on were answered that were judged so."""
         return [one.answered_at for one in self.attempts[since:] if one.judgement == judgement and one.is_judged_now]
+
+    def attempts_before(self, judgement: str, since: int) -> list[Attempt]:
+        """The batches from that attempt on that were judged otherwise, before the first that was judged so."""
+        judged = [one for one in self.attempts[since:] if one.judgement and one.is_judged_now]
+        return list(itertools.takewhile(lambda one: one.judgement != judgement, judged))
 
     def _work(self) -> None:
         raise NotImplementedError
