@@ -27,7 +27,7 @@ class Attack:
     sees: str
     # The series that must rise.
     counter: str
-    # Those of limits that may strike before.
+    # Those of the other limits, for an attack that meets several: which comes first is a matter of how fast it sends.
     earlier_counters: tuple[str, ...] = field(default=(), kw_only=True)
     also: tuple[str, ...] = ()
     # What the collector needs to be given for the test.

@@ -71,7 +71,7 @@ def half_messages(target: Target) -> list[bytes]:
 
 @attack(
     title="Messages begun on thousands of streams, beyond what can be reserved (with a credential)",
-    limit="a quarter of the memory budget for what has no reservation",
+    limit="a quarter of the memory budget for what has no reservation; 1 s a message while others wait for memory",
     sees="RESOURCE_EXHAUSTED",
     counter="docket_rpc_unreserved_refusals_total",
     earlier_counters=(SLOW_MESSAGES,),
