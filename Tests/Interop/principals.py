@@ -71,14 +71,17 @@ class Principals:
         authority = options.pop("authority", self.client_authority)
         return sign(self.folder, authority, name, subject, names, usage="clientAuth", **options)
 
-    def client(self, files: tuple[Path, Path] | None = None, token: str | None = None) -> Client:
-        """A client with a certificate, a token, both or neither."""
+    def client(
+        self, files: tuple[Path, Path] | None = None, token: str | None = None, is_shared: bool = True
+    ) -> Client:
+        """A client with a certificate, a token, both or neither; on a connection of its own unless that is shared."""
         certificate, key = files if files else (None, None)
         credentials = grpc.ssl_channel_credentials(
             self.server_authority.read_bytes(), key.read_bytes() if key else None,
             certificate.read_bytes() if certificate else None,
         )  # fmt: skip
-        return Client(self.collector.address, token, credentials)
+        options = [] if is_shared else [("grpc.use_local_subchannel_pool", 1)]
+        return Client(self.collector.address, token, credentials, options)
 
 
 class OpenStream:
