@@ -7,7 +7,7 @@ enum Callbacks {
     typealias Core = UnsafeMutablePointer<SessionCore>
 
     /// nghttp2's number for "the session can't go on".
-    private static let failure = NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
+    static let failure = NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
 
     /// The types below are those of RFC 9113 section 6.
     static let firstUnknownType: UInt8 = 10
@@ -35,10 +35,9 @@ enum Callbacks {
                 session, none, frame.pointee.hd.stream_id, HTTP2ErrorCode.enhanceYourCalm.rawValue)
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
         }
-        // Frames of unknown types (see ``HTTP2Session/makeSession(role:configuration:core:)``) are counted and ignored.
         unsafe nghttp2_session_callbacks_set_on_begin_frame_callback(table) { _, header, user in
             guard let core = unsafe core(user), let header = unsafe header else { return failure }
-            if unsafe header.pointee.type >= firstUnknownType { unsafe core.pointee.unproductiveFrames += 1 }
+            unsafe frameBegins(core, header.pointee)
             return 0
         }
         unsafe nghttp2_session_callbacks_set_unpack_extension_callback(table) { _, _, _, _ in
@@ -57,6 +56,7 @@ enum Callbacks {
         unsafe nghttp2_session_callbacks_set_on_frame_recv_callback(table) { unsafe frameReceived($0, $1, $2) }
         unsafe nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table) { _, _, error, user in
             guard let core = unsafe core(user) else { return failure }
+            unsafe core.pointee.unheardOf = nil
             unsafe core.pointee.libraryMessage = String(cString: nghttp2_strerror(error))
             return 0
         }
@@ -77,86 +77,6 @@ enum Callbacks {
         }
         return unsafe table
     }()
-
-    // MARK: Receiving
-
-    private static func beginHeaders(
-        _ session: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>?, _ user: UnsafeMutableRawPointer?
-    ) -> Int32 {
-        guard let core = unsafe core(user), let frame = unsafe frame else { return failure }
-        let streamID = unsafe frame.pointee.hd.stream_id
-        if unsafe core.pointee.role == .server && frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
-            let stream = unsafe core.pointee.streams.take(id: streamID)
-            guard unsafe nghttp2_session_set_stream_user_data(session, streamID, stream) == 0 else {
-                unsafe core.pointee.streams.retire(stream)
-                return failure
-            }
-            unsafe core.pointee.beginBlock(stream)
-        } else {
-            unsafe core.pointee.beginBlock(stream(session, streamID))
-        }
-        return 0
-    }
-
-    private static func frameReceived(
-        _ session: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>?, _ user: UnsafeMutableRawPointer?
-    ) -> Int32 {
-        guard let core = unsafe core(user), let frame = unsafe frame else { return failure }
-        let header = unsafe frame.pointee.hd
-        switch UInt32(header.type) {
-        case NGHTTP2_HEADERS.rawValue:
-            unsafe core.pointee.endBlock(
-                streamID: header.stream_id, endsStream: UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0)
-        case NGHTTP2_DATA.rawValue:
-            if UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0 {
-                if let stream = unsafe stream(session, header.stream_id) { unsafe core.pointee.endRemote(stream) }
-            } else if unsafe header.length == frame.pointee.data.padlen {
-                unsafe core.pointee.unproductiveFrames += 1
-            }
-        case NGHTTP2_SETTINGS.rawValue:
-            unsafe noteSettings(core, isAcknowledgement: UInt32(header.flags) & NGHTTP2_FLAG_ACK.rawValue != 0)
-        case NGHTTP2_PING.rawValue:
-            if UInt32(header.flags) & NGHTTP2_FLAG_ACK.rawValue != 0 {
-                var entry = unsafe EventList.Entry(kind: .pingAcknowledged)
-                entry.first = Int(bitPattern: UInt(unsafe payload(of: frame)))
-                unsafe core.pointee.events.append(entry)
-            } else {
-                unsafe core.pointee.events.append(.init(kind: .pingReceived))
-            }
-        case NGHTTP2_GOAWAY.rawValue:
-            unsafe core.pointee.unproductiveFrames += 1
-            let goAway = unsafe frame.pointee.goaway
-            let debug = unsafe UnsafeBufferPointer(start: goAway.opaque_data, count: goAway.opaque_data_len)
-            unsafe core.pointee.events.appendGoAway(
-                lastStreamID: goAway.last_stream_id, errorCode: goAway.error_code, debug: Array(debug))
-        case NGHTTP2_PRIORITY.rawValue:
-            unsafe core.pointee.unproductiveFrames += 1
-        case NGHTTP2_WINDOW_UPDATE.rawValue where unsafe core.pointee.role == .server:
-            unsafe core.pointee.windowUpdated()
-        default:
-            break
-        }
-        return 0
-    }
-
-    private static func noteSettings(_ core: Core, isAcknowledgement: Bool) {
-        if isAcknowledgement {
-            let window = unsafe nghttp2_session_get_local_settings(
-                unsafe core.pointee.session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE)
-            unsafe core.pointee.baseWindowBytes = Int(window)
-            unsafe core.pointee.events.append(.init(kind: .settingsAcknowledged))
-        } else {
-            if unsafe core.pointee.settingsSeen { unsafe core.pointee.unproductiveFrames += 1 }
-            unsafe core.pointee.settingsSeen = true
-            unsafe core.pointee.events.append(.init(kind: .settings))
-        }
-    }
-
-    /// A PING's eight bytes as a number, big-endian.
-    private static func payload(of frame: UnsafePointer<nghttp2_frame>) -> UInt64 {
-        let bytes = unsafe frame.pointee.ping.opaque_data
-        return unsafe withUnsafeBytes(of: bytes) { unsafe UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
-    }
 
     // MARK: Sending
 
@@ -254,7 +174,7 @@ enum Callbacks {
 
     // MARK: Pointers
 
-    private static func core(_ user: UnsafeMutableRawPointer?) -> Core? {
+    static func core(_ user: UnsafeMutableRawPointer?) -> Core? {
         unsafe user?.assumingMemoryBound(to: SessionCore.self)
     }
 

@@ -69,11 +69,12 @@ extension HTTP2Session {
 
     /// Sends a PING; the answer comes as ``HTTP2Event/pingAcknowledged(payload:)``.
     package func ping(payload: UInt64) {
-        _ = unsafe withUnsafeBytes(of: payload.bigEndian) { bytes in
+        let result = unsafe withUnsafeBytes(of: payload.bigEndian) { bytes in
             unsafe nghttp2_submit_ping(
                 self.session, UInt8(truncatingIfNeeded: NGHTTP2_FLAG_NONE.rawValue),
                 bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
         }
+        if result == 0 { unsafe self.core.pointee.pingsDue += 1 }
     }
 
     /// The first of two steps of a graceful end (RFC 9113 section 6.8): tells the client to open no more streams, and

@@ -122,16 +122,25 @@ package final class HTTP2Session {
 
     /// Hands out everything that may be sent now, a frame or so at a time; a piece is valid during its call only, and
     /// `write` must not call the session. Throws errors of the connection, after the last piece: close then.
-    package func output(_ write: (UnsafeRawBufferPointer) -> Void) throws(HTTP2Error) {
+    ///
+    /// - Parameter bytes: after so many there is no further piece, though ``wantsWrite`` may say that there is more. Control frames
+    ///   come before those of bodies.
+    package func output(
+        upToBytes bytes: Int = .max, _ write: (UnsafeRawBufferPointer) -> Void
+    ) throws(HTTP2Error) {
         self.enter(.sending)
         defer { self.phase = .idle }
         if let failure = unsafe self.core.pointee.failure, failure.isFatal { throw failure }
+        var written = 0
         while true {
             var data: UnsafePointer<UInt8>?
             let count = unsafe nghttp2_session_mem_send(self.session, &data)
             if count > 0 {
                 unsafe write(UnsafeRawBufferPointer(start: data, count: count))
-                continue
+                written += count
+                if written < bytes { continue }
+                self.settle()
+                break
             }
             if count < 0 {
                 unsafe self.core.pointee.fail(Self.libraryError(Int32(truncatingIfNeeded: count), "writing frames"))
@@ -220,12 +229,24 @@ package final class HTTP2Session {
         }
         if unsafe self.core.pointee.unproductiveFrames > self.configuration.maxUnproductiveFrames {
             unsafe self.core.pointee.unproductiveFrames = 0
-            unsafe self.core.pointee.libraryMessage =
-                "more than \(self.configuration.maxUnproductiveFrames) frames without use (max_unproductive_frames)"
-            unsafe nghttp2_session_terminate_session(self.session, HTTP2ErrorCode.enhanceYourCalm.rawValue)
+            self.terminate(
+                .enhanceYourCalm,
+                "more than \(self.configuration.maxUnproductiveFrames) frames without use (max_unproductive_frames)")
+            hasWork = true
+        }
+        if let bytes = unsafe self.core.pointee.excessiveFrameBytes {
+            unsafe self.core.pointee.excessiveFrameBytes = nil
+            self.terminate(
+                .frameSizeError,
+                "a CONTINUATION frame of \(bytes) bytes; at most \(self.configuration.maxFrameBytes) are taken")
             hasWork = true
         }
         return hasWork
+    }
+
+    private func terminate(_ code: HTTP2ErrorCode, _ message: String) {
+        unsafe self.core.pointee.libraryMessage = message
+        unsafe nghttp2_session_terminate_session(self.session, code.rawValue)
     }
 
     private func noteFirstBytes(_ bytes: UnsafeRawBufferPointer) {

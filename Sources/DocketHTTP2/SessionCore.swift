@@ -14,8 +14,17 @@ struct SessionCore {
         var isTooLarge = false
     }
 
+    /// What it is that the library may ignore without a word.
+    enum IgnoredFrame {
+        /// A WINDOW_UPDATE: one more is borne for what was sent.
+        case windowUpdate
+        /// Of no use to anybody.
+        case useless
+    }
+
     let role: HTTP2Role
     let maxHeaderListBytes: Int
+    let maxFrameBytes: Int
     /// nghttp2's session; it lives as long as the owning ``HTTP2Session``.
     var session: OpaquePointer?
     var events = EventList()
@@ -41,6 +50,12 @@ struct SessionCore {
     var unproductiveFrames = 0
     /// How many WINDOW_UPDATE frames the DATA frames that were sent may bring yet: further ones are unproductive.
     var windowUpdatesDue = 0
+    /// The frame that has begun and that no callback has spoken of yet, if ignoring it would count.
+    var unheardOf: IgnoredFrame?
+    /// The length of a frame that is longer than it may be, if the library lets it pass.
+    var excessiveFrameBytes: Int?
+    /// How many PINGs have been sent and not acknowledged.
+    var pingsDue = 0
     /// What was refused since the owner last asked.
     var refusals = HTTP2Refusals()
     /// Whether a GOAWAY has been sent, and the payload of a PING that is to follow it.
@@ -60,6 +75,7 @@ struct SessionCore {
     init(role: HTTP2Role, configuration: HTTP2Configuration) {
         self.role = role
         self.maxHeaderListBytes = configuration.maxHeaderListBytes
+        self.maxFrameBytes = configuration.maxFrameBytes
         self.baseWindowBytes = min(65_535, configuration.initialStreamWindowBytes)
     }
 
@@ -125,6 +141,23 @@ struct SessionCore {
     /// A WINDOW_UPDATE was received.
     mutating func windowUpdated() {
         if self.windowUpdatesDue > 0 { self.windowUpdatesDue -= 1 } else { self.unproductiveFrames += 1 }
+    }
+
+    /// The next frame begins: the one before it is known by now to have been ignored, or not.
+    mutating func endIgnoredFrame() {
+        defer { self.unheardOf = nil }
+        // A client bears them: what it has given up may have been answered.
+        guard self.role == .server else { return }
+        switch self.unheardOf {
+        case .windowUpdate: self.windowUpdated()
+        case .useless: self.unproductiveFrames += 1
+        case nil: break
+        }
+    }
+
+    /// A PING was acknowledged: once for each that was sent is of use.
+    mutating func pingAcknowledged() {
+        if self.pingsDue > 0 { self.pingsDue -= 1 } else { self.unproductiveFrames += 1 }
     }
 
     /// Bytes of a body.

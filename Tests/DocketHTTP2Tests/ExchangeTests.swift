@@ -132,6 +132,47 @@ struct ExchangeTests {
         #expect(server.closeCode(of: streamID) == 0)
     }
 
+    @Test("output hands out a piece at a time, control frames first, and nothing is lost between them")
+    func outputInPieces() throws {
+        let wire = try Wire(client: {
+            $0.initialStreamWindowBytes = 1 << 20
+            $0.connectionWindowBytes = 1 << 20
+        })
+        let streamID = try wire.client.session.submitRequest(headers: Heads.request, endStream: false)
+        try wire.run()
+        let server = wire.server.session
+        let body = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 / 7) }
+        try server.submitResponse(streamID: streamID, headers: Heads.response, endStream: false)
+        try server.sendData(streamID: streamID, body)
+        try server.sendTrailers(streamID: streamID, Heads.trailers)
+        var received: [UInt8] = []
+        var pieces = 0
+        while server.wantsWrite {
+            if pieces == 2 { server.ping(payload: 0) }
+            let piece = try wire.server.output(upToBytes: 50_000)
+            #expect(piece.count < 50_000 + 16_384 + 9 && !piece.isEmpty)
+            let frames = Raw.parse(piece)
+            if pieces == 2 { #expect(frames.first?.type == 6) }
+            received += frames.filter { $0.type == 0 }.flatMap(\.payload)
+            pieces += 1
+        }
+        #expect(pieces >= 5)
+        #expect(received == body)
+    }
+
+    @Test("a reset that follows an answer which fills its piece comes with the next")
+    func resetBehindPiece() throws {
+        let wire = try Wire()
+        let streamID = try wire.client.session.submitRequest(headers: Heads.request, endStream: false)
+        try wire.run()
+        let server = wire.server.session
+        try server.submitResponse(streamID: streamID, headers: Heads.response, endStream: true)
+        server.resetStream(streamID: streamID, errorCode: .noError)
+        var frames: [UInt8] = []
+        while server.wantsWrite { frames += Raw.parse(try wire.server.output(upToBytes: 1)).map(\.type) }
+        #expect(frames == [1, 3])
+    }
+
     @Test("a reply that is queued whole goes out as three frames in one call of output")
     func replyFrames() throws {
         let wire = try Wire()

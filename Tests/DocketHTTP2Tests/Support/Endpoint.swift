@@ -62,10 +62,10 @@ final class Endpoint {
         try result.get()
     }
 
-    /// Everything the session wants to send now.
-    func output() throws(HTTP2Error) -> [UInt8] {
+    /// Everything the session wants to send now, or about so many bytes of it.
+    func output(upToBytes limit: Int = .max) throws(HTTP2Error) -> [UInt8] {
         var bytes: [UInt8] = []
-        try self.session.output { bytes.append(contentsOf: $0) }
+        try self.session.output(upToBytes: limit) { bytes.append(contentsOf: $0) }
         self.session.drainEvents { self.note($0, UnsafeRawBufferPointer(start: nil, count: 0)) }
         return bytes
     }
