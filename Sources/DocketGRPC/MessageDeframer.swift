@@ -63,6 +63,9 @@ package struct MessageDeframer: Sendable, Equatable {
         self.encoding = encoding
     }
 
+    /// Whether a prefix has begun and isn't whole.
+    package var isInPrefix: Bool { self.stage == .prefix && self.prefixCount > 0 }
+
     /// Whether a reservation has been asked for and not granted yet.
     package var isWaitingForGrant: Bool { self.stage == .awaitingGrant }
 

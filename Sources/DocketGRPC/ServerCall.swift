@@ -93,6 +93,9 @@ package struct ServerCall: Sendable, Equatable {
         self.deframer.reservationGranted()
     }
 
+    /// Whether a message's prefix has begun to come and isn't whole.
+    package var isInPrefix: Bool { self.inbound == .open && self.deframer.isInPrefix }
+
     /// What comes next; `nil` when more has to be received or granted first.
     package mutating func nextInbound() -> ServerInboundAction? {
         guard self.inbound == .open, let action = self.deframer.next() else { return nil }

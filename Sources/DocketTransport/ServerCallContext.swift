@@ -24,7 +24,7 @@ package final class ServerCallContext {
     var window = InboundWindow()
     /// What the metadata takes for as long as the call is open, in bytes.
     private var metadataBytes: Int
-    /// The announced message: its ticket while it waits, its reservation once it has one.
+    /// The message that comes: since when it does, its ticket while it waits, its reservation once it has one.
     var announced: AnnouncedMessage?
 
     init(
@@ -100,10 +100,21 @@ package final class ServerCallContext {
     }
 }
 
-/// The message that a stream has announced by its prefix.
+/// The message that a stream has announced by its prefix, or begins to.
 enum AnnouncedMessage {
+    /// Something of its prefix has come, and not all of it. `since` is when that was seen.
+    case begun(since: NIODeadline)
     /// It waits for the budget.
     case waiting(MemoryBudget.Ticket, wireBytes: Int)
     /// It may arrive. `since` is when that began; `nil` until the first burst ended without its end.
     case granted(MessageReservation, wireBytes: Int, since: NIODeadline?)
+
+    /// Since when its bytes, or those of its prefix, are waited for.
+    var since: NIODeadline? {
+        switch self {
+        case .begun(let since): since
+        case .granted(_, _, let since): since
+        case .waiting: nil
+        }
+    }
 }

@@ -213,11 +213,18 @@ extension ServerConnectionContext: SlowTurnTaking {
                 self.abort(call, status)
             }
         }
-        if case .granted(let reservation, let wireBytes, nil) = call.announced {
-            // Begun and not ended: from now on its time counts.
+        // Begun and not ended: from now on its time counts.
+        switch call.announced {
+        case .granted(let reservation, let wireBytes, nil):
             let now = NIODeadline.now()
             call.announced = .granted(reservation, wireBytes: wireBytes, since: now)
             self.armTimer(after: self.environment.limits.slowMessageGrace, from: now)
+        case nil where call.machine.isInPrefix:
+            let now = NIODeadline.now()
+            call.announced = .begun(since: now)
+            self.armTimer(after: self.environment.limits.messageTimeout, from: now)
+        default:
+            break
         }
     }
 

@@ -61,12 +61,15 @@ extension ServerConnectionContext {
     /// Ends a message that takes too long: longer than the limit, or, while others wait for memory, behind the pace that the
     /// longest message needs to be in time. Who announces a message and doesn't send it would keep the others waiting.
     func checkPace(of call: ServerCallContext, _ now: NIODeadline) {
-        guard case .granted(_, let wireBytes, let since?) = call.announced else { return }
+        guard let since = call.announced?.since else { return }
         let limits = self.environment.limits
         if now >= since + TimeAmount(limits.messageTimeout) {
             self.environment.metrics.messageTimedOut()
             let text = "a message did not arrive whole within \(limits.messageTimeout)"
             return self.abort(call, GRPCStatus(.deadlineExceeded, text))
+        }
+        guard case .granted(_, let wireBytes, _) = call.announced else {
+            return self.armTimer(after: limits.messageTimeout, from: since)
         }
         // The prefix came with the announcement, and counts for nothing.
         let received = wireBytes - call.window.missingBytes

@@ -124,6 +124,18 @@ struct FlowControlTests {
         }
     }
 
+    @Test("a prefix of which only a part comes has until the same deadline", arguments: 1...4)
+    func halfPrefix(count: Int) async throws {
+        try await TestServer.run(adjust: { $0.limits.messageTimeout = .milliseconds(300) }) { test in
+            let client = try await test.connect()
+            let stream = client.openStream(TestServer.hold)
+            stream.reference.sendFrame(Array(MessageFraming.frame([1]).prefix(count)))
+            let status = await #expect(throws: GRPCStatus.self) { for try await _ in stream.messages {} }
+            #expect(status?.code == .deadlineExceeded)
+            await client.close()
+        }
+    }
+
     /// A prefix that announces a whole message, and ten bytes of it.
     private static func half(of size: Int) -> [UInt8] {
         Array(MessageFraming.frame([UInt8](repeating: 1, count: size)).prefix(MessageFraming.prefixBytes + 10))
