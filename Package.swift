@@ -220,9 +220,9 @@ let package = Package(
         .target(
             name: "DocketFuzzing",
             dependencies: [
-                "CDocketProtos", "CProtobufC", "DocketCodec", "DocketCompression", "DocketEventTypes", "DocketGRPC",
-                "DocketHTTP2", "DocketHeaders", "DocketImport", "DocketJournal", "DocketMerkle", "DocketMessages",
-                "DocketModel", "DocketRegistry",
+                "CDocketProtos", "CProtobufC", "DocketAuthentication", "DocketCodec", "DocketCompression",
+                "DocketEventTypes", "DocketGRPC", "DocketHTTP2", "DocketHeaders", "DocketImport", "DocketJournal",
+                "DocketMerkle", "DocketMessages", "DocketModel", "DocketRegistry", "DocketTestSupport", crypto,
             ],
             path: "Tests/Fuzz/Harness", swiftSettings: bridgeSettings),
         .testTarget(
@@ -237,7 +237,9 @@ let package = Package(
         .testTarget(name: "DevClusterTests", dependencies: ["DevCluster"], swiftSettings: houseSettings),
         .testTarget(
             name: "DocketAuthenticationTests",
-            dependencies: ["DocketAuthentication", "DocketModel", "DocketRegistry", asn1, crypto, x509],
+            dependencies: [
+                "DocketTestSupport", "DocketAuthentication", "DocketModel", "DocketRegistry", asn1, crypto, x509,
+            ],
             swiftSettings: houseSettings),
         .testTarget(
             name: "DocketClientTests",

@@ -212,8 +212,15 @@ private struct Audience: Codable {
 extension Timestamp {
     /// A time in seconds since 1970, which may be any number; held within the years that Docket knows.
     fileprivate init(seconds: Double) {
-        let bounds = Double(Timestamp.earliest.microsecondsSinceEpoch)...Double(Timestamp.latest.microsecondsSinceEpoch)
-        let microseconds = min(max(seconds * 1_000_000, bounds.lowerBound), bounds.upperBound)
-        self.init(microsecondsSinceEpoch: Int64(microseconds))
+        let microseconds = seconds * 1_000_000
+        // As a number with a fraction the last moment is rounded, and may be later.
+        self =
+            if microseconds >= Double(Timestamp.latest.microsecondsSinceEpoch) {
+                .latest
+            } else if microseconds <= Double(Timestamp.earliest.microsecondsSinceEpoch) {
+                .earliest
+            } else {
+                Timestamp(microsecondsSinceEpoch: Int64(microseconds))
+            }
     }
 }

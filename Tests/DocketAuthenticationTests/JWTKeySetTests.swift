@@ -1,4 +1,5 @@
 import Crypto
+import DocketTestSupport
 import Foundation
 import Testing
 

@@ -1,6 +1,7 @@
 import Crypto
 import DocketModel
 import DocketRegistry
+import DocketTestSupport
 import Foundation
 import Testing
 
@@ -109,6 +110,9 @@ struct JWTVerifierTests {
         for claims in [TestClaims(exp: 1e300), TestClaims(nbf: 1_700_000_009, iat: 1_700_000_009)] {
             #expect(throws: Never.self) { try verifier.bearer(issuer.sign(claims), at: Self.now) }
         }
+        // Held within the years that there are, and over with the last of them.
+        let endless = try verifier.bearer(issuer.sign(TestClaims(exp: 1e300)), at: Self.now)
+        #expect(throws: AuthenticationError.self) { try verifier.identity(of: endless, at: .latest) }
     }
 
     @Test("takes no other algorithm than the key's: no 'none', and no HMAC by what is public")

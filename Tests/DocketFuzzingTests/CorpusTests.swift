@@ -16,6 +16,8 @@ struct CorpusTests {
             .filter { !$0.lastPathComponent.hasPrefix(".") }.sorted { $0.path < $1.path }
     }
 
+    init() async { await FuzzTarget.prepare() }
+
     private static func run(_ files: [URL], _ target: FuzzTarget) throws {
         for file in files {
             let input = [UInt8](try Data(contentsOf: file))

@@ -10,6 +10,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case gzip
     case events
     case messages
+    case credentials
     case json
     case definitions
     case imports
@@ -27,6 +28,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .gzip: "gzip members, inflated under a cap"
         case .events: "publish requests and events, to COPY tuples, leaves and JSON and back"
         case .messages: "the other protobuf messages, page tokens and descriptors"
+        case .credentials: "certificates, JWTs and their claims, names of either"
         case .json: "JSON text, in the checker of attributes and in the reader of the projection"
         case .definitions: "definitions of event types, and attributes that they judge"
         case .imports: "files of audit records: CSV and JSON lines, cut anywhere"
@@ -40,10 +42,14 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     package var maxInputBytes: Int {
         switch self {
         case .metadata, .messages: 2048
-        case .http2, .grpc, .gzip, .events, .json, .definitions, .imports, .copy, .registry, .journal: 4096
+        case .http2, .grpc, .gzip, .events, .credentials, .json, .definitions, .imports, .copy, .registry, .journal:
+            4096
         case .pipeline: 8192
         }
     }
+
+    /// Makes what targets need that takes its time. To be called once, before any of them runs.
+    package static func prepare() async { await FuzzIssuer.prepare() }
 
     /// Runs one input.
     ///
@@ -57,6 +63,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .gzip: try GzipTarget.run(input)
         case .events: try EventsTarget.run(input)
         case .messages: try MessagesTarget.run(input)
+        case .credentials: try CredentialsTarget.run(input)
         case .json: try JSONTarget.run(input)
         case .definitions: try DefinitionsTarget.run(input)
         case .imports: try ImportsTarget.run(input)

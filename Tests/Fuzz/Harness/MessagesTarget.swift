@@ -8,6 +8,7 @@ enum MessagesTarget {
         var input = FuzzInput(input)
         let selector = input.byte()
         let bytes = input.remaining()
+        guard selector & 8 == 0 else { return try self.streams(bytes) }
         switch selector & 7 {
         case 0:
             try self.roundTrip(bytes, { (bytes) throws(MessageError) in try QueryRequestMessage(serialized: bytes) }) {
@@ -38,6 +39,22 @@ enum MessagesTarget {
             try self.pageToken(bytes)
         default:
             try self.descriptors(bytes)
+        }
+    }
+
+    /// What an export or a tail asks for and is sent.
+    private static func streams(_ bytes: [UInt8]) throws(FuzzFinding) {
+        try self.roundTrip(bytes, { (bytes) throws(MessageError) in try ExportRequestMessage(serialized: bytes) }) {
+            $0.serialized()
+        }
+        try self.roundTrip(bytes, { (bytes) throws(MessageError) in try ExportResponseMessage(serialized: bytes) }) {
+            $0.serialized()
+        }
+        try self.roundTrip(bytes, { (bytes) throws(MessageError) in try TailRequestMessage(serialized: bytes) }) {
+            $0.serialized()
+        }
+        try self.roundTrip(bytes, { (bytes) throws(MessageError) in try TailResponseMessage(serialized: bytes) }) {
+            $0.serialized()
         }
     }
 

@@ -18,6 +18,7 @@ guard Chosen.target != nil else {
     exit(Chosen.name == nil ? 0 : 64)
 }
 
+await FuzzTarget.prepare()
 var argumentCount = CommandLine.argc
 var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = unsafe CommandLine.unsafeArgv
 exit(
