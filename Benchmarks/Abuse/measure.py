@@ -34,6 +34,8 @@ from figures import Sample, of_window, row  # noqa: E402
 
 WARM_UP_SECONDS = 5
 SETTLE_SECONDS = 1
+# How long an attack goes on once its limit, which is a time, may have struck.
+STRIKE_SECONDS = 3
 # How long the connections of an attack may take to go.
 PATIENCE_SECONDS = 60
 OPEN = "docket_rpc_connections"
@@ -117,15 +119,17 @@ class Site:
         target = self.other or self.collector
         busy, own, used = machine.busy_seconds(), machine.tree_seconds(self._roots), self._used_seconds(target)
         counted = target.metrics().get(attack.counter, 0)
-        process = AttackProcess(attack, target.address, target.token, self._options.seconds, nice=self._options.nice)
+        resident_before = machine.resident_mebibytes(target.process.pid)
+        process = AttackProcess(attack, target.address, target.token, self._seconds(attack), nice=self._options.nice)
         try:
             process.wait_until_begun()
             begin = time.monotonic()
+            resident = self._most_resident_mebibytes(target, process)
             seen = process.finish()
         finally:
             process.stop()
         end = time.monotonic()
-        resident, used = machine.resident_mebibytes(target.process.pid), self._used_seconds(target) - used
+        used = self._used_seconds(target) - used
         self._settle()
         after = self.quiet()
         foreign = machine.busy_seconds() - busy - (machine.tree_seconds(self._roots) - own)
@@ -133,11 +137,26 @@ class Site:
             {
                 "name": attack.name, "round": number, "elsewhere": self.other is not None, "seen": dict(seen), "before": before, "window": (begin, end),
                 "after": after, "counted": target.metrics().get(attack.counter, 0) - counted,
-                "collector_cpu_seconds": round(used, 2), "resident_mebibytes": round(resident, 1),
+                "collector_cpu_seconds": round(used, 2),
+                "resident_before_mebibytes": round(resident_before, 1), "most_resident_mebibytes": round(resident, 1),
                 "foreign_share": round(max(0, foreign) / (after[1] - begin) / (os.cpu_count() or 1), 3),
             }
         )  # fmt: skip
         return after
+
+    def _seconds(self, attack: Attack) -> float:
+        """How long it is made: until its limit has struck, where that is a time."""
+        takes = max(attack.takes_seconds, attack.takes_seconds_by_default)
+        return max(self._options.seconds, takes + STRIKE_SECONDS if takes else 0)
+
+    @staticmethod
+    def _most_resident_mebibytes(target: Collector, process: AttackProcess) -> float:
+        """What the collector has in memory at the most until the attack is over."""
+        most = 0.0
+        while process.process.poll() is None:
+            most = max(most, machine.resident_mebibytes(target.process.pid))
+            time.sleep(0.1)
+        return most
 
     @staticmethod
     def _used_seconds(target: Collector) -> float:
@@ -225,6 +244,7 @@ def measure(options: argparse.Namespace, chosen: list[Attack]) -> dict:
                     make_rounds(options, site, dear)
                 rounds += site.rounds()
     settings = {name: getattr(options, name) for name in ("rounds", "seconds", "quiet", "rate", "nice")}
+    settings["strike_seconds"] = STRIKE_SECONDS
     return {"machine": about, "settings": settings, "rounds": rounds}
 
 
@@ -240,7 +260,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="abuse", description=__doc__)
     add = parser.add_argument
     add("--rounds", type=int, default=3)
-    add("--seconds", type=float, default=5, help="how long an attack goes on")
+    add("--seconds", type=float, default=5, help="how long an attack goes on, unless its limit takes longer to strike")
     add("--quiet", type=float, default=3, help="how long the quiet time between two attacks is")
     add("--rate", type=float, default=100, help="batches of one event that the neighbour publishes in a second")
     add("--nice", type=int, default=19, help="how far the attacker stands back for all others")

@@ -4,6 +4,7 @@ import statistics
 from pathlib import Path
 
 from attacks import ATTACKS, Attack
+from attacks.connections import MOST_IDLE
 from figures import Row, row
 
 BEGIN, END = "<!-- abuse: begin -->", "<!-- abuse: end -->"
@@ -41,11 +42,23 @@ def spread(values: list[float]) -> str:
 def note(results: dict) -> str:
     machine, settings = results["machine"], results["settings"]
     share = statistics.median([one["foreign_share"] for one in results["rounds"]] or [0])
-    return (
-        f"{settings['rounds']} rounds of {settings['seconds']:g} s, medians with least and most; {settings['rate']:g} "
+    longer = ", or of as long as a limit takes" if "strike_seconds" in settings else ""
+    return idle(results) + (
+        f"{settings['rounds']} rounds of {settings['seconds']:g} s{longer}, medians with least and most; {settings['rate']:g} "
         f"batches a second; {machine['cores']} processors ({machine['cpu']}), which collector, PostgreSQL, neighbour and "
         f"attacker share, the attacker at nice {settings['nice']}; {share * 100:.0f} % of them were used by something else."
     )
+
+
+def idle(results: dict) -> str:
+    """What an idle connection takes of memory, if that was measured."""
+    grown = [
+        one["most_resident_mebibytes"] - one["resident_before_mebibytes"]
+        for one in results["rounds"]
+        if one["name"] == "idle_connections" and "most_resident_mebibytes" in one and not one.get("elsewhere")
+    ]
+    # Later rounds find memory that the first has left.
+    return f"An idle connection takes {max(grown) * 1024 / MOST_IDLE:.0f} KiB. " if grown else ""
 
 
 def publish(text: str, page: Path) -> None:

@@ -97,7 +97,7 @@ extension ServerConnectionContext {
     }
 
     /// - Parameter reason: as metrics name it.
-    private func close(because reason: String) {
+    func close(because reason: String) {
         self.environment.logger.debug("connection closed", metadata: ["peer": "\(self.peer)", "reason": "\(reason)"])
         self.environment.metrics.connectionExpired(reason)
         self.closeNow()

@@ -106,8 +106,8 @@ extension ServerConnectionContext {
     /// - Returns: whether any were.
     func countUnreserved() -> Bool {
         var hasEnded = false
-        while let session = self.wire?.session {
-            let held = self.unreservedBytes + session.outboundQueuedBytes + self.slowBytes
+        while let wire = self.wire {
+            let held = self.heldBytes(wire)
             let isKnown = abs(held - self.countedUnreservedBytes) <= Self.uncountedBytes
             if held == self.countedUnreservedBytes || (isKnown && held > 0) { break }
             if self.count(unreservedBytes: held) { break }
@@ -115,6 +115,11 @@ extension ServerConnectionContext {
             hasEnded = true
         }
         return hasEnded
+    }
+
+    /// What is held without a reservation: of calls, of answers, and of what came and has time.
+    private func heldBytes(_ wire: SessionWire) -> Int {
+        self.unreservedBytes + wire.session.outboundQueuedBytes + wire.unsentBytes + self.slowBytes
     }
 
     private func count(unreservedBytes held: Int) -> Bool {
@@ -133,21 +138,29 @@ extension ServerConnectionContext {
     /// Half of what the budget knows of has to go.
     func letGoOfHalf() {
         _ = self.letGo(downTo: self.countedUnreservedBytes / 2)
-        let held = self.unreservedBytes + (self.wire?.session.outboundQueuedBytes ?? 0) + self.slowBytes
+        guard let wire = self.wire else { return }
+        let held = self.heldBytes(wire)
         // Told in any case: it waits for that. Less is always counted.
         if held <= self.countedUnreservedBytes { _ = self.count(unreservedBytes: held) }
     }
 
     /// Ends calls until no more than that is held without a reservation, those first that hold most.
     ///
-    /// - Returns: whether there was anything to let go of.
+    /// - Returns: whether there was a call to end.
     private func letGo(downTo bytes: Int) -> Bool {
-        guard let session = self.wire?.session else { return false }
+        guard let wire = self.wire else { return false }
+        let session = wire.session
+        // What the channel has been given, and what came and wasn't looked at, belongs to no call: it goes with the connection.
+        let beyondCalls = wire.unsentBytes + self.slowBytes
+        guard beyondCalls <= bytes else {
+            self.close(because: "memory")
+            return false
+        }
         func unread(_ call: ServerCallContext) -> Int { session.outboundQueuedBytes(streamID: call.streamID) }
         let holders = self.calls.values.map { (call: $0, bytes: $0.unreservedBytes + unread($0)) }
         var hasEnded = false
         for holder in holders.sorted(by: { $0.bytes > $1.bytes }) where holder.bytes > 0 {
-            guard self.unreservedBytes + session.outboundQueuedBytes > bytes else { break }
+            guard self.unreservedBytes + session.outboundQueuedBytes + beyondCalls > bytes else { break }
             hasEnded = true
             if unread(holder.call) > holder.call.unreservedBytes {
                 self.resetUnread(holder.call)

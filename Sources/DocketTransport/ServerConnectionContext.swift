@@ -204,7 +204,13 @@ extension ServerConnectionContext: ConnectionCore {
 
     func burstEnded() { self.settle() }
 
-    func writabilityChanged() { self.settle() }
+    func writabilityChanged() {
+        // A piece makes the channel unwritable until the socket has taken it: whoever writes it looks at what is left.
+        guard let wire = self.wire, !wire.isFlushing else { return }
+        // The peer has read something, though the next piece may fill the socket again.
+        if wire.isWritable { self.stalledSince = nil }
+        self.settle()
+    }
 
     func peerClosed(_ context: ChannelHandlerContext) {
         // Only the socket waits for its turn: whatever the peer has sent or asked for ends here.

@@ -27,7 +27,7 @@ struct ServerMetrics: Sendable {
     private let slowMessages = Counter(label: "docket_rpc_slow_messages_total")
     /// Connections that the server has ended of itself, by the reason.
     private let connectionEnds = Dictionary(
-        uniqueKeysWithValues: ["keepalive", "grace", "too_many_pings", "handshake", "unread"].map {
+        uniqueKeysWithValues: ["keepalive", "grace", "too_many_pings", "handshake", "unread", "memory"].map {
             ($0, Counter(label: "docket_rpc_connection_ends_total", dimensions: [("reason", $0)]))
         })
     /// Calls reset because the client left too much unread.

@@ -3,18 +3,18 @@ import NIOCore
 
 /// An HTTP/2 session on a channel: the only place where its output is drained and written.
 ///
-/// Frames leave the session only while the channel is writable; what a peer doesn't read stays in the session, where
-/// it is counted. Confined to the channel's event loop.
+/// Frames leave the session a piece at a time, and only while the channel is writable; what a peer doesn't read stays in the session,
+/// where it is counted. Confined to the channel's event loop.
 final class SessionWire {
     let session: HTTP2Session
     private let context: ChannelHandlerContext
     /// What the last flush took: a guess for the next.
     private var expectedBytes = 512
-    private var isFlushing = false
+    private(set) var isFlushing = false
     /// Whether the loop will come back here by itself.
     private var isResuming = false
-    /// How often one flush goes round.
-    private static let maxRounds = 8
+    /// How often one flush goes round, and how much it writes each time, in bytes: what the channel gets it can't give back.
+    private static let (maxRounds, pieceBytes) = (8, 192 << 10)
     private(set) var isClosing = false
     /// Why the session can't go on: the first reason that it gave, on either way.
     private(set) var fault: (any Error)?
@@ -33,6 +33,12 @@ final class SessionWire {
 
     /// Whether the peer reads what it is sent.
     var isWritable: Bool { self.context.channel.isWritable }
+
+    /// What the channel has and its socket doesn't take, in bytes; 0 while that is too little to keep the channel from being writable.
+    var unsentBytes: Int {
+        guard !self.isWritable, let options = self.context.channel.syncOptions else { return 0 }
+        return (try? options.getOption(.bufferedWritableBytes)) ?? 0
+    }
 
     /// Writes what the session wants to send, in one flush, then calls `settle` for what follows from that; again, as
     /// long as there is more and the channel is writable, but not for ever: a peer that reads as fast as its call is
@@ -56,7 +62,7 @@ final class SessionWire {
         }
     }
 
-    /// Writes what the session still has to say, and closes behind it.
+    /// Writes what the session still has to say, a GOAWAY before anything else, and closes behind it.
     ///
     /// - Parameter fault: why the session can't go on, if it can't.
     func flushAndClose(fault: (any Error)? = nil) {
@@ -70,7 +76,7 @@ final class SessionWire {
         var buffer = self.context.channel.allocator.buffer(capacity: self.expectedBytes)
         var isOver = false
         do {
-            try self.session.output { bytes in _ = buffer.writeBytes(bytes) }
+            try self.session.output(upToBytes: Self.pieceBytes) { bytes in _ = buffer.writeBytes(bytes) }
         } catch {
             // The session is beyond use. What it still gave, a GOAWAY that says why, is written.
             self.fault = self.fault ?? error

@@ -113,6 +113,26 @@ struct HostilePeerTests {
         }
     }
 
+    @Test("a peer that reads slowly is sent to for as long as it reads")
+    func slowReader() async throws {
+        let stall = Duration.seconds(1)
+        try await TestServer.run(adjust: { $0.limits.writeStallTimeout = stall }) { test in
+            let peer = try await RawPeer.connect(to: test.address, reads: false)
+            try await peer.request(
+                [
+                    ":method": "POST", ":scheme": "http", ":path": TestServer.pour, ":authority": "a",
+                    "content-type": "application/grpc", "te": "trailers",
+                ], body: MessageFraming.frame([1]))
+            let start = ContinuousClock.now
+            while ContinuousClock.now - start < stall * 4 {
+                peer.readOnce()
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(test.server.connectionCount == 1)
+            await peer.close()
+        }
+    }
+
     @Test("a reader that never opens its window has its call reset at the limit, and the connection goes on")
     func closedWindow() async throws {
         try await TestServer.run(adjust: { $0.limits.maxQueuedOutboundBytes = 1 << 20 }) { test in
@@ -172,6 +192,9 @@ final class RawPeer: Sendable {
         for await list in self.headers { return list }
         return nil
     }
+
+    /// Takes something of what has come, if it doesn't read by itself.
+    func readOnce() { self.channel.read() }
 
     func close() async { try? await self.channel.close().get() }
 }

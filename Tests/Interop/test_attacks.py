@@ -259,7 +259,7 @@ def test_announced_messages_do_not_keep_others_from_publishing(sites: Sites) -> 
         process.stop()
 
 
-@pytest.mark.parametrize("name", ["hoarded_answers", "hoarded_metadata"])
+@pytest.mark.parametrize("name", ["hoarded_answers", "hoarded_metadata", "hoarded_sockets"])
 def test_what_is_hoarded_stays_within_the_budget(sites: Sites, name: str) -> None:
     site = sites.named(f"little memory for {name}")
     process = AttackProcess(ATTACKS[name], site.collector.address, site.collector.token, seconds=8, count=1)

@@ -35,6 +35,8 @@ class Attack:
     uses_tls: bool = False
     # How long it takes until the limit strikes, when that is a time.
     takes_seconds: float = 0
+    # The same without that environment, where it is longer.
+    takes_seconds_by_default: float = field(default=0, kw_only=True)
     # So many do it at once, each on connections of its own.
     workers: int = 4
 
@@ -83,4 +85,4 @@ def attack(**properties: object) -> Callable[[Attempt], Attempt]:
     return register
 
 
-from . import frames, headers, messages, memory, connections  # noqa: E402, F401, I001
+from . import frames, floods, headers, messages, memory, hoards, connections  # noqa: E402, F401, I001

@@ -7,17 +7,14 @@ from collections.abc import Iterator
 
 from . import attack
 from .frames import ENDS, call_head, open_call
-from .headers import literal
 from .messages import CALLS, FILE_QUESTION, MEBIBYTE, data, publishing
 from .wire import (
-    CLOSED, DATA, END_HEADERS, HEADERS, HEALTH, NOTHING, PATIENCE_SECONDS, PREFACE, REFLECTION, Peer, Target, Until, frame,
-    framed, settings, stream_ids,
+    CLOSED, DATA, END_HEADERS, HEADERS, HEALTH, NOTHING, PATIENCE_SECONDS, PREFACE, REFLECTION, Peer,
+    Target, Until, frame, framed, settings, stream_ids,
 )  # fmt: skip
 
 SLOW_MESSAGES = "docket_rpc_slow_messages_total"
 MESSAGE_TIMEOUTS = "docket_rpc_message_timeouts_total"
-# What a collector that takes all at once needs far less for.
-STALL_SECONDS = 3
 # No stream may send anything.
 SHUT = PREFACE + settings((4, 0))
 
@@ -143,59 +140,3 @@ def unread_sockets(target: Target, until: Until) -> Iterator[str]:
         while until.seconds_left > 1.5:
             time.sleep(0.1)
         yield peer.read_to_end(1)
-
-
-@attack(
-    title="Answers of 14 MiB left unread on each of 30 connections",
-    limit="a quarter of the memory budget for what has no reservation; who holds most lets go",
-    sees="RST_STREAM ENHANCE_YOUR_CALM",
-    counter="docket_rpc_unread_resets_total",
-    also=(NOTHING,),
-    workers=1,
-)
-def hoarded_answers(target: Target, until: Until) -> Iterator[str]:
-    peers: list[Peer] = []
-    try:
-        for _ in range(30):
-            peer = Peer(target, begin=SHUT)
-            peers.append(peer)
-            peer.send(call_head(target, 1, path=REFLECTION))
-            for _ in range(40):
-                peer.send(data(1, FILE_QUESTION * 100, ends_stream=False))
-        # Questions are cheaper than answers: the collector may be behind.
-        for _ in range(10):
-            seen = [peer.answer(1, 0.05) for peer in peers]
-            if set(seen) != {NOTHING}:
-                break
-        yield from seen
-    finally:
-        for peer in peers:
-            peer.socket.close()
-
-
-@attack(
-    title="Calls with 15 KiB of metadata each, begun and left open",
-    limit="a quarter of the memory budget for what has no reservation; who holds most lets go",
-    sees="RESOURCE_EXHAUSTED",
-    counter="docket_rpc_unreserved_refusals_total",
-    also=(NOTHING,),
-    workers=1,
-)
-def hoarded_metadata(target: Target, until: Until) -> Iterator[str]:
-    peers: list[Peer] = []
-    block = open_call(target, REFLECTION) + literal(b"x-hoard", b"h" * 15_000)
-    payload = b"".join(frame(HEADERS, END_HEADERS, stream, block) for stream in stream_ids(1000))
-    try:
-        for _ in range(30):
-            peer = Peer(target)
-            peers.append(peer)
-            began = time.monotonic()
-            peer.send(payload)
-            # Who has hoarded too much is refused at the collector's leisure: there is no more to be had.
-            if time.monotonic() - began > STALL_SECONDS:
-                break
-        for peer in peers:
-            yield peer.answer(1999, 0.1)
-    finally:
-        for peer in peers:
-            peer.socket.close()

@@ -14,7 +14,7 @@ from .wire import (
 )  # fmt: skip
 
 CALLS = 'docket_rpc_calls_total{{code="{}"}}'
-MESSAGE_LIMIT = "4 MiB a message, before and after decompression"
+MESSAGE_LIMIT = "64 KiB a message to health and reflection, 4 MiB elsewhere, before and after decompression"
 FRAME_BYTES = 16_384
 MEBIBYTE = 1 << 20
 
