@@ -126,6 +126,7 @@ struct HostilePeerTests {
             let start = ContinuousClock.now
             while ContinuousClock.now - start < stall * 4 {
                 peer.readOnce()
+                // The pace at which it reads: there is nothing to wait for.
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(test.server.connectionCount == 1)
