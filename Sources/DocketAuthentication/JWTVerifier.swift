@@ -115,7 +115,7 @@ package final class JWTVerifier: Sendable {
 
     /// The claims of a JWT whose signature is right (RFC 7515 section 5.2).
     private static func claims(_ token: [UInt8], by keys: JWTKeySet) throws(AuthenticationError) -> Claims {
-        let parser = DefaultJWTParser()
+        let parser = DefaultJWTParser(jsonDecoder: HeaderDecoder())
         guard let (header, claims, signature) = try? parser.parse(token, as: Claims.self),
             let end = token.lastIndex(of: UInt8(ascii: "."))
         else {
@@ -174,6 +174,44 @@ package final class JWTVerifier: Sendable {
             identity: identity, expiresAt: Timestamp(seconds: exp + leeway), generation: generation)
         try Self.checkExpiry(verified, at: now)
         return verified
+    }
+}
+
+/// What is read of a JWT's header (RFC 7515 section 4.1).
+private struct Header: Decodable {
+    let alg: String?
+    let kid: String?
+    let hasCritical: Bool
+
+    private enum CodingKeys: CodingKey {
+        case alg, kid, crit
+    }
+
+    init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.alg = try values.decodeIfPresent(String.self, forKey: .alg)
+        self.kid = try values.decodeIfPresent(String.self, forKey: .kid)
+        self.hasCritical = values.contains(.crit)
+    }
+
+    var fields: [String: JWTHeaderField] {
+        var fields: [String: JWTHeaderField] = [:]
+        fields["alg"] = self.alg.map { .string($0) }
+        fields["kid"] = self.kid.map { .string($0) }
+        if self.hasCritical { fields["crit"] = .null }
+        return fields
+    }
+}
+
+/// Decodes of a header only what is read of it: `JWTHeader` turns numbers of any field into an `Int`, and traps on those beyond.
+private struct HeaderDecoder: JWTJSONDecoder {
+    private let decoder = JSONDecoder()
+
+    func decode<T: Decodable>(_ type: T.Type, from data: Data) throws -> T {
+        guard type == JWTHeader.self else { return try self.decoder.decode(type, from: data) }
+        let header = JWTHeader(fields: try self.decoder.decode(Header.self, from: data).fields)
+        guard let header = header as? T else { throw AuthenticationError(.tokenMalformed, "not the header of a JWT") }
+        return header
     }
 }
 

@@ -43,12 +43,12 @@ struct JWTVerifierTests {
                 """
         }
 
-        /// A JWT by this key; `algorithm` and `critical` are what it says of itself.
+        /// A JWT by this key; `algorithm` and `fields` (JSON members, each with a comma behind it) are what it says of itself.
         func sign(
-            _ claims: some Encodable, algorithm: String? = "ES256", critical: String = ""
+            _ claims: some Encodable, algorithm: String? = "ES256", fields: String = ""
         ) throws -> ArraySlice<UInt8> {
             let named = algorithm.map { #""alg":"\#($0)","# } ?? ""
-            return try compact(#"{\#(named)\#(critical)"kid":"\#(self.name)"}"#, claims) {
+            return try compact(#"{\#(named)\#(fields)"kid":"\#(self.name)"}"#, claims) {
                 Array(try self.key.signature(for: $0).rawRepresentation)
             }
         }
@@ -167,7 +167,7 @@ struct JWTVerifierTests {
         let issuer = Issuer()
         let verifier = try await self.verifier(issuer)
         let token = try issuer.sign(TestClaims())
-        let critical = try issuer.sign(TestClaims(), critical: #""crit":["exp"],"#)
+        let critical = try issuer.sign(TestClaims(), fields: #""crit":["exp"],"#)
         let texts = ["", "a.b.c", "..", "e30.e30", "eyJ9.e30.", "\u{0}.\u{0}.\u{0}"]
         for bad in texts.map({ ArraySlice($0.utf8) }) + [token + Array(".A".utf8), token.dropFirst(), critical] {
             let error = #expect(throws: AuthenticationError.self) { try verifier.bearer(bad, at: Self.now) }
@@ -176,6 +176,22 @@ struct JWTVerifierTests {
         }
         let jwt = try verifier.bearer(token, at: Self.now)
         #expect(!"\(jwt)".contains(String(decoding: token.suffix(20), as: UTF8.self)))
+    }
+
+    @Test("reads of a JWT's header what it goes by, and whatever else is there harms nobody")
+    func foreignHeaderFields() async throws {
+        let issuer = Issuer()
+        let verifier = try await self.verifier(issuer)
+        let deep = String(repeating: "[", count: 400) + String(repeating: "]", count: 400)
+        for value in ["1e300", "-1e300", "9223372036854775808", "1.5", "null", #"{"a":[1e300,{"b":-1e300}]}"#, deep] {
+            let token = try issuer.sign(TestClaims(), fields: #""exp":\#(value),"#)
+            #expect(throws: Never.self, "\(value)") { try verifier.bearer(token, at: Self.now) }
+        }
+        for field in ["alg", "kid"] {
+            let wrong = try compact(#"{"\#(field)":1e300}"#, TestClaims()) { _ in [0] }
+            let error = #expect(throws: AuthenticationError.self) { try verifier.bearer(wrong, at: Self.now) }
+            #expect(error?.code == .tokenMalformed)
+        }
     }
 
     @Test("verifies anew when other keys come, and refuses what only the former ones have signed")
