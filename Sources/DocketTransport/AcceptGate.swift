@@ -12,6 +12,7 @@ final class AcceptGate: ChannelDuplexHandler, Sendable {
     typealias OutboundOut = Never
 
     private struct State {
+        var arriving = 0
         var inSetUp = 0
         /// Where reading waits until fewer are being set up.
         var held: (any Channel)?
@@ -23,9 +24,15 @@ final class AcceptGate: ChannelDuplexHandler, Sendable {
     private let state = Mutex(State())
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        self.state.withLock { $0.inSetUp += 1 }
+        self.state.withLock { state in
+            state.arriving += 1
+            state.inSetUp += 1
+        }
         context.fireChannelRead(data)
     }
+
+    /// How many accepted connections would end if the listening socket did.
+    var arriving: Int { self.state.withLock { $0.arriving } }
 
     func read(context: ChannelHandlerContext) {
         let mayRead = self.state.withLock { state in
@@ -35,8 +42,16 @@ final class AcceptGate: ChannelDuplexHandler, Sendable {
         if mayRead { context.read() }
     }
 
-    /// A connection is set up, or refused. On any thread, once for each that was accepted.
-    func connectionSetUp() {
+    /// A connection is set up, or refused. On its event loop, once for each that was accepted.
+    ///
+    /// - Parameters:
+    ///   - eventLoop: that of the connection.
+    ///   - listener: that of the listening socket, on which the bootstrap has the last word about a connection.
+    func connectionSetUp(on eventLoop: any EventLoop, listener: any EventLoop) {
+        // When this task runs, the bootstrap has posted its last word, and what is posted now comes behind it.
+        eventLoop.execute {
+            listener.execute { self.state.withLock { $0.arriving -= 1 } }
+        }
         let held = self.state.withLock { state -> (any Channel)? in
             state.inSetUp -= 1
             guard state.inSetUp <= Self.maxConnectionsInSetUp / 2 else { return nil }

@@ -49,7 +49,7 @@ extension ServerConnectionContext {
         guard self.lookAtLife(now) else { return }
         for call in Array(self.calls.values) where call.isOpen {
             if self.isDue(call.deadline, now) {
-                self.abort(call, GRPCStatus(.deadlineExceeded, "the deadline passed before the call was done"))
+                self.expire(call)
             } else {
                 self.checkPace(of: call, now)
             }
@@ -73,6 +73,8 @@ extension ServerConnectionContext {
 
     /// The payloads of the PINGs that the server sends: behind the first GOAWAY, and to see whether the client is there.
     static let lastCallPing: UInt64 = 0xD0C4_E700
+    /// How long TLS may still take when the graceful end has begun.
+    private static let lastHandshakeTimeout = TimeAmount.seconds(1)
     private static let keepalivePing: UInt64 = 0xD0C4_E701
 
     /// Does what the connection's life asks for; `false` when that was its end.
@@ -134,8 +136,9 @@ extension ServerConnectionContext {
         if let session = self.wire?.session {
             self.announceShutdown(session)
         } else {
-            // TLS isn't even done: nothing was accepted.
-            self.closeNow()
+            // TLS isn't done, and the client may send its request as soon as it is.
+            self.handshakeDeadline = min(self.handshakeDeadline ?? .distantFuture, .now() + Self.lastHandshakeTimeout)
+            if let deadline = self.handshakeDeadline { self.timer.arm(at: deadline) }
         }
     }
 

@@ -8,11 +8,18 @@ import NIOCore
 extension ServerConnectionContext {
     /// Ends a call as its handler wants it.
     func finish(_ call: ServerCallContext, status: GRPCStatus, metadata: HeaderList) {
+        // Whoever notices first that the deadline has passed.
+        if status.code == .cancelled, let deadline = call.deadline, deadline <= .now() { return self.expire(call) }
         self.note(status.code)
         call.handler = nil
         self.releaseMemory(of: call)
         if call.machine.isOpen { self.environment.metrics.callEnded(status.code) }
         self.send(call.machine.finish(status, metadata: metadata), on: call)
+    }
+
+    /// Ends a call whose deadline has passed.
+    func expire(_ call: ServerCallContext) {
+        self.abort(call, GRPCStatus(.deadlineExceeded, "the deadline passed before the call was done"))
     }
 
     /// Ends a call over its handler's head.

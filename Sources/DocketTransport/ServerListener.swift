@@ -5,16 +5,30 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// A listening socket, and the connections that came in by it.
 package final class ServerListener: Sendable {
     /// Where it listens; the port is the real one when 0 was asked for.
     package let address: TransportAddress
     private let channel: any Channel
+    private let gate: AcceptGate
     private let connections: ServerConnectionSet
 
-    private init(address: TransportAddress, channel: any Channel, connections: ServerConnectionSet) {
+    private static let receiveBuffers = AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 2_048, maximum: 16_384)
+
+    private init(
+        address: TransportAddress, channel: any Channel, gate: AcceptGate, connections: ServerConnectionSet
+    ) {
         self.address = address
         self.channel = channel
+        self.gate = gate
         self.connections = connections
     }
 
@@ -51,13 +65,17 @@ package final class ServerListener: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // What a writable channel still holds isn't counted.
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 16 << 10, high: 32 << 10))
+            // Each connection keeps a buffer of the size that it last read into.
+            .childChannelOption(.recvAllocator, value: Self.receiveBuffers)
             // Closing takes its turns, where TLS doesn't have a word to say about the end.
             .childChannelOption(.allowRemoteHalfClosure, value: tls == nil)
             .childChannelInitializer { channel in
                 let arrival = Arrival(channel) { try Self.setUp($0, environment, tlsContext, connections) }
                 LoopLeisure.shared(by: connections.loopStorage(of: channel.eventLoop), of: channel.eventLoop).add(
                     arrival)
-                return arrival.isSetUp.always { _ in gate.connectionSetUp() }
+                return arrival.isSetUp.always { [eventLoop = channel.eventLoop] _ in
+                    gate.connectionSetUp(on: eventLoop, listener: channel.parent?.eventLoop ?? eventLoop)
+                }
             }
         do {
             let channel: any Channel
@@ -68,23 +86,49 @@ package final class ServerListener: Sendable {
                 channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
             }
             let bound = Self.boundAddress(asked: address, port: channel.localAddress?.port)
-            return ServerListener(address: bound, channel: channel, connections: connections)
+            return ServerListener(address: bound, channel: channel, gate: gate, connections: connections)
         } catch {
             throw TransportError(
                 .bind, "can't listen on \(address); choose an address of this machine that is free", cause: error)
         }
     }
 
-    /// Stops gracefully: accepts nothing more, tells every client to open no further calls, finishes those that have
-    /// been accepted, and closes. What isn't done after `grace` is closed as it is.
+    /// Stops gracefully: stops listening, tells every client to open no further calls, finishes those
+    /// that have been accepted, and closes. What isn't done after `grace` is closed as it is.
     package func shutDown(grace: Duration) async {
-        try? await self.channel.close().get()
         self.connections.shutDown()
-        let force = self.channel.eventLoop.scheduleTask(in: TimeAmount(max(grace, .zero))) { [connections] in
+        let force = self.channel.eventLoop.scheduleTask(in: TimeAmount(max(grace, .zero))) { [channel, connections] in
+            channel.close(promise: nil)
             connections.closeAll()
         }
+        await self.stopListening()
         await self.connections.waitUntilEmpty(on: self.channel.eventLoop)
         force.cancel()
+    }
+
+    /// Closes the listening socket when the connections that the kernel has made for it are handed over.
+    private func stopListening() async {
+        let lull = NIOLoopBoundBox.makeBoxSendingValue(ListenerLull(), eventLoop: self.channel.eventLoop)
+        self.channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: TimeAmount(ListenerLull.interval)) {
+            [channel, gate] looks in
+            let arriving = gate.arriving
+            let isOver = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable { socket in
+                let isOver = lull.value.look(isQueueEmpty: Self.isQueueEmpty(of: socket), arriving: arriving)
+                // The channel's close takes its time, and what the kernel makes between the look and the end is reset.
+                if isOver { _ = shutdown(socket, Int32(SHUT_RD)) }
+                return isOver
+            }
+            guard isOver != false else { return }
+            looks.cancel()
+            channel.close(promise: nil)
+        }
+        try? await self.channel.closeFuture.get()
+    }
+
+    /// Whether no connection waits in the kernel's queue.
+    private static func isQueueEmpty(of socket: NIOBSDSocket.Handle) -> Bool {
+        var look = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        return unsafe poll(&look, 1, 0) == 0
     }
 
     private static func boundAddress(asked: TransportAddress, port: Int?) -> TransportAddress {
@@ -131,6 +175,7 @@ final class ServerConnectionSet: Sendable {
     private struct State {
         var open: [ObjectIdentifier: LoopMailbox<ServerMail>] = [:]
         var isShutDown = false
+        var isClosed = false
         var waiting: [EventLoopPromise<Void>] = []
         var loopStorages: [ObjectIdentifier: NIOLoopBound<TypedStorage>] = [:]
     }
@@ -149,15 +194,16 @@ final class ServerConnectionSet: Sendable {
         return made.value
     }
 
-    /// Adds a connection until it closes; `false` when it comes too late.
+    /// Adds a connection until it closes; `false` when it comes too late. One that comes after the graceful end has begun is told
+    /// so, and served: its client can't have known.
     func add(_ channel: any Channel, _ mailbox: LoopMailbox<ServerMail>) -> Bool {
         let key = ObjectIdentifier(mailbox)
-        let added = self.state.withLock { state in
-            guard !state.isShutDown else { return false }
-            state.open[key] = mailbox
-            return true
+        let (added, isShutDown) = self.state.withLock { state in
+            if !state.isClosed { state.open[key] = mailbox }
+            return (!state.isClosed, state.isShutDown)
         }
         if added { channel.closeFuture.whenComplete { _ in self.remove(key) } }
+        if isShutDown { mailbox.post(.shutDown) }
         return added
     }
 
@@ -171,7 +217,7 @@ final class ServerConnectionSet: Sendable {
         for promise in done { promise.succeed() }
     }
 
-    /// Refuses further connections and begins the graceful end of the open ones.
+    /// Begins the graceful end of the open connections, and of those that are added from now on.
     func shutDown() {
         let open = self.state.withLock { state in
             state.isShutDown = true
@@ -180,8 +226,13 @@ final class ServerConnectionSet: Sendable {
         for mailbox in open { mailbox.post(.shutDown) }
     }
 
+    /// Closes the open connections as they are, and adds none from now on.
     func closeAll() {
-        for mailbox in self.state.withLock({ Array($0.open.values) }) { mailbox.post(.close) }
+        let open = self.state.withLock { state in
+            state.isClosed = true
+            return Array(state.open.values)
+        }
+        for mailbox in open { mailbox.post(.close) }
     }
 
     func waitUntilEmpty(on eventLoop: any EventLoop) async {

@@ -20,6 +20,8 @@ struct ArrivalTests {
     func gate() throws {
         let (counter, gate) = (ReadCounter(), AcceptGate())
         let listener = EmbeddedChannel(handlers: [counter, gate])
+        let connections = EmbeddedEventLoop()
+        func setUp() { gate.connectionSetUp(on: connections, listener: listener.eventLoop) }
         func accept() { listener.pipeline.fireChannelRead(EmbeddedChannel() as any Channel) }
         for _ in 0..<AcceptGate.maxConnectionsInSetUp { accept() }
         let before = counter.reads
@@ -27,13 +29,26 @@ struct ArrivalTests {
         #expect(counter.reads == before)
         for _ in 0..<AcceptGate.maxConnectionsInSetUp / 2 {
             #expect(counter.reads == before)
-            gate.connectionSetUp()
+            setUp()
         }
         #expect(counter.reads == before + 1)
-        gate.connectionSetUp()
+        setUp()
         #expect(counter.reads == before + 1, "what was held back once is read once")
         listener.read()
         #expect(counter.reads == before + 2)
+    }
+
+    @Test("one that is set up is on its way until the bootstrap has had its last word on the listener's event loop")
+    func onItsWay() {
+        let gate = AcceptGate()
+        let (listener, connections) = (EmbeddedChannel(handler: gate), EmbeddedEventLoop())
+        for _ in 0..<2 { listener.pipeline.fireChannelRead(EmbeddedChannel() as any Channel) }
+        gate.connectionSetUp(on: connections, listener: listener.eventLoop)
+        #expect(gate.arriving == 2)
+        connections.run()
+        #expect(gate.arriving == 2)
+        listener.embeddedEventLoop.run()
+        #expect(gate.arriving == 1)
     }
 
     @Test("an arrival whose turn doesn't come any more fails, and leaves no promise behind")

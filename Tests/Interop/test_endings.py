@@ -1,8 +1,10 @@
 """How calls and connections end, frame by frame: proxies are less patient with it than gRPC's own clients."""
 
+import contextlib
 import select
 import signal
 import socket
+from pathlib import Path
 
 import h2.events
 import pytest
@@ -14,6 +16,8 @@ from events import event, request
 from test_abuse import PATIENCE_SECONDS, PUBLISH, RawConnection
 
 LAST_POSSIBLE_STREAM = 2**31 - 1
+# More than are set up at once.
+CONNECTIONS_AT_THE_END = 40
 
 
 def framed(message: bytes) -> bytes:
@@ -101,10 +105,43 @@ def test_what_a_client_sends_after_the_last_answer_of_a_drain_does_not_cost_it_t
     assert ended_streams(rest) == [stream]
 
 
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_connections_that_are_made_while_the_collector_is_told_to_stop_are_served(
+    start_collector: StartCollector, tmp_path_factory: pytest.TempPathFactory, kind: str
+) -> None:
+    path = Path("/tmp") / f"docket-{tmp_path_factory.mktemp('socket').name}.sock"
+    collector = start_collector(*(("--listen", f"unix:{path}") if kind == "unix" else ()))
+    body = framed(request([event()]).SerializeToString())
+    # The kernel makes connections, and takes what they send, for as long as the collector doesn't look.
+    collector.process.send_signal(signal.SIGSTOP)
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(RawConnection(collector)) for _ in range(CONNECTIONS_AT_THE_END)]
+        for connection in connections:
+            connection.send(connection.start_call(collector), body, end_stream=True)
+        collector.process.send_signal(signal.SIGTERM)
+        collector.process.send_signal(signal.SIGCONT)
+        assert [answered_stream(connection) for connection in connections] == [1] * CONNECTIONS_AT_THE_END
+    assert collector.process.wait(PATIENCE_SECONDS) == 0
+
+
+def answered_stream(connection: RawConnection) -> int | None:
+    """The first stream that the collector ends, unless it hangs up before. Read by hand: h2 takes a GOAWAY for the end."""
+    data = b""
+    while not (ended := ended_streams(data)):
+        try:
+            more = connection.socket.recv(65536)
+        except ConnectionResetError:
+            return None
+        if not more:
+            return None
+        data += more
+    return ended[0]
+
+
 def ended_streams(data: bytes) -> list[int]:
     """The streams that frames end."""
     ended = []
-    while data:
+    while len(data) >= 9:
         frame, length = Frame.parse_frame_header(memoryview(data[:9]))
         if "END_STREAM" in frame.flags:
             ended.append(frame.stream_id)
