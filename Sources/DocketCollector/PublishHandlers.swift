@@ -20,6 +20,13 @@ extension ServerCallContext {
     }
 }
 
+extension Submitter {
+    /// On behalf of a call, until its deadline.
+    convenience init(of call: ServerCallContext) {
+        self.init(deadline: call.deadline.map { ContinuousClock.now + Duration($0 - .now()) })
+    }
+}
+
 extension ServerCallReference {
     /// The way back to the call's event loop and its decoder. Not taken any more once the call is over.
     func decoding(limits: Limits) -> @Sendable (@escaping @Sendable (BatchDecoder) -> Void) -> Void {
@@ -60,7 +67,7 @@ enum PublishHandler {
         pipeline: PublishPipeline, call: ServerCallContext
     ) throws(GRPCStatus) -> any ServerCallHandler {
         let caller = try pipeline.admit(call)
-        let submitter = Submitter()
+        let submitter = Submitter(of: call)
         return UnaryHandler(onCancel: { pipeline.withdraw(submitter) }) { message, call in
             let (reference, reservation) = (call.reference, message.reservation)
             let refusal = pipeline.publish(
@@ -90,22 +97,23 @@ enum PublishHandler {
 final class PublishStreamHandler: ServerCallHandler {
     private let pipeline: PublishPipeline
     private let caller: Caller
-    private let submitter = Submitter()
+    private let submitter: Submitter
     private var unanswered = 0
     private var hasEnded = false
     /// What ends the stream before its client does, once the batches that came earlier are answered.
     private var fault: GRPCStatus?
 
-    private init(pipeline: PublishPipeline, caller: Caller) {
+    private init(pipeline: PublishPipeline, caller: Caller, submitter: Submitter) {
         self.pipeline = pipeline
         self.caller = caller
+        self.submitter = submitter
     }
 
     static func make(
         pipeline: PublishPipeline, call: ServerCallContext
     ) throws(GRPCStatus) -> any ServerCallHandler {
         let caller = try pipeline.admit(call)
-        let handler = PublishStreamHandler(pipeline: pipeline, caller: caller)
+        let handler = PublishStreamHandler(pipeline: pipeline, caller: caller, submitter: Submitter(of: call))
         call.sendHeaders()
         return handler
     }

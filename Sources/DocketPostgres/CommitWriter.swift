@@ -44,7 +44,12 @@ final class CommitWriter {
         var attempts = 0
         while !remaining.isEmpty {
             do throws(PostgresError) {
-                try self.send(remaining.map(\.batch))
+                let (connection, fitness) = try self.link.connected()
+                // Nothing is between this and the beginning of the commit.
+                remaining = self.answerWithdrawn(remaining)
+                guard !remaining.isEmpty else { return }
+                let script = CommitStatement.commit(remaining.map(\.batch), segment: fitness.segment)
+                try connection.copyIn(script.sql, streams: script.streams)
                 self.shared.metrics.committed(remaining.map(\.batch), in: ContinuousClock.now - began)
                 self.answer(remaining) { .success(.committed($0.verdict(durability: .committed))) }
                 return
@@ -53,13 +58,6 @@ final class CommitWriter {
                 remaining = self.resolve(error, remaining, attempts: attempts)
             }
         }
-    }
-
-    /// Sends a group as one transaction.
-    private func send(_ batches: [EncodedBatch]) throws(PostgresError) {
-        let (connection, fitness) = try self.link.connected()
-        let script = CommitStatement.commit(batches, segment: fitness.segment)
-        try connection.copyIn(script.sql, streams: script.streams)
     }
 
     /// Does what an error asks for, and gives back the batches that are to be sent again.
@@ -131,6 +129,16 @@ final class CommitWriter {
     }
 
     // MARK: Answers
+
+    /// Answers the batches that nobody waits for any more, and gives back the others.
+    private func answerWithdrawn(_ entries: [Entry]) -> [Entry] {
+        let now = ContinuousClock.now
+        func isWaiting(_ entry: Entry) -> Bool { entry.submitter?.isWaiting(at: now) ?? true }
+        let withdrawn = entries.filter { !isWaiting($0) }
+        guard !withdrawn.isEmpty else { return entries }
+        self.answer(withdrawn) { _ in .failure(.withdrawn) }
+        return entries.filter(isWaiting)
+    }
 
     /// Answers the batches whose key is stored, and gives back the others. When the look-up fails too, nothing is lost:
     /// the group is sent again, and runs into the same key.

@@ -137,11 +137,10 @@ package final class PostgresStore: EventStore {
     }
 
     package func withdraw(_ submitter: Submitter) {
-        let error = StoreError(
-            code: .withdrawn, message: "nobody waits for the batch any more; nothing of it was stored")
+        submitter.leave()
         for entry in self.shared.withdraw(submitter) {
-            self.shared.metrics.answered(.failure(error))
-            entry.completion(.failure(error))
+            self.shared.metrics.answered(.failure(.withdrawn))
+            entry.completion(.failure(.withdrawn))
         }
     }
 
@@ -153,4 +152,9 @@ package final class PostgresStore: EventStore {
         self.shared.close()
         await self.shared.waitForWriters()
     }
+}
+
+extension StoreError {
+    /// Why a batch that nobody waits for is not stored.
+    static let withdrawn = StoreError(code: .withdrawn, message: "nobody waits for the batch any more")
 }

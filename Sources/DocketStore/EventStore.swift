@@ -1,5 +1,6 @@
 package import DocketCodec
 package import DocketModel
+internal import Synchronization
 
 /// Whom a store tells what became of a batch.
 package typealias BatchCompletion = @Sendable (Result<StoreOutcome, StoreError>) -> Void
@@ -15,8 +16,8 @@ package protocol EventStore: Sendable {
     /// - Parameter submitter: On whose behalf, for ``withdraw(_:)``; `nil` when the batch is never withdrawn.
     func submit(_ batch: EncodedBatch, by submitter: Submitter?, completion: @escaping BatchCompletion)
 
-    /// Takes the batches of a submitter back that wait for a commit: they are answered as `withdrawn` and not stored. Those
-    /// whose commit has begun are stored or not, as if nobody had asked.
+    /// Takes the batches of a submitter back whose commit has not begun: they are answered as `withdrawn` and not stored. Those
+    /// whose commit has begun are stored or not, as if nobody had asked. So it is when its deadline passes.
     func withdraw(_ submitter: Submitter)
 
     /// What batches that wait or are being committed take, in bytes: how busy the store is.
@@ -32,7 +33,19 @@ extension EventStore {
 
 /// On whose behalf batches are submitted, such as a call; told from others by its identity.
 package final class Submitter: Sendable {
-    package init() {}
+    private let deadline: ContinuousClock.Instant?
+    private let hasLeft = Atomic(false)
+
+    /// - Parameter deadline: Until when it waits.
+    package init(deadline: ContinuousClock.Instant? = nil) { self.deadline = deadline }
+
+    /// Whether it still waits for its batches, at a time that is now.
+    package func isWaiting(at now: ContinuousClock.Instant) -> Bool {
+        !self.hasLeft.load(ordering: .relaxed) && self.deadline.map { now < $0 } ?? true
+    }
+
+    /// Takes note that it waits no longer.
+    package func leave() { self.hasLeft.store(true, ordering: .relaxed) }
 }
 
 /// What a store did with a batch.

@@ -11,6 +11,9 @@ import Testing
 
 /// Keeps the code of each failure that a writer met, which it tells its logger.
 final class FailureLog: Sendable {
+    /// Of a connection that couldn't be made.
+    static let away = "away"
+
     private let met = Mutex<[String]>([])
 
     var codes: [String] { self.met.withLock { $0 } }
@@ -28,8 +31,16 @@ final class FailureLog: Sendable {
         }
 
         func log(event: LogEvent) {
-            guard event.message == "a commit group failed", let code = event.metadata?["code"] else { return }
-            self.log.met.withLock { $0.append("\(code)") }
+            guard let code = self.code(of: event) else { return }
+            self.log.met.withLock { $0.append(code) }
+        }
+
+        private func code(of event: LogEvent) -> String? {
+            switch event.message {
+            case "a commit group failed": event.metadata?["code"].map { "\($0)" }
+            case "PostgreSQL can't be written to": FailureLog.away
+            default: nil
+            }
         }
     }
 }
@@ -131,9 +142,12 @@ final class FaultBed {
     func meet(_ code: String) async { await until { self.failures.codes.contains(code) } }
 
     /// Waits until the writer stands before a lock.
-    func waitUntilBlocked() async throws {
+    func waitUntilBlocked() async throws { try await self.waitUntilWriter("wait_event_type = 'Lock'") }
+
+    /// Waits until a condition holds for the writer's session, by the columns of `pg_stat_activity`.
+    func waitUntilWriter(_ condition: String) async throws {
         let admin = try self.database.connect()
-        try await until { try admin.query(Self.writers("wait_event_type = 'Lock'")).integer(0, 0) == Int64(1) }
+        try await until { try admin.query(Self.writers(condition)).integer(0, 0) == Int64(1) }
     }
 
     /// Ends the writer's session, and waits for that; it may have a new one by then.

@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 
 import grpc
@@ -75,6 +76,19 @@ def test_a_batch_whose_deadline_passes_in_the_queue_is_not_stored(
     let_go(held_up)
     assert [call.result().verdict.accepted_count for call in under_way] == [1] * WRITERS
     assert not is_replay(client, late)
+
+
+def test_of_a_batch_whose_deadline_passes_in_its_commit_a_replay_tells_the_truth(
+    collector: Collector, client: Client, held_up: subprocess.Popen
+) -> None:
+    batch = request([event()])
+    with pytest.raises(grpc.RpcError) as ended:
+        client.publish(batch, timeout=3)
+    assert ended.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert collector.sql(BLOCKED) == [["1"]]
+    let_go(held_up)
+    assert is_replay(client, batch)
+    assert collector.sql(f"SELECT count(*) FROM docket.events WHERE event_id = '{uuid.UUID(bytes=batch.events[0].event_id)}'") == [["1"]]
 
 
 def test_a_stream_that_is_cancelled_takes_back_what_waits_and_not_what_is_being_committed(
