@@ -9,6 +9,8 @@ package final class RegistryHolder: Sendable {
         var snapshot = RegistrySnapshot.empty
         var validators = EventTypeValidators.none
         var fault: String? = "the registry has not been loaded yet"
+        /// When the database last answered, or was found to be away.
+        var lookedAt: ContinuousClock.Instant?
         /// When the database was last asked, and said that the snapshot is its registry.
         var confirmedAt: Timestamp?
         var isProvisional = false
@@ -26,6 +28,8 @@ package final class RegistryHolder: Sendable {
         let resume: @Sendable () -> Void
     }
 
+    /// How long the database may take to answer: it is asked each second.
+    static let maxSilence = Duration.seconds(3)
     /// How many batches may wait for their event types at once.
     private static let maxObservations = 1_000
 
@@ -53,8 +57,17 @@ package final class RegistryHolder: Sendable {
         }
     }
 
-    /// Why the newest attempt to look at the registry failed; `nil` when it didn't. The last good snapshot stays in use.
-    package var fault: String? { self.state.withLock { $0.fault } }
+    /// Why the newest attempt to look at the registry failed, or that none has come to an end for long: a server that hangs fails
+    /// none. `nil` when neither is so. The last good snapshot stays in use.
+    package var fault: String? { self.fault(at: .now) }
+
+    func fault(at now: ContinuousClock.Instant) -> String? {
+        self.state.withLock { state in
+            if let fault = state.fault { return fault }
+            guard let lookedAt = state.lookedAt, now - lookedAt >= Self.maxSilence else { return nil }
+            return "PostgreSQL has not answered for \((now - lookedAt).components.seconds) s"
+        }
+    }
 
     /// When the database was last asked, and said that the snapshot is its registry; `nil` as long as there is none.
     package var confirmedAt: Timestamp? { self.state.withLock { $0.confirmedAt } }
@@ -118,6 +131,7 @@ package final class RegistryHolder: Sendable {
             guard try await source.registryVersion() != known else {
                 self.state.withLock { state in
                     state.confirmedAt = asked
+                    state.lookedAt = .now
                     state.fault = nil
                 }
                 return false
@@ -131,6 +145,7 @@ package final class RegistryHolder: Sendable {
                 state.snapshot = loaded
                 state.validators = validators
                 state.confirmedAt = asked
+                state.lookedAt = .now
                 state.isProvisional = false
                 state.fault = nil
             }

@@ -82,6 +82,22 @@ struct RegistryHolderTests {
         #expect(holder.confirmedAt == self.early)
     }
 
+    @Test("is at fault when no look has come to an end for seconds, until one does")
+    func silence() async throws {
+        let holder = RegistryHolder()
+        let source = Source(self.contents(version: 1, slug: "a"))
+        let (before, silence) = (ContinuousClock.now, RegistryHolder.maxSilence)
+        for _ in 1...2 {
+            _ = try await holder.refresh(from: source)
+            let after = ContinuousClock.now
+            #expect(holder.fault(at: before + silence - .milliseconds(1)) == nil)
+            #expect(holder.fault(at: after + silence) == "PostgreSQL has not answered for 3 s")
+        }
+        source.set(nil)
+        await #expect(throws: StoreError.self) { try await holder.refresh(from: source) }
+        #expect(holder.fault(at: .now + silence) == "away")
+    }
+
     @Test("is confirmed by each look that finds it unchanged, and by none that fails")
     func confirmed() async throws {
         let holder = RegistryHolder()

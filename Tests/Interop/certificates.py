@@ -4,6 +4,8 @@ import subprocess
 from pathlib import Path
 
 SERVER_NAMES = "IP:127.0.0.1,DNS:localhost"
+# Kinds of keys, as `openssl req -newkey` knows them.
+P256, RSA = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), ("rsa:2048",)
 
 
 def openssl(*arguments: str | Path) -> None:
@@ -28,12 +30,12 @@ def sign(
     names: str | None = SERVER_NAMES,
     usage: str = "serverAuth",
     days: int = 2,
+    kind: tuple[str, ...] = P256,
 ) -> tuple[Path, Path]:
     """A certificate and its key: by default for a server at 127.0.0.1 and localhost."""
     key, signing_request, certificate = (folder / f"{name}.{suffix}" for suffix in ("key", "csr", "pem"))
     openssl(
-        "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject, "-utf8",
-        "-keyout", key, "-out", signing_request,
+        "req", "-newkey", *kind, "-nodes", "-subj", subject, "-utf8", "-keyout", key, "-out", signing_request,
     )  # fmt: skip
     extensions = folder / f"{name}.extensions"
     alternative = f"subjectAltName={names}\n" if names else ""

@@ -4,10 +4,13 @@ import os
 import pwd
 import queue
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SUPERUSER = "postgres"
@@ -133,6 +136,31 @@ def bin_folder() -> Path:
         if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
             return folder
     raise AssertionError("initdb and pg_ctl were not found; set PGBIN to their folder")
+
+
+@contextmanager
+def stopped(postgres: PrivatePostgres) -> Iterator[None]:
+    """Ends the server, and starts it again."""
+    postgres.crash()
+    yield
+    postgres.start()
+
+
+@contextmanager
+def frozen(postgres: PrivatePostgres) -> Iterator[None]:
+    """Lets no process of the server run: connections stay, and nothing is answered."""
+    found = subprocess.run(
+        ["ps", "-o", "pid=", "--pid", str(postgres.process_id), "--ppid", str(postgres.process_id)], check=True,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    processes = [int(line) for line in found.stdout.split()]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
 
 
 class Session:

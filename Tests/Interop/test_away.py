@@ -11,13 +11,15 @@ from pathlib import Path
 import grpc
 import pytest
 from docket.v1.collector_pb2 import PublishRequest, PublishResponse
-from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from away import DEADLINE_SECONDS, NAME, Away
-from client import failure
+from client import CHANNEL_OPTIONS, failure
 from cluster import Cluster
 from collector import BINARY
 from events import KNOWN_TYPE, event, request
+from private_postgres import frozen, stopped
 from test_semantics import details
 from waiting import eventually
 
@@ -92,6 +94,20 @@ def test_it_starts_knows_its_callers_and_commits_when_postgres_is_back(away: Awa
     eventually(lambda: away.cluster.sql("SELECT count(*) FROM docket.log_entries") == away.cluster.sql(
         "SELECT count(*) FROM docket.batches"))  # fmt: skip
     assert away.collector.stop() == 0
+
+
+@pytest.mark.parametrize("leaving", [stopped, frozen])
+def test_who_watches_a_running_collector_hears_that_postgres_is_away_and_that_it_is_back(away: Away, leaving: object) -> None:
+    watching = HealthStub(grpc.insecure_channel(away.collector.address, CHANNEL_OPTIONS)).Watch(
+        HealthCheckRequest(), timeout=DEADLINE_SECONDS
+    )
+    assert next(watching).status == HealthCheckResponse.SERVING
+    with leaving(away.postgres):
+        assert next(watching).status == HealthCheckResponse.NOT_SERVING
+        status, reason = away.readiness()
+        assert status == 503, reason
+    assert next(watching).status == HealthCheckResponse.SERVING
+    watching.cancel()
 
 
 def attempt(away: Away, token: str) -> PublishResponse | grpc.RpcError:

@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from certificates import make_authority, sign
+from certificates import RSA, make_authority, sign
 from client import Client, failure
 from collector import Collector
 from conftest import StartCollector
@@ -111,15 +111,42 @@ def test_tls_1_1_is_refused(tls_collector: Collector) -> None:
         context.wrap_socket(plain).close()
 
 
-@pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES128-SHA", "AES128-GCM-SHA256", "DHE-RSA-AES128-GCM-SHA256"])
-def test_suites_that_http_2_forbids_are_refused(tls_collector: Collector, suite: str) -> None:
+@pytest.fixture(scope="module")
+def rsa_collector(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
+    """One whose certificate is of an RSA key: the suites for such keys are refused by others in any case."""
+    certificate, key = sign(tmp_path_factory.mktemp("rsa"), certificates.authority, "server", kind=RSA)
+    running = Collector("--tls-certificate", str(certificate), "--tls-key", str(key))
+    yield running
+    assert running.stop() == 0, running.log()
+    running.delete_folder()
+
+
+def shake_hands(collector: Collector, suite: str) -> str:
+    """The suite that TLS 1.2 agrees on, of this one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(f"{suite}:@SECLEVEL=0")
-    with socket.create_connection(tls_collector.host_and_port, timeout=20) as plain, pytest.raises(ssl.SSLError):
-        context.wrap_socket(plain).close()
+    with (
+        socket.create_connection(collector.host_and_port, timeout=20) as plain,
+        context.wrap_socket(plain) as secure,
+    ):
+        return secure.cipher()[0]
+
+
+@pytest.mark.parametrize("kind", ["ECDSA", "RSA"])
+def test_suites_that_http_2_forbids_are_refused(tls_collector: Collector, rsa_collector: Collector, kind: str) -> None:
+    collector = rsa_collector if kind == "RSA" else tls_collector
+    for suite in (f"ECDHE-{kind}-AES128-GCM-SHA256", f"ECDHE-{kind}-CHACHA20-POLY1305"):
+        assert shake_hands(collector, suite) == suite
+    # RFC 9113 appendix A: without forward secrecy, or without authenticated encryption.
+    forbidden = [f"ECDHE-{kind}-AES128-SHA", f"ECDHE-{kind}-AES256-SHA384"]
+    if kind == "RSA":
+        forbidden += ["AES128-GCM-SHA256", "AES256-SHA256", "DHE-RSA-AES128-SHA"]
+    for suite in forbidden:
+        with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+            shake_hands(collector, suite)
 
 
 def served(collector: Collector) -> bytes:
