@@ -11,6 +11,7 @@ struct StoreMetrics: Sendable {
     private let seconds = Timer(label: "docket_commit_seconds")
     private let events = Counter(label: "docket_committed_events_total")
     private let refusedEvents = Counter(label: "docket_store_refused_events_total")
+    private let heldBatches = Gauge(label: "docket_commit_queue_batches")
     private let heldBytes = Gauge(label: "docket_commit_queue_bytes")
     private let committed = Counter(label: "docket_store_batches_total", dimensions: [("outcome", "committed")])
     private let replayed = Counter(label: "docket_store_batches_total", dimensions: [("outcome", "replayed")])
@@ -50,6 +51,9 @@ struct StoreMetrics: Sendable {
         }
     }
 
-    /// So much is held for the writers, in bytes.
-    func held(bytes: Int) { self.heldBytes.record(bytes) }
+    /// So much is held for the writers.
+    func held(_ load: BatchQueue.Load) {
+        self.heldBatches.record(load.batches)
+        self.heldBytes.record(load.bytes)
+    }
 }

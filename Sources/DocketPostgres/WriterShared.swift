@@ -40,14 +40,14 @@ final class WriterShared: Sendable {
         _ batch: EncodedBatch, by submitter: Submitter?, completion: @escaping BatchCompletion
     ) -> BatchQueue.Offer {
         var offer = BatchQueue.Offer.closed
-        var heldBytes = 0
+        var held = BatchQueue.Load()
         self.state.withLockWaking { state in
             offer = state.queue.offer(batch, by: submitter, completion: completion)
-            heldBytes = state.queue.heldBytes
+            held = state.queue.held
             guard offer == .queued else { return .none }
             return self.wake(state.queue, atLeastOne: state.queue.waitingCount == 1)
         }
-        if offer == .queued { self.metrics.held(bytes: heldBytes) }
+        if offer == .queued { self.metrics.held(held) }
         return offer
     }
 
@@ -60,15 +60,15 @@ final class WriterShared: Sendable {
     /// Takes out what waits on behalf of a submitter. Without waiting batches a closed queue is empty, which all writers must
     /// hear of.
     func withdraw(_ submitter: Submitter) -> [BatchQueue.Entry] {
-        let (withdrawn, heldBytes) = self.state.withLock(wakingAll: true) { state in
-            (state.queue.withdraw(submitter), state.queue.heldBytes)
+        let (withdrawn, held) = self.state.withLock(wakingAll: true) { state in
+            (state.queue.withdraw(submitter), state.queue.held)
         }
-        if !withdrawn.isEmpty { self.metrics.held(bytes: heldBytes) }
+        if !withdrawn.isEmpty { self.metrics.held(held) }
         return withdrawn
     }
 
     /// What all batches that haven't been answered take, in bytes.
-    var heldBytes: Int { self.state.withLock { $0.queue.heldBytes } }
+    var heldBytes: Int { self.state.withLock { $0.queue.held.bytes } }
 
     /// Waits for the next group; `nil` when the queue is closed and empty.
     ///
@@ -108,11 +108,11 @@ final class WriterShared: Sendable {
 
     /// Frees the room and the keys of answered batches. Batches that waited for one of those keys get their turn.
     func finish(_ entries: [BatchQueue.Entry]) {
-        let heldBytes = self.state.withLock(wakingAll: true) { state in
+        let held = self.state.withLock(wakingAll: true) { state in
             state.queue.finish(entries)
-            return state.queue.heldBytes
+            return state.queue.held
         }
-        self.metrics.held(bytes: heldBytes)
+        self.metrics.held(held)
     }
 
     // MARK: The end

@@ -38,6 +38,14 @@ package struct BatchQueue: Sendable {
         case closed
     }
 
+    /// Batches, waiting and in flight.
+    package struct Load: Sendable, Equatable {
+        package fileprivate(set) var batches = 0
+        package fileprivate(set) var bytes = 0
+
+        package init() {}
+    }
+
     /// What a writer should do next.
     package enum Turn: Sendable {
         case commit([Entry])
@@ -69,10 +77,8 @@ package struct BatchQueue: Sendable {
     private var lightHeldBytes = 0
     /// Bytes held, waiting and in flight, by the tenant's key.
     private var tenantBytes: [Int32: Int] = [:]
-    /// Bytes held, waiting and in flight.
-    package private(set) var heldBytes = 0
-    /// Batches held, waiting and in flight.
-    package private(set) var heldBatches = 0
+    /// What is held, waiting and in flight.
+    package private(set) var held = Load()
     /// Whether ``close()`` was called.
     package private(set) var isClosed = false
 
@@ -108,7 +114,7 @@ package struct BatchQueue: Sendable {
     ) -> Offer {
         guard !self.isClosed else { return .closed }
         let size = batch.sizeBytes
-        guard self.hasRoom(for: size, ofTenant: batch.key.tenantID) else { return .full(heldBytes: self.heldBytes) }
+        guard self.hasRoom(for: size, ofTenant: batch.key.tenantID) else { return .full(heldBytes: self.held.bytes) }
         let entry = Entry(batch: batch, submitter: submitter, completion: completion, sizeBytes: size)
         if self.isLight(entry) {
             self.light.append(entry)
@@ -116,8 +122,8 @@ package struct BatchQueue: Sendable {
         } else {
             self.heavy.append(entry)
         }
-        self.heldBytes += size
-        self.heldBatches += 1
+        self.held.bytes += size
+        self.held.batches += 1
         self.tenantBytes[batch.key.tenantID, default: 0] += size
         return .queued
     }
@@ -161,9 +167,9 @@ package struct BatchQueue: Sendable {
     private func isLight(_ entry: Entry) -> Bool { entry.sizeBytes <= self.maxLightBytes }
 
     private func hasRoom(for size: Int, ofTenant tenantID: Int32) -> Bool {
-        if self.heldBytes == 0 { return true }
+        if self.held.bytes == 0 { return true }
         let isModest = self.tenantBytes[tenantID, default: 0] + size <= self.maxBytes / 16
-        return self.heldBytes + size <= (isModest ? self.maxBytes : self.maxBytes - self.maxBytes / 4)
+        return self.held.bytes + size <= (isModest ? self.maxBytes : self.maxBytes - self.maxBytes / 4)
     }
 
     private mutating func takeGroup(of turns: WritableKeyPath<BatchQueue, TenantTurns>) -> [Entry]? {
@@ -177,11 +183,11 @@ package struct BatchQueue: Sendable {
     }
 
     private mutating func discount(_ entry: Entry) {
-        self.heldBytes -= entry.sizeBytes
-        self.heldBatches -= 1
+        self.held.bytes -= entry.sizeBytes
+        self.held.batches -= 1
         if self.isLight(entry) { self.lightHeldBytes -= entry.sizeBytes }
         let left = self.tenantBytes[entry.batch.key.tenantID, default: 0] - entry.sizeBytes
         self.tenantBytes[entry.batch.key.tenantID] = left == 0 ? nil : left
-        precondition(self.heldBytes >= 0 && self.heldBatches >= 0 && left >= 0, "a batch was finished twice")
+        precondition(self.held.bytes >= 0 && self.held.batches >= 0 && left >= 0, "a batch was finished twice")
     }
 }

@@ -64,7 +64,7 @@ struct BatchQueueTests {
         let group = try #require(self.take(&queue))
         #expect(queue.offer(batch(3), completion: { _ in }) == .full(heldBytes: 2 * self.flat))
         queue.finish(group)
-        #expect(queue.heldBytes == 0)
+        #expect(queue.held == .init())
         #expect(queue.offer(batch(3), completion: { _ in }) == .queued)
     }
 
@@ -214,7 +214,7 @@ struct BatchQueueTests {
         }
         let first = try #require(self.take(&queue))
         #expect(self.sequences(queue.withdraw(gone)) == [3, 5])
-        #expect(queue.heldBytes == 3 * self.flat && queue.heldBatches == 3)
+        #expect(queue.held.bytes == 3 * self.flat && queue.held.batches == 3)
         #expect(queue.withdraw(gone).isEmpty)
         queue.finish(first)
         #expect(self.sequences(self.take(&queue)) == [4])
