@@ -75,10 +75,11 @@ package final class EncodedBatch: Sendable {
         self.request = request
     }
 
-    /// What the batch takes in memory, nearly: its tuples, its request, its quarantined events, and a flat part for the rest.
+    /// What the batch takes in memory, nearly: its tuples and the room that was made for them, its request, its quarantined events, and
+    /// a flat part for the rest.
     package var sizeBytes: Int {
         let bytes =
-            self.tuples.count + (self.request?.message.count ?? 0) + 256 * (self.rejections.count + self.marks.count)
+            self.tuples.capacity + (self.request?.message.count ?? 0) + 256 * (self.rejections.count + self.marks.count)
         return self.quarantined.reduce(1024 + bytes) { $0 + $1.event.count }
     }
 

@@ -35,6 +35,9 @@ package struct MessageDeframer: Sendable, Equatable {
         case over
     }
 
+    /// By how much more memory a large backlog grows, in bytes.
+    private static let backlogStepBytes = 16 << 10
+
     private var maxMessageBytes: Int
     /// What the peer's header block said: how messages whose flag is set are compressed.
     package var encoding: GRPCEncoding
@@ -97,6 +100,7 @@ package struct MessageDeframer: Sendable, Equatable {
         }
         if unsafe !rest.isEmpty {
             self.compactBacklog()
+            unsafe self.makeRoomInBacklog(for: rest.count)
             unsafe self.backlog.append(contentsOf: rest)
         }
     }
@@ -236,6 +240,14 @@ package struct MessageDeframer: Sendable, Equatable {
     private mutating func fail(_ status: GRPCStatus) -> DeframerAction {
         self.stop()
         return .fail(status)
+    }
+
+    /// Has a large backlog grow by steps instead of doubling: it may wait for long, and thousands beside it.
+    private mutating func makeRoomInBacklog(for bytes: Int) {
+        let needed = self.backlog.count + bytes
+        guard needed > self.backlog.capacity, needed > Self.backlogStepBytes else { return }
+        self.backlog.reserveCapacity(
+            (needed + Self.backlogStepBytes - 1) / Self.backlogStepBytes * Self.backlogStepBytes)
     }
 
     /// Drops what has been read of the backlog once that is the larger half, so that its cost stays in proportion.

@@ -2,7 +2,8 @@ import NIOCore
 
 /// Who holds how much of a memory budget, who waits for it, and who is next. A pure value.
 ///
-/// - A part of the budget is set apart for what is held without a reservation; the rest is to be shared.
+/// - A part of the budget is set apart for what is held without a reservation, another for what its owners take by being there;
+///   the rest is to be shared.
 /// - A grant leaves at least as much of that free as its owner then holds. So one owner gets half of it at most, two a third
 ///   each, and there is always something left for one who comes new.
 /// - Who must wait, waits in turn: the owners one after the other, and the requests of one owner in their order.
@@ -19,8 +20,10 @@ struct BudgetLedger<Owner: Hashable & Sendable> {
 
     /// What all may hold together, in bytes.
     let limitBytes: Int
-    /// What is to be shared, in bytes.
-    private let sharedBytes: Int
+    /// What is to be shared where there are no owners, in bytes.
+    private let mostSharedBytes: Int
+    /// What the owners take by being there, in bytes. So much less is to be shared, but always a quarter.
+    var ownersBytes = 0
     /// May be over the limit while messages have turned out larger than was reserved for them.
     private(set) var reservedBytes = 0
     /// What is held without a reservation.
@@ -39,7 +42,7 @@ struct BudgetLedger<Owner: Hashable & Sendable> {
     ///   - unreservedLimitBytes: how much of that is set apart for what is held without a reservation.
     init(limitBytes: Int, unreservedLimitBytes: Int) {
         self.limitBytes = limitBytes
-        self.sharedBytes = limitBytes - unreservedLimitBytes
+        self.mostSharedBytes = limitBytes - unreservedLimitBytes
         self.unreserved = UnreservedHoldings(limitBytes: unreservedLimitBytes)
     }
 
@@ -115,6 +118,9 @@ struct BudgetLedger<Owner: Hashable & Sendable> {
     }
 
     // MARK: Rules
+
+    /// What is to be shared, in bytes.
+    private var sharedBytes: Int { max(self.mostSharedBytes / 4, self.mostSharedBytes - self.ownersBytes) }
 
     /// The request whose turn it is.
     private var first: Request? { self.turns.first.flatMap { self.waiting[$0]?.first } }

@@ -103,6 +103,9 @@ package final class MemoryBudget: Sendable {
         return isCounted
     }
 
+    /// Counts what an owner takes by being there, from now on; a negative number of bytes when it is no longer there.
+    package func count(ownerBytes bytes: Int) { self.settle { $0.ledger.ownersBytes += bytes } }
+
     /// Gives a request up. Nothing happens when it has been granted already: then its callback has the reservation.
     package func cancel(_ ticket: Ticket) {
         self.settle { state in

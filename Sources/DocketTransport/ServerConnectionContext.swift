@@ -161,6 +161,7 @@ extension ServerConnectionContext: ConnectionCore {
     func connected(_ context: ChannelHandlerContext) {
         self.context = context
         self.environment.metrics.connectionOpened()
+        self.environment.budget.count(ownerBytes: self.environment.limits.connectionBytes)
         self.timer.onFire { [unowned self] in self.checkDeadlines() }
         self.handshakeDeadline = NIODeadline.now().advanced(by: self.environment.limits.handshakeTimeout)
         if let deadline = self.handshakeDeadline { self.timer.arm(at: deadline) }
@@ -229,6 +230,7 @@ extension ServerConnectionContext: ConnectionCore {
         guard self.phase != .closed else { return }
         self.phase = .closed
         self.environment.metrics.connectionClosed()
+        self.environment.budget.count(ownerBytes: -self.environment.limits.connectionBytes)
         self.countRefusals()
         if let fault = self.wire?.fault {
             self.environment.metrics.connectionFaulted(ConnectionFault(fault))

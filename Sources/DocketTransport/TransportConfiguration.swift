@@ -13,6 +13,9 @@ package struct ServerConnectionLimits: Sendable, Hashable {
     /// How many bytes are reserved for each byte of a message: for itself and for what will be made of it. The handler
     /// corrects that once it knows (``MessageReservation/resize(toBytes:)``).
     package var reservedBytesPerByte = 1
+    /// About what a connection takes besides what its calls hold, in bytes: its session, its buffers and a few calls. So much less of the
+    /// budget is shared for each that is open.
+    package var connectionBytes = 48 << 10
     /// What may wait for a peer that doesn't read, in bytes a connection. The call that exceeds it is reset.
     package var maxQueuedOutboundBytes = 16 << 20
     /// How long TLS and the HTTP/2 preface may take.
@@ -54,6 +57,7 @@ package struct ServerConnectionLimits: Sendable, Hashable {
         try check("connectionWindowBytes", self.connectionWindowBytes, 65_535...(1 << 30))
         try check("maxMessageBytes", self.maxMessageBytes, 1...(256 << 20))
         try check("reservedBytesPerByte", self.reservedBytesPerByte, 1...100)
+        try check("connectionBytes", self.connectionBytes, 0...(1 << 20))
         try check("maxQueuedOutboundBytes", self.maxQueuedOutboundBytes, 65_536...(1 << 30))
         for (name, value) in [
             ("handshakeTimeout", self.handshakeTimeout), ("messageTimeout", self.messageTimeout),

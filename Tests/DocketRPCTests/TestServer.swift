@@ -81,6 +81,8 @@ struct TestServer {
         let probe = Probe()
         let budget = MemoryBudget(limitBytes: budgetBytes)
         var configuration = RPCServerConfiguration(address: address, tls: tls)
+        // Of budgets as small as a test's there would be nothing left.
+        configuration.limits.connectionBytes = 0
         adjust(&configuration)
         var logger = Logger(label: "test")
         logger.logLevel = .critical

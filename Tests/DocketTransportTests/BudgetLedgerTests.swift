@@ -17,6 +17,7 @@ private final class Ledger {
     var waitingCount: Int { self.value.waitingCount }
 
     func reserve(_ bytes: Int, owner: String) -> Value.Request? { self.value.reserve(bytes, owner: owner) }
+    func count(ownersBytes: Int) { self.value.ownersBytes += ownersBytes }
     func cancel(_ request: Value.Request) { self.value.cancel(request) }
     func giveBack(_ bytes: Int, owner: String) { self.value.giveBack(bytes, owner: owner) }
     func grantDue() -> [Value.Request] { self.value.grantDue() }
@@ -50,6 +51,22 @@ struct BudgetLedgerTests {
             }
         }
         #expect(granted == ["a": 200, "b": 200, "c": 200, "d": 200] && ledger.availableBytes == 200)
+    }
+
+    @Test("what owners take by being there isn't shared, but a quarter always is")
+    func owners() throws {
+        let ledger = Ledger(limitBytes: 1_600)
+        ledger.count(ownersBytes: 400)
+        #expect(self.most(ledger, 1, owner: "a") == 600)
+        let (large, small) = (Ledger(limitBytes: 1_600), Ledger(limitBytes: 1_600))
+        large.count(ownersBytes: 100_000)
+        #expect(self.most(large, 1, owner: "a") == 200)
+        small.count(ownersBytes: 1_600)
+        #expect(small.reserve(200, owner: "a") == nil)
+        let waiting = try #require(small.reserve(200, owner: "a"))
+        #expect(small.grantDue().isEmpty)
+        small.count(ownersBytes: -1_600)
+        #expect(small.grantDue() == [waiting], "they are gone")
     }
 
     @Test("who comes new overtakes a request that would leave too little, until a whole budget has gone past it")
@@ -103,6 +120,7 @@ struct BudgetLedgerTests {
             var held: [(owner: String, bytes: Int)] = []
             var (asked, granted) = (0, 0)
             for step in 0..<1_000 {
+                if step.isMultiple(of: 100) { ledger.count(ownersBytes: step < 500 ? ledger.limitBytes / 10 : -1) }
                 let owner = "\(Int.random(in: 0..<6, using: &random))"
                 if step < 500, Bool.random(using: &random) {
                     asked += 1

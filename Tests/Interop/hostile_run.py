@@ -5,6 +5,7 @@ from pathlib import Path
 
 from watched_emitter import WatchedEmitter
 from hostile_collector import HostileCollector
+from resident import is_within
 from waiting import PAUSE_SECONDS, eventually
 
 # Events that wait are this many at the most before more are emitted.
@@ -88,7 +89,7 @@ class HostileRun:
         )  # fmt: skip
         self.residents.append(self.emitter.resident_bytes())
         growth = self.residents[-1] - self.residents[0]
-        assert growth <= MOST_GROWTH_BYTES, f"resident bytes grew by {growth}: {self.residents}"
+        assert is_within(growth, MOST_GROWTH_BYTES), f"resident bytes grew by {growth}: {self.residents}"
 
     def end(self) -> None:
         """Shuts the client down, as a process does that ends."""

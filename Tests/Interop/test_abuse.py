@@ -85,7 +85,12 @@ class RawConnection:
     """An HTTP/2 connection that sends what it is told to."""
 
     def __init__(self, collector: Collector):
-        self.socket = socket.create_connection(collector.host_and_port, timeout=PATIENCE_SECONDS)
+        if collector.address.startswith("unix:"):
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(PATIENCE_SECONDS)
+            self.socket.connect(collector.address.removeprefix("unix:"))
+        else:
+            self.socket = socket.create_connection(collector.host_and_port, timeout=PATIENCE_SECONDS)
         # No checks of its own: this side is meant to be wrong.
         configuration = h2.config.H2Configuration(
             client_side=True, header_encoding="utf-8", validate_outbound_headers=False,
@@ -110,7 +115,7 @@ class RawConnection:
             ":method": "POST",
             ":scheme": "http",
             ":path": PUBLISH,
-            ":authority": collector.address,
+            ":authority": "localhost" if collector.address.startswith("unix:") else collector.address,
             "te": "trailers",
             "content-type": "application/grpc",
             "authorization": f"Bearer {collector.token}",

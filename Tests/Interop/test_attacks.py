@@ -24,6 +24,7 @@ from attacks.wire import CLOSED, Peer, Target
 from client import Client
 from collector import Collector
 from events import event, request, unique
+from resident import is_within
 from stubs import ROOT
 from test_abuse import PATIENCE_SECONDS
 from test_tls import Certificates, certificates, credentials  # noqa: F401
@@ -112,7 +113,8 @@ class Site:
     def start(self, attack: Attack) -> AttackProcess:
         seconds, attempts = ATTACK_SECONDS, ATTEMPTS
         if attack.takes_seconds:
-            seconds, attempts = attack.takes_seconds + 3, None
+            # The limit counts from when the attack has got so far, which takes its time on a busy machine.
+            seconds, attempts = attack.takes_seconds + 15, None
         return AttackProcess(
             attack, self.collector.address, self.collector.token, seconds, attempts,
             environment={"DOCKET_IDLE_CONNECTIONS": "500"},
@@ -269,7 +271,7 @@ def test_what_is_hoarded_stays_within_the_budget(sites: Sites, name: str) -> Non
         time.sleep(0.05)
     process.finish()
     print(f"{name}: {most >> 20} MiB at most, with a budget of {SMALL_BUDGET_BYTES >> 20} MiB")
-    assert most < SMALL_BUDGET_BYTES + BEYOND_BUDGET_BYTES, f"{most:,} bytes"
+    assert is_within(most, SMALL_BUDGET_BYTES + BEYOND_BUDGET_BYTES), f"{most:,} bytes"
 
 
 def test_an_hpack_bomb_costs_what_its_bytes_cost(sites: Sites) -> None:
@@ -312,7 +314,7 @@ def test_idle_connections_are_cheap() -> None:
             site.neighbour.goes_on()
             each = (site.resident_bytes() - before) / IDLE_CONNECTIONS
         print(f"{IDLE_CONNECTIONS} idle connections: {each / 1024:.1f} KiB each")
-        assert each < CONNECTION_BYTES
+        assert is_within(each, CONNECTION_BYTES)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, files)
         site.finish()
