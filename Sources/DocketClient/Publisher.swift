@@ -81,7 +81,7 @@ final class Publisher: Sendable {
         policy.maxBackoffMilliseconds = Int64(configuration.maxBackoffMilliseconds)
         policy.maxAttempts = configuration.maxAttempts
         var limits = ClientConnectionLimits()
-        limits.keepaliveInterval = Self.keepaliveInterval
+        limits.keepalive = KeepalivePace(interval: Self.keepaliveInterval)
         self.configuration = configuration
         self.limits = limits
         self.group = group

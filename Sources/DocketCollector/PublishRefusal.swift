@@ -155,14 +155,16 @@ extension PublishRefusal {
         case .sequenceRange: self.init(.invalidArgument, .fieldInvalid, error.message, field: "sequence")
         case .noEvents, .tooManyEvents, .invalidEvent:
             self.init(.invalidArgument, .fieldInvalid, error.message, field: "events")
-        case .malformed, .tooManyFields, .invalidRow: self.init(.invalidArgument, .messageMalformed, error.message)
+        case .tooManyFields: self.init(.invalidArgument, .messageMalformed, error.message)
+        // As gRPC has it where a request can't be parsed (statuscodes.md).
+        case .malformed, .invalidRow: self.init(.internal, .messageMalformed, error.message)
         }
     }
 
     init(_ error: MessageError) {
         let hasField = !error.field.isEmpty
         self.init(
-            .invalidArgument, hasField ? .fieldInvalid : .messageMalformed, error.description,
+            GRPCCode(error), hasField ? .fieldInvalid : .messageMalformed, error.description,
             field: hasField ? error.field : nil)
     }
 

@@ -45,27 +45,31 @@ final class AsyncCallRunner: Sendable {
 
     /// Submits a call.
     ///
-    /// - Returns: how to cancel it; `nil` when too many are running. The stream of jobs is bounded by that, too.
-    func submit(_ kind: Kind, _ body: @escaping @Sendable () async -> Void) -> CancellationSignal? {
+    /// - Returns: how to cancel it.
+    /// - Throws: RESOURCE_EXHAUSTED when too many are running, which bounds the stream of jobs, too; UNAVAILABLE after ``finish()``.
+    func submit(
+        _ kind: Kind, _ body: @escaping @Sendable () async -> Void
+    ) throws(GRPCStatus) -> CancellationSignal {
+        let most = self.maxConcurrent[kind, default: 0]
         let accepted = self.running.withLock { running in
-            guard running[kind, default: 0] < self.maxConcurrent[kind, default: 0] else { return false }
+            guard running[kind, default: 0] < most else { return false }
             running[kind, default: 0] += 1
             return true
         }
-        guard accepted else { return nil }
+        guard accepted else {
+            throw Self.refusal(
+                .resourceExhausted, "\(most) calls of this kind are running already, the most at once; try again")
+        }
         let signal = CancellationSignal()
         guard case .enqueued = self.continuation.yield(Job(kind: kind, body: body, cancellation: signal)) else {
             self.running.withLock { $0[kind, default: 0] -= 1 }
-            return nil
+            throw Self.refusal(.unavailable, "the server is shutting down; try again")
         }
         return signal
     }
 
-    func refusal(_ kind: Kind) -> GRPCStatus {
-        GRPCStatus(
-            .unavailable,
-            "\(self.maxConcurrent[kind, default: 0]) calls of this kind are running already, or the server is shutting down; try again",
-            details: [], retryAfterMilliseconds: 250)
+    private static func refusal(_ code: GRPCCode, _ message: String) -> GRPCStatus {
+        GRPCStatus(code, message, details: [], retryAfterMilliseconds: 250)
     }
 }
 

@@ -24,16 +24,19 @@ extension AsyncCallRunner {
         return UnaryHandler(onCancel: { cancellation.signal?.cancel() }) { message, call in
             let reference = call.reference
             let head = call.head
-            cancellation.signal = self.submit(.unary) {
-                // The reservation lives as long as the message does.
-                defer { message.reservation.release() }
-                do throws(GRPCStatus) {
-                    reference.reply(try await method(head, message.bytes))
-                } catch {
-                    reference.finish(error)
+            do throws(GRPCStatus) {
+                cancellation.signal = try self.submit(.unary) {
+                    // The reservation lives as long as the message does.
+                    defer { message.reservation.release() }
+                    do throws(GRPCStatus) {
+                        reference.reply(try await method(head, message.bytes))
+                    } catch {
+                        reference.finish(error)
+                    }
                 }
+            } catch {
+                call.finish(error)
             }
-            if cancellation.signal == nil { call.finish(self.refusal(.unary)) }
         }
     }
 }

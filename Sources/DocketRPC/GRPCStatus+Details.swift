@@ -18,9 +18,17 @@ extension GRPCStatus {
             .serialized()
     }
 
-    /// The status of a request that can't be read: INVALID_ARGUMENT, with the field at fault where it is one field.
+    /// The status of a request that can't be read, with the field at fault where it is one field.
     package init(_ error: MessageError) {
         let violations = [StatusDetail.FieldViolation(field: error.field, description: error.message)]
-        self.init(.invalidArgument, error.description, details: error.field.isEmpty ? [] : [.badRequest(violations)])
+        self.init(GRPCCode(error), error.description, details: error.field.isEmpty ? [] : [.badRequest(violations)])
+    }
+}
+
+extension GRPCCode {
+    /// The code of a request that can't be read: INTERNAL where the bytes aren't the message at all, as gRPC has it (statuscodes.md), and
+    /// INVALID_ARGUMENT where what they say is at fault.
+    package init(_ error: MessageError) {
+        self = error.code == .malformed && error.field.isEmpty ? .internal : .invalidArgument
     }
 }

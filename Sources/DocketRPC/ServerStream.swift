@@ -75,16 +75,20 @@ private final class ServerStreamHandler: ServerCallHandler {
         self.gate = gate
         self.request = UnaryHandler(onCancel: { running.signal?.cancel() }) { message, call in
             let reference = call.reference
-            running.signal = runner.submit(.stream) {
-                defer { message.reservation.release() }
-                do throws(GRPCStatus) {
-                    try await body(admission, message.bytes, ServerStream(reference: reference, gate: gate))
-                    reference.finish(.ok)
-                } catch {
-                    reference.finish(error)
+            do throws(GRPCStatus) {
+                running.signal = try runner.submit(.stream) {
+                    defer { message.reservation.release() }
+                    do throws(GRPCStatus) {
+                        try await body(admission, message.bytes, ServerStream(reference: reference, gate: gate))
+                        reference.finish(.ok)
+                    } catch {
+                        reference.finish(error)
+                    }
                 }
+                call.sendHeaders()
+            } catch {
+                call.finish(error)
             }
-            if running.signal == nil { call.finish(runner.refusal(.stream)) } else { call.sendHeaders() }
         }
     }
 

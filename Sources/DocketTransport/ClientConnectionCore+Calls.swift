@@ -100,6 +100,7 @@ extension ClientConnectionCore {
             self.becameReady()
         case .goAway(_, let errorCode, let debug):
             let text = String(decoding: debug, as: UTF8.self)
+            if errorCode == HTTP2ErrorCode.enhanceYourCalm.rawValue, text == Self.tooManyPings { self.limits.keepalive?.slowDown(from: self.silence) }
             self.drain(reason: "the server sent GOAWAY (code \(errorCode))" + (text.isEmpty ? "" : ": \(text)"))
         case .pingAcknowledged:
             self.pingDeadline = nil
@@ -190,18 +191,22 @@ extension ClientConnectionCore {
 
     /// The server has been heard.
     func noteLife() {
-        guard self.limits.keepaliveInterval != nil else { return }
+        guard self.limits.keepalive != nil else { return }
         self.lastReceived = .now()
     }
 
+    /// What gRPC's servers say to those who ask too often (A8).
+    private static let tooManyPings = "too_many_pings"
+
     func armKeepalive() {
-        guard let interval = self.limits.keepaliveInterval else { return }
+        guard let pace = self.limits.keepalive else { return }
+        self.silence = pace.interval
         self.lastReceived = .now()
-        if let deadline = self.lastReceived.advanced(by: interval) { self.timer.arm(at: deadline) }
+        if let deadline = self.lastReceived.advanced(by: self.silence) { self.timer.arm(at: deadline) }
     }
 
     private func checkKeepalive(_ now: NIODeadline) {
-        guard let interval = self.limits.keepaliveInterval, let session = self.wire?.session else { return }
+        guard self.limits.keepalive != nil, let session = self.wire?.session else { return }
         if let deadline = self.pingDeadline {
             if deadline <= now {
                 self.failed(
@@ -212,9 +217,14 @@ extension ClientConnectionCore {
             }
             return
         }
-        guard let due = self.lastReceived.advanced(by: interval) else { return }
+        guard let due = self.lastReceived.advanced(by: self.silence) else { return }
         if due > now {
             self.timer.arm(at: due)
+            return
+        }
+        // Without a call nobody waits for the server, and it may take PINGs amiss.
+        guard !self.calls.isEmpty else {
+            if let later = now.advanced(by: self.silence) { self.timer.arm(at: later) }
             return
         }
         session.ping(payload: now.uptimeNanoseconds)

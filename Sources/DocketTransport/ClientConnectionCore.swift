@@ -47,6 +47,8 @@ final class ClientConnectionCore {
     var sending: Set<UInt64> = []
     var isDraining = false
     var lastReceived = NIODeadline.now()
+    /// After how long a silence this connection asks for life: later ones may wait for longer.
+    var silence = Duration.zero
     var pingDeadline: NIODeadline?
 
     init(

@@ -85,7 +85,7 @@ package struct ServerConnectionLimits: Sendable, Hashable {
 }
 
 /// The bounds of one client connection.
-package struct ClientConnectionLimits: Sendable, Hashable {
+package struct ClientConnectionLimits: Sendable {
     /// What a stream may send ahead of its reader, in bytes.
     package var streamWindowBytes = 256 << 10
     /// What the server may have under way, in bytes.
@@ -96,8 +96,8 @@ package struct ClientConnectionLimits: Sendable, Hashable {
     package var writableBelowBytes = 256 << 10
     /// How long connecting may take, TLS and the server's SETTINGS included.
     package var connectTimeout = Duration.seconds(10)
-    /// After how long a silence a PING asks whether the server is still there; `nil`: never.
-    package var keepaliveInterval: Duration?
+    /// After how long a silence, while calls are open, a PING asks whether the server is still there; `nil`: never.
+    package var keepalive: KeepalivePace?
     /// How long the answer to that PING may take.
     package var keepaliveTimeout = Duration.seconds(10)
 

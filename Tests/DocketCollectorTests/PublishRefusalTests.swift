@@ -81,7 +81,9 @@ struct PublishRefusalTests {
                 .errorInfo(reason: "FIELD_INVALID"),
                 .badRequest([.init(field: "filter.limit", description: "filter.limit: too much")]),
             ])
+        #expect(named.code == .invalidArgument)
         let whole = PublishRefusal(MessageError(code: .malformed, message: "no such message"))
+        #expect(whole.code == .internal)
         #expect(try self.details(whole) == [.errorInfo(reason: "MESSAGE_MALFORMED")])
     }
 }

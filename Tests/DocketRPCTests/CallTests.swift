@@ -166,7 +166,7 @@ struct CallTests {
             let hanging = Task { try await client.unary(TestServer.asyncHang, [1]) }
             await test.probe.nextAsyncStarted()
             let refusal = await #expect(throws: GRPCStatus.self) { try await client.unary(TestServer.asyncEcho, [1]) }
-            #expect(refusal?.code == .unavailable)
+            #expect(refusal?.code == .resourceExhausted)
             hanging.cancel()
             await test.probe.nextCancelled()
             let status = await #expect(throws: GRPCStatus.self) { try await hanging.value }

@@ -99,7 +99,7 @@ struct ConnectionTests {
             }
             .bind(host: "127.0.0.1", port: 0).get()
         var limits = ClientConnectionLimits()
-        limits.keepaliveInterval = .milliseconds(500)
+        limits.keepalive = KeepalivePace(interval: .milliseconds(500))
         limits.keepaliveTimeout = .milliseconds(50)
         let port = try #require(silent.localAddress?.port)
         let client = try await ClientConnection.connect(
@@ -109,6 +109,46 @@ struct ConnectionTests {
         #expect(status?.message.contains("PING") == true)
         await client.waitUntilClosed()
         try await silent.close().get()
+    }
+
+    @Test("a connection without calls asks for no sign of life")
+    func keepaliveWithoutCalls() async throws {
+        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(MuteServer()) }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        var limits = ClientConnectionLimits()
+        limits.keepalive = KeepalivePace(interval: .milliseconds(50))
+        limits.keepaliveTimeout = .milliseconds(1)
+        let address = TransportAddress.tcp(host: "127.0.0.1", port: try #require(silent.localAddress?.port))
+        let group = MultiThreadedEventLoopGroup.singleton
+        let (states, news) = AsyncStream.makeStream(of: ClientConnectionState.self)
+        let idle = try await ClientConnection.connect(to: address, limits: limits, group: group) { news.yield($0) }
+        // A call that begins later is watched over, too.
+        for _ in 0..<3 {
+            let busy = try await ClientConnection.connect(to: address, limits: limits, group: group)
+            await #expect(throws: GRPCStatus.self) { try await busy.unary(TestServer.echo, [1]) }
+        }
+        news.finish()
+        for await state in states { Issue.record("the idle connection is \(state)") }
+        let status = await #expect(throws: GRPCStatus.self) { try await idle.unary(TestServer.echo, [1]) }
+        #expect(status?.message.contains("PING") == true)
+        try await silent.close().get()
+    }
+
+    @Test("a client that asks for signs of life too often is told so, and asks half as often (gRPC A8)")
+    func tooManyPings() async throws {
+        try await TestServer.run(adjust: { $0.limits.life.minPingInterval = .seconds(3600) }) { test in
+            let pace = KeepalivePace(interval: .milliseconds(20))
+            var limits = ClientConnectionLimits()
+            limits.keepalive = pace
+            let client = try await test.connect(limits: limits)
+            let status = await #expect(throws: GRPCStatus.self) { try await client.unary(TestServer.asyncHang, [1]) }
+            #expect(status?.code == .unavailable)
+            await client.waitUntilClosed()
+            #expect(pace.interval == .milliseconds(40))
+        }
     }
 
     @Test("metadata goes both ways, headers before messages, and trailers after")

@@ -79,14 +79,19 @@ def test_a_deadline_ends_a_call_with_deadline_exceeded_or_not_at_all(client: Cli
     [
         pytest.param(b"\xff\xff\xff\xff", id="no field at all"),
         pytest.param(b"\x12\x10short", id="a field cut short"),
-        pytest.param(b"\x22\x05\x0a\xff\xff\xff\xff", id="an event cut short"),
+        pytest.param(request([]).SerializeToString() + b"\x22\x05\x0a\xff\xff\xff\xff", id="an event cut short"),
         pytest.param(request([event()]).SerializeToString()[:-1], id="a batch without its last byte"),
-        pytest.param(b"\x10" * 4, id="a wrong wire type"),
         pytest.param(b"\x07" * 1000, id="noise"),
-        pytest.param(b"", id="an empty message"),
     ],
 )
-def test_a_message_that_is_no_batch_is_an_invalid_argument(client: Client, message: bytes) -> None:
+def test_a_message_that_cannot_be_parsed_is_internal(client: Client, message: bytes) -> None:
+    error = failure(client.call_raw, PUBLISH, message)
+    assert error.code() == grpc.StatusCode.INTERNAL, error.details()
+    assert client.publish_events(event()).accepted_count == 1
+
+
+@pytest.mark.parametrize("message", [pytest.param(b"", id="empty"), pytest.param(b"\x10" * 4, id="a wrong wire type")])
+def test_a_message_without_known_fields_is_a_batch_that_lacks_all(client: Client, message: bytes) -> None:
     error = failure(client.call_raw, PUBLISH, message)
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error.details()
     assert client.publish_events(event()).accepted_count == 1

@@ -80,7 +80,7 @@ def test_a_message_that_is_no_batch_ends_its_stream_and_no_other(client: Client)
     neighbour = client.publish_stream(iter(outbox.get, None))
     raw = client.channel.stream_stream("/docket.v1.CollectorService/PublishStream")
     error = failure(raw, iter([b"\xff\xff\xff\xff"]), metadata=client.metadata, timeout=30)
-    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert error.code() == grpc.StatusCode.INTERNAL
     outbox.put(request([event()], sequence=5))
     assert next(neighbour).sequence == 5
     outbox.put(None)

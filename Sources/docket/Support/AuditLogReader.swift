@@ -28,7 +28,7 @@ struct AuditLogReader {
             let tls = profile.usesTLS ? ClientTLS(trustFile: profile.caFile, clientCertificate: certificate) : nil
             var limits = ClientConnectionLimits()
             // A long answer must not wait for a collector that has gone without a word.
-            limits.keepaliveInterval = .seconds(30)
+            limits.keepalive = KeepalivePace(interval: .seconds(30))
             self.connection = try await ClientConnection.connect(
                 to: address, tls: tls, limits: limits, group: MultiThreadedEventLoopGroup.singleton)
         } catch {

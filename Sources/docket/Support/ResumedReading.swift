@@ -34,7 +34,7 @@ struct ResumedReading {
                 let reader = try await AuditLogReader(self.profile)
                 defer { reader.abandon() }
                 return try await body(reader) { (self.failures, self.hasRead) = (0, true) }
-            } catch let status as GRPCStatus where status.code == .unavailable && self.mayGoOn {
+            } catch let status as GRPCStatus where status.isOfTheMoment && self.mayGoOn {
                 try await self.pause(status.message)
             } catch let error as CommandError where error.exitCode == .unavailable && self.mayGoOn {
                 // A collector that isn't reached at first is more likely named wrongly than away.
@@ -52,5 +52,12 @@ struct ResumedReading {
         self.failures += 1
         self.onInterruption(message)
         try await Task.sleep(for: .milliseconds(100 << min(self.failures, 6)))
+    }
+}
+
+extension GRPCStatus {
+    /// Whether the same call may succeed soon.
+    fileprivate var isOfTheMoment: Bool {
+        self.code == .unavailable || self.code == .resourceExhausted && self.retryPushbackMilliseconds != nil
     }
 }
