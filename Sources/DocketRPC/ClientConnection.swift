@@ -128,7 +128,8 @@ private final class UnaryReceiver: ClientCallReceiver {
                     UnaryResponse(message: state.messages[0], metadata: state.metadata, trailers: trailers))
             } else {
                 result = .failure(
-                    GRPCStatus(.unimplemented, "the server answered a unary call with \(state.messages.count) messages"))
+                    GRPCStatus(.unimplemented, "the server answered a unary call with \(state.messages.count) messages")
+                )
             }
             state.result = result
             return (state.continuation, result)

@@ -100,7 +100,9 @@ extension ClientConnectionCore {
             self.becameReady()
         case .goAway(_, let errorCode, let debug):
             let text = String(decoding: debug, as: UTF8.self)
-            if errorCode == HTTP2ErrorCode.enhanceYourCalm.rawValue, text == Self.tooManyPings { self.limits.keepalive?.slowDown(from: self.silence) }
+            if errorCode == HTTP2ErrorCode.enhanceYourCalm.rawValue, text == Self.tooManyPings {
+                self.limits.keepalive?.slowDown(from: self.silence)
+            }
             self.drain(reason: "the server sent GOAWAY (code \(errorCode))" + (text.isEmpty ? "" : ": \(text)"))
         case .pingAcknowledged:
             self.pingDeadline = nil

@@ -37,7 +37,8 @@ extension ServerConnectionContext {
     /// server can't do now.
     func note(_ code: GRPCCode) {
         switch code {
-        case .invalidArgument, .unauthenticated, .permissionDenied, .unimplemented, .resourceExhausted, .outOfRange, .internal:
+        case .invalidArgument, .unauthenticated, .permissionDenied, .unimplemented, .resourceExhausted, .outOfRange,
+            .internal:
             self.conduct.refused(at: .now())
         default: break
         }

@@ -33,7 +33,7 @@ CASES = [
 DEADLINE_SECONDS = 120
 
 pytestmark = pytest.mark.skipif(
-    CLIENT is None or shutil.which("ruby") is None, reason="Debian's package ruby-grpc is not installed"
+    not os.environ.get("CI") and (CLIENT is None or shutil.which("ruby") is None), reason="Debian's package ruby-grpc is not installed"
 )
 
 
