@@ -15,7 +15,7 @@ extension GRPCStatus {
         let retry = retryAfterMilliseconds.map { [StatusDetail.retryInfo(delay: .milliseconds($0))] } ?? []
         guard !(details + retry).isEmpty else { return }
         self.details = StatusMessage(code: Int32(code.rawValue), message: message, details: details + retry)
-            .serialized()
+            .shortened().serialized()
     }
 
     /// The status of a request that can't be read, with the field at fault where it is one field.

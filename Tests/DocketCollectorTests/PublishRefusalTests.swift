@@ -86,4 +86,12 @@ struct PublishRefusalTests {
         #expect(whole.code == .internal)
         #expect(try self.details(whole) == [.errorInfo(reason: "MESSAGE_MALFORMED")])
     }
+
+    @Test("however long a message is, trailers have room for its details")
+    func length() throws {
+        let text = String(repeating: "é", count: 100_000)
+        let refusal = PublishRefusal(MessageError(code: .outOfRange, field: "read_mask", message: text))
+        #expect(refusal.status.details.count * 4 / 3 + 4 <= GRPCStatus.maxEncodedDetailsBytes)
+        #expect(try StatusMessage(serialized: refusal.status.details).details.count == 2)
+    }
 }

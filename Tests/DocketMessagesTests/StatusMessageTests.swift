@@ -56,6 +56,29 @@ struct StatusMessageTests {
         #expect(try StatusMessage(serialized: broken.serialized()) == broken)
     }
 
+    @Test("long texts are cut between characters, short ones and what is no text are left alone")
+    func shortened() {
+        #expect(Self.full.shortened() == Self.full)
+        let most = StatusMessage.maxTextBytes
+        let long = String(repeating: "é", count: most)
+        let cut = String(repeating: "é", count: most / 2) + "…"
+        let odd = StatusMessage(
+            code: 3, message: "a" + long,
+            details: [
+                .badRequest([.init(field: long, description: long)]),
+                .quotaFailure([.init(subject: long, description: long)]),
+                .other(typeURL: "x/y", value: [UInt8](repeating: 1, count: 2 * most)),
+            ])
+        let expected = StatusMessage(
+            code: 3, message: "a" + cut.dropFirst(),
+            details: [
+                .badRequest([.init(field: cut, description: cut)]),
+                .quotaFailure([.init(subject: cut, description: cut)]),
+                odd.details[2],
+            ])
+        #expect(odd.shortened() == expected)
+    }
+
     @Test("a delay beyond what a Duration holds is cut; one that is no Duration is kept as bytes")
     func durations() throws {
         let huge = StatusMessage(code: 14, message: "", details: [.retryInfo(delay: .seconds(Int64.max))])

@@ -182,6 +182,38 @@ struct FlowControlTests {
         }
     }
 
+    @Test("a call whose deadline passes while its message waits for the budget ends, and waits no longer")
+    func deadlineOfAWaiter() async throws {
+        let size = 100_000
+        try await TestServer.run(
+            budgetBytes: 4 * size,
+            adjust: {
+                $0.limits.maxMessageBytes = size
+                $0.limits.streamWindowBytes = 1_024
+            }
+        ) { test in
+            let keepers = [try await test.connect(), try await test.connect()]
+            let message = [UInt8](repeating: 9, count: size)
+            for keeper in keepers { try await keeper.openStream(TestServer.hold).send(message) }
+            var held = [await test.probe.nextHeld(), await test.probe.nextHeld()]
+
+            let client = try await test.connect()
+            // Kept by the server alone.
+            let options = ClientCallOptions(metadata: HeaderList(["grpc-timeout": "300m"]))
+            let status = await #expect(throws: GRPCStatus.self) {
+                try await client.unary(TestServer.hold, message, options: options)
+            }
+            #expect(status?.code == .deadlineExceeded)
+            await until { test.budget.waitingCount == 0 }
+            #expect(test.probe.receivedBytes.load(ordering: .relaxed) == 2 * size)
+            #expect(test.budget.reservedBytes == 2 * size)
+            held.removeAll()
+            await until { test.budget.availableBytes == test.budget.limitBytes }
+            #expect(try await client.unary(TestServer.count, message) == Array("\(size)".utf8))
+            for connection in keepers + [client] { await connection.close() }
+        }
+    }
+
     @Test("connections that die while they wait leave nothing behind")
     func deadWaiters() async throws {
         let size = 100_000

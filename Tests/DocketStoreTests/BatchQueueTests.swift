@@ -124,17 +124,20 @@ struct BatchQueueTests {
         #expect(self.isEnd(queue.nextTurn(takesHeavy: false)))
     }
 
-    @Test("counts tuples and quarantined events")
+    @Test("counts the room made for tuples, and quarantined events")
     func sizes() {
-        #expect(batch(1, bytes: 1000).sizeBytes == self.flat + 1000)
+        // How much the allocator rounds up is its own affair.
+        let large = batch(1, bytes: 1000)
+        #expect(large.sizeBytes == self.flat + large.tuples.capacity)
         #expect(batch(1, rejected: [10, 20]).sizeBytes == self.flat + 30)
     }
 
     @Test("takes a batch larger than the bound when nothing else is held")
     func oversized() throws {
         var queue = Queue(maxBytes: 10, maxGroupBytes: 10, maxGroupBatches: 100)
-        #expect(queue.offer(batch(1, bytes: 5000), completion: { _ in }) == .queued)
-        #expect(queue.offer(batch(2), completion: { _ in }) == .full(heldBytes: self.flat + 5000))
+        let large = batch(1, bytes: 5000)
+        #expect(queue.offer(large, completion: { _ in }) == .queued)
+        #expect(queue.offer(batch(2), completion: { _ in }) == .full(heldBytes: large.sizeBytes))
         queue.finish(try #require(self.take(&queue)))
         #expect(queue.offer(batch(2), completion: { _ in }) == .queued)
     }
