@@ -133,11 +133,13 @@ final class CommitWriter {
     /// Answers the batches that nobody waits for any more, and gives back the others.
     private func answerWithdrawn(_ entries: [Entry]) -> [Entry] {
         let now = ContinuousClock.now
-        func isWaiting(_ entry: Entry) -> Bool { entry.submitter?.isWaiting(at: now) ?? true }
-        let withdrawn = entries.filter { !isWaiting($0) }
-        guard !withdrawn.isEmpty else { return entries }
-        self.answer(withdrawn) { _ in .failure(.withdrawn) }
-        return entries.filter(isWaiting)
+        var (waiting, withdrawn): ([Entry], [Entry]) = ([], [])
+        // Each is asked once: it may be withdrawn at any time.
+        for entry in entries {
+            if entry.submitter?.isWaiting(at: now) ?? true { waiting.append(entry) } else { withdrawn.append(entry) }
+        }
+        if !withdrawn.isEmpty { self.answer(withdrawn) { _ in .failure(.withdrawn) } }
+        return waiting
     }
 
     /// Answers the batches whose key is stored, and gives back the others. When the look-up fails too, nothing is lost:
